@@ -1,0 +1,195 @@
+"""JSON text to Python values and back, losing nothing.
+
+FHIR decimals keep their digits (https://hl7.org/fhir/R4/datatypes.html#decimal): a JSON number with a fraction or
+an exponent becomes a `Number`, which is a Decimal that remembers its text, and is written as that text.
+Objects become dicts in the order read, arrays lists, integers int, the rest as usual.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from fhirserver.errors import Unreadable
+from fhirserver.issues import Text
+
+MAX_DEPTH: Final = 100
+"""Nesting beyond which a text is refused; the deepest example of FHIR R4 nests 21 levels."""
+
+
+class Number(Decimal):
+    """A JSON number with a fraction or exponent: a Decimal that is written as it was read."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Number:
+        """Read a JSON number; ValueError if it exceeds what a double can hold (such as `1e999`)."""
+        if abs(float(text)) == float("inf"):
+            raise ValueError(text)
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __reduce__(self) -> tuple[type[Number], tuple[str]]:
+        return Number, (self.text,)
+
+    def __copy__(self) -> Number:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Number:
+        return self
+
+
+_decoder: Final = msgspec.json.Decoder(float_hook=Number)
+
+
+def read(data: bytes) -> Any:
+    """Read one JSON text (UTF-8, no byte order mark).
+
+    Raises:
+        Unreadable: not UTF-8, not JSON, a key twice in one object, a lone surrogate, a number beyond a double,
+            or nested deeper than MAX_DEPTH; the text says where.
+    """
+    try:
+        value = _decoder.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return _read_slowly(data)
+    keys, depth = _measure(value)
+    if depth > MAX_DEPTH:
+        raise _too_deep()
+    # Each key of the text is one `":` when no white space comes before a colon, and quotes inside strings can only
+    # add to the count: an equal count proves that no key was read twice.
+    spaced = any(gap in data for gap in (b" :", b"\n:", b"\t:", b"\r:"))
+    if spaced or data.count(b'":') != keys:
+        return _read_slowly(data)
+    return value
+
+
+def write(value: Any, *, pretty: bool = False) -> bytes:
+    """Write a value as UTF-8 JSON; a `Number` as the text it was read from, any other Decimal by its digits."""
+    option = orjson.OPT_INDENT_2 if pretty else 0
+    try:
+        return orjson.dumps(value, default=_write_number, option=option)
+    except orjson.JSONEncodeError:
+        # integers beyond 64 bits, the only legal value that orjson does not write
+        return orjson.dumps(_wrap_large_integers(value), default=_write_number, option=option)
+
+
+def canonical(value: Any) -> bytes:
+    """Write a value with sorted keys: equal bytes mean equal JSON, numbers compared as text."""
+    return orjson.dumps(_wrap_large_integers(value), default=_write_number, option=orjson.OPT_SORT_KEYS)
+
+
+def _write_number(value: object) -> orjson.Fragment:
+    if isinstance(value, Number):
+        return orjson.Fragment(value.text)
+    if isinstance(value, Decimal):
+        return orjson.Fragment(format(value, "f"))
+    raise TypeError(type(value).__name__)
+
+
+def _wrap_large_integers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _wrap_large_integers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_wrap_large_integers(item) for item in value]
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        return Decimal(value)
+    return value
+
+
+def _measure(value: Any) -> tuple[int, int]:
+    """Return the number of keys in all objects, and the depth of nesting."""
+    keys = depth = 0
+    level = [value]
+    while level:
+        depth += 1
+        below: list[Any] = []
+        for item in level:
+            if type(item) is dict:
+                keys += len(item)
+                below.extend(item.values())
+            elif type(item) is list:
+                below.extend(item)
+        level = below
+    return keys, depth
+
+
+def _read_slowly(data: bytes) -> Any:
+    """Read with the standard library, which says where and what is wrong."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable(
+            Text(
+                f"Le corps n'est pas de l'UTF-8 valide (octet {error.start}).",
+                f"The body is not valid UTF-8 (byte {error.start}).",
+            ),
+            rule="json",
+        ) from None
+    try:
+        value = json.loads(
+            text, parse_float=Number, parse_constant=_refuse_constant, object_pairs_hook=_object_of_unique_keys
+        )
+    except json.JSONDecodeError as error:
+        raise Unreadable(
+            Text(
+                f"JSON illisible, ligne {error.lineno}, colonne {error.colno} : {error.msg}.",
+                f"Unreadable JSON, line {error.lineno}, column {error.colno}: {error.msg}.",
+            ),
+            rule="json",
+        ) from None
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        shown = str(error)[:40]
+        raise Unreadable(
+            Text(f"Nombre hors limites ou interdit en JSON : {shown}.", f"Number out of range or not JSON: {shown}."),
+            rule="json",
+        ) from None
+    if _measure(value)[1] > MAX_DEPTH:
+        raise _too_deep()
+    try:
+        write(value)
+    except (orjson.JSONEncodeError, UnicodeEncodeError):
+        raise Unreadable(
+            Text(
+                "Une chaîne contient un demi-codet isolé (\\ud800 à \\udfff) : ce n'est pas de l'Unicode.",
+                "A string holds a lone surrogate (\\ud800 to \\udfff), which is not Unicode.",
+            ),
+            rule="json",
+        ) from None
+    return value
+
+
+def _object_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise Unreadable(
+            Text(
+                f"La clé « {twice} » figure deux fois dans un même objet JSON ; n'en gardez qu'une.",
+                f'The key "{twice}" stands twice in one JSON object; keep one of them.',
+            ),
+            rule="json",
+        )
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _too_deep() -> Unreadable:
+    return Unreadable(
+        Text(
+            f"Le JSON est imbriqué sur plus de {MAX_DEPTH} niveaux.", f"The JSON nests deeper than {MAX_DEPTH} levels."
+        ),
+        rule="json",
+    )
