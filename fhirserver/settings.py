@@ -1,0 +1,203 @@
+"""Every setting of the server, read once from the environment, documented where it is declared.
+
+A setting's variable is `FHIRSERVER_` and the field's name in capitals, except `MONGODB_URI`, which the hosting world
+spells that way. `fhirserver settings` prints the table of docs/settings.md from the declarations below.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+
+class SettingError(ValueError):
+    """A setting that cannot be understood; the message names its variable."""
+
+
+def _text(value: str) -> str:
+    return value.strip()
+
+
+def _boolean(value: str) -> bool:
+    lowered = value.strip().lower()
+    if lowered in ("1", "true", "yes", "on"):
+        return True
+    if lowered in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("expected true or false")
+
+
+def _natural(value: str) -> int:
+    number = int(value)
+    if number < 0:
+        raise ValueError("expected a number of 0 or more")
+    return number
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(word for word in value.replace(",", " ").split() if word)
+
+
+def _paths(value: str) -> tuple[Path, ...]:
+    return tuple(Path(part) for part in value.split(os.pathsep) if part)
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        lowered = value.strip().lower()
+        if lowered not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}")
+        return lowered
+
+    return read
+
+
+def _setting(default: Any, about: str, read: Callable[[str], Any] = _text, variable: str = "") -> Any:
+    return dataclasses.field(default=default, metadata={"about": about, "read": read, "variable": variable})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator may choose; every default is safe for a first start on one machine."""
+
+    # Where the server listens, and how clients see it.
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(8080, "Port to listen on; 0 takes a free one.", _natural)
+    workers: int = _setting(0, "Server processes; 0 means one for each core.", _natural)
+    threads: int = _setting(4, "Threads of each process that answer requests.", _natural)
+    public_url: str = _setting(
+        "",
+        "Address under which clients reach the server, such as `https://fhir.example.fr`; FHIR is under `/fhir` of it. "
+        "Empty: taken from each request's Host header.",
+    )
+    trust_proxy: bool = _setting(
+        False, "Believe `X-Forwarded-Proto`, `-Host` and `-For` (only behind a proxy that sets them).", _boolean
+    )
+    cors_origins: tuple[str, ...] = _setting((), "Web origins whose pages may call the server.", _words)
+
+    # Where things are kept.
+    mongodb_uri: str = _setting(
+        "", "MongoDB replica set to use. Empty: a local mongod is started and managed.", variable="MONGODB_URI"
+    )
+    database: str = _setting("fhirserver", "Name of the database.")
+    state: Path = _setting(
+        Path(".fhirserver"), "Folder of the local mongod's data, the demo issuer's key, and caches.", Path
+    )
+    packages: tuple[Path, ...] = _setting(
+        (), "Folders in which FHIR packages (.tgz) are looked for before the network.", _paths
+    )
+
+    # Limits.
+    max_body: int = _setting(50 * 1024 * 1024, "Largest request body, in bytes.", _natural)
+    rate_limit: int = _setting(0, "Requests a second that one client may make of one process; 0: no limit.", _natural)
+    max_bundle_entries: int = _setting(10_000, "Most entries of one batch or transaction.", _natural)
+    page_size: int = _setting(20, "Entries of a page when the client asks for no `_count`.", _natural)
+    max_page_size: int = _setting(1_000, "Most entries of a page, whatever `_count` says.", _natural)
+
+    # What is accepted.
+    mode: Literal["sandbox", "production"] = _setting(
+        "sandbox", "`production` refuses test identities (INS, demo tokens).", _one_of("sandbox", "production")
+    )
+    language: Literal["fr", "en"] = _setting(
+        "fr", "Language of messages when Accept-Language names none of ours.", _one_of("fr", "en")
+    )
+    time_zone: str = _setting("Europe/Paris", "Time zone of dates that carry none.")
+    types: tuple[str, ...] = _setting((), "Resource types offered. Empty: all of FHIR R4.", _words)
+    validation: Literal["on", "off"] = _setting(
+        "on", "`off` stores what is readable as JSON with a known resourceType (imports only).", _one_of("on", "off")
+    )
+    profile_policy: str = _setting(
+        "", "JSON file that says which profile each type must meet; empty: the French policy; `base`: base types only."
+    )
+    unknown_profiles: Literal["warn", "refuse"] = _setting(
+        "warn", "What a `meta.profile` that is not loaded leads to.", _one_of("warn", "refuse")
+    )
+    dangling_references: Literal["warn", "refuse"] = _setting(
+        "warn", "What a literal reference to a resource that is not here leads to.", _one_of("warn", "refuse")
+    )
+    delete_referenced: Literal["refuse", "allow"] = _setting(
+        "refuse", "Whether a resource that others refer to may be deleted.", _one_of("refuse", "allow")
+    )
+    conditional_delete: Literal["single", "multiple"] = _setting(
+        "single", "Whether a conditional delete may delete several resources.", _one_of("single", "multiple")
+    )
+    unchanged_update: Literal["skip", "version"] = _setting(
+        "skip", "Whether an update that changes nothing makes a new version.", _one_of("skip", "version")
+    )
+
+    # Who is believed.
+    token_keys: tuple[Path, ...] = _setting(
+        (), "Files of public keys (PEM, JWK or JWKS) that sign access tokens.", _paths
+    )
+    token_issuers: tuple[str, ...] = _setting(
+        (), "Issuers (`iss`) that are believed with those keys. Empty: tokens of those keys are refused.", _words
+    )
+    token_audience: str = _setting("fhirserver", "Audience (`aud`) that a token must name.")
+    demo_issuer: Literal["auto", "on", "off"] = _setting(
+        "auto",
+        "Whether tokens of `fhirserver token` are believed; `auto`: in the sandbox only.",
+        _one_of("auto", "on", "off"),
+    )
+
+    @property
+    def believes_demo_issuer(self) -> bool:
+        """Whether the key that `fhirserver token` signs with is among the trusted ones."""
+        return self.demo_issuer == "on" or (self.demo_issuer == "auto" and self.mode == "sandbox")
+
+
+def variable(field: dataclasses.Field[Any]) -> str:
+    """Return the environment variable of a setting."""
+    return field.metadata["variable"] or f"FHIRSERVER_{field.name.upper()}"
+
+
+def read(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read all settings.
+
+    Raises:
+        SettingError: a value cannot be understood, or a variable `FHIRSERVER_…` names no setting.
+    """
+    given = os.environ if environment is None else environment
+    fields = {variable(field): field for field in dataclasses.fields(Settings)}
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name not in given:
+            continue
+        try:
+            values[field.name] = field.metadata["read"](given[name])
+        except ValueError as error:
+            raise SettingError(f"{name}={given[name]!r}: {error}") from None
+    unknown = sorted(name for name in given if name.startswith("FHIRSERVER_") and name not in fields)
+    if unknown:
+        raise SettingError(f"unknown settings: {', '.join(unknown)}")
+    return Settings(**values)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that make `read` give these settings again (for worker processes)."""
+    values = {}
+    for field in dataclasses.fields(Settings):
+        value = getattr(settings, field.name)
+        if value == field.default:
+            continue
+        if isinstance(value, tuple):
+            separator = os.pathsep if field.metadata["read"] is _paths else " "
+            value = separator.join(map(str, value))
+        values[variable(field)] = str(value)
+    return values
+
+
+def document() -> str:
+    """Return docs/settings.md."""
+    lines = ["# Settings", "", "Read once at start. Written by `fhirserver settings`.", ""]
+    lines += ["| variable | default | meaning |", "|---|---|---|"]
+    for field in dataclasses.fields(Settings):
+        default = field.default
+        if isinstance(default, tuple):
+            default = " ".join(map(str, default))
+        shown = f"`{default}`" if str(default) else "empty"
+        lines.append(f"| `{variable(field)}` | {shown} | {field.metadata['about']} |")
+    return "\n".join(lines) + "\n"
