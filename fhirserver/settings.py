@@ -56,6 +56,9 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
+_STATE = Path(".fhirserver")
+
+
 def _setting(default: Any, about: str, read: Callable[[str], Any] = _text, variable: str = "") -> Any:
     return dataclasses.field(default=default, metadata={"about": about, "read": read, "variable": variable})
 
@@ -75,7 +78,9 @@ class Settings:
         "Empty: taken from each request's Host header.",
     )
     trust_proxy: bool = _setting(
-        False, "Believe `X-Forwarded-Proto`, `-Host` and `-For` (only behind a proxy that sets them).", _boolean
+        default=False,
+        about="Believe `X-Forwarded-Proto`, `-Host` and `-For` (only behind a proxy that sets them).",
+        read=_boolean,
     )
     cors_origins: tuple[str, ...] = _setting((), "Web origins whose pages may call the server.", _words)
 
@@ -85,7 +90,7 @@ class Settings:
     )
     database: str = _setting("fhirserver", "Name of the database.")
     state: Path = _setting(
-        Path(".fhirserver"), "Folder of the local mongod's data, the demo issuer's key, and caches.", Path
+        _STATE, "Folder of the local mongod's data, the demo issuer's key, and caches.", Path
     )
     packages: tuple[Path, ...] = _setting(
         (), "Folders in which FHIR packages (.tgz) are looked for before the network.", _paths
