@@ -89,9 +89,7 @@ class Settings:
         "", "MongoDB replica set to use. Empty: a local mongod is started and managed.", variable="MONGODB_URI"
     )
     database: str = _setting("fhirserver", "Name of the database.")
-    state: Path = _setting(
-        _STATE, "Folder of the local mongod's data, the demo issuer's key, and caches.", Path
-    )
+    state: Path = _setting(_STATE, "Folder of the local mongod's data, the demo issuer's key, and caches.", Path)
     packages: tuple[Path, ...] = _setting(
         (), "Folders in which FHIR packages (.tgz) are looked for before the network.", _paths
     )
