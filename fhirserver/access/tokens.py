@@ -1,0 +1,144 @@
+"""Bearer tokens (RFC 6750): signed JWTs become callers.
+
+A verified token is remembered by its digest until it expires, so that a signature is checked once in each process.
+Claims: `iss`, `sub`, `aud`, `exp` (all required), `nbf`, `client_id`, `scope`, and those of docs/access.md
+(`role`, `profession`, `rpps`, `structure`, `ins`, `name`, `purpose`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+import jwt
+
+from fhirserver.access import scopes
+from fhirserver.access.caller import ROLE_OF_PROFESSION, Caller, Ins, Role
+from fhirserver.access.keys import Key
+from fhirserver.errors import Unauthenticated
+from fhirserver.issues import Text
+
+MAX_TOKEN: Final = 8192
+"""Characters of a token beyond which it is not even looked at."""
+_LEEWAY: Final = 30
+_REMEMBERED: Final = 4096
+_ROLES: Final = {role.value: role for role in Role}
+
+
+class Trust(NamedTuple):
+    """Keys, and the issuers that are believed when they sign."""
+
+    keys: Sequence[Key]
+    issuers: Collection[str]
+
+
+class Verifier:
+    """Turns an Authorization header into a caller."""
+
+    def __init__(self, trusts: Sequence[Trust], audience: str, clock: Callable[[], float] = time.time) -> None:
+        self._trusts = trusts
+        self._audience = audience
+        self._clock = clock
+        self._remembered: dict[bytes, tuple[float, Caller]] = {}
+
+    def caller(self, authorization: str | None) -> Caller:
+        """Return who presents `Authorization: Bearer …`.
+
+        Raises:
+            Unauthenticated: no token, or one that is malformed, expired, of an unknown issuer, wrongly signed.
+        """
+        if not authorization:
+            raise _refusal("Jeton d'accès absent.", "No access token was sent.", None)
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise _refusal("Seul le schéma Bearer est accepté.", "Only the Bearer scheme is accepted.", None)
+        return self.verify(token.strip())
+
+    def verify(self, token: str) -> Caller:
+        """Return who a token stands for; raises Unauthenticated."""
+        digest = sha256(token.encode("utf-8", "replace")).digest()
+        known = self._remembered.get(digest)
+        if known is not None and known[0] > self._clock():
+            return known[1]
+        claims = self._claims(token)
+        caller = _caller(claims)
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+        self._remembered[digest] = (float(claims["exp"]), caller)
+        return caller
+
+    def _claims(self, token: str) -> Mapping[str, Any]:
+        if len(token) > MAX_TOKEN:
+            raise _refusal("Jeton trop long.", "The token is too long.")
+        try:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError):
+            raise _refusal("Le jeton n'est pas un JWT lisible.", "The token is not a readable JWT.") from None
+        expired = None
+        for trust in self._trusts:
+            for key in trust.keys:
+                if header.get("alg") not in key.algorithms or (key.id and header.get("kid", key.id) != key.id):
+                    continue
+                try:
+                    return self._decode(token, key, header["alg"], trust.issuers)
+                except jwt.ExpiredSignatureError:
+                    expired = _refusal("Le jeton a expiré.", "The token has expired.")
+                except jwt.InvalidSignatureError:
+                    continue
+                except (jwt.PyJWTError, ValueError) as error:
+                    expired = _refusal(f"Jeton refusé : {error}.", f"Token refused: {error}.")
+        raise expired or _refusal(
+            "La signature du jeton n'est d'aucune clé connue.", "The token's signature is of no known key."
+        )
+
+    def _decode(self, token: str, key: Key, algorithm: str, issuers: Collection[str]) -> Mapping[str, Any]:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key=key.public,
+            algorithms=[algorithm],
+            audience=self._audience,
+            issuer=list(issuers),
+            leeway=_LEEWAY,
+            options={"require": ["exp", "iss", "aud", "sub"]},
+        )
+        return claims
+
+
+def _caller(claims: Mapping[str, Any]) -> Caller:
+    profession = _string(claims, "profession")
+    named = _string(claims, "role")
+    role = _ROLES.get(named or "") or ROLE_OF_PROFESSION.get(profession or "")
+    ins = claims.get("ins")
+    if role is None:
+        raise _refusal(
+            "Le jeton ne dit ni rôle ni profession connus (revendications « role », « profession »).",
+            'The token names no known role or profession (claims "role", "profession").',
+        )
+    if role is Role.PATIENT and not (isinstance(ins, Mapping) and ins.get("system") and ins.get("value")):
+        raise _refusal("Un jeton de patient porte son INS.", "A patient's token carries the INS.")
+    return Caller(
+        subject=str(claims["sub"]),
+        client=_string(claims, "client_id") or str(claims["sub"]),
+        issuer=str(claims["iss"]),
+        role=role,
+        scopes=scopes.read(_string(claims, "scope") or ""),
+        profession=profession,
+        rpps=_string(claims, "rpps"),
+        structure=_string(claims, "structure"),
+        ins=Ins(str(ins["system"]), str(ins["value"])) if isinstance(ins, Mapping) else None,
+        name=_string(claims, "name"),
+        purpose=_string(claims, "purpose") or "TREAT",
+    )
+
+
+def _string(claims: Mapping[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _refusal(fr: str, en: str, error: str | None = "invalid_token") -> Unauthenticated:
+    """RFC 6750, section 3: a request without a token gets no error code."""
+    challenge = 'Bearer realm="fhirserver"' + (f', error="{error}"' if error else "")
+    return Unauthenticated(Text(fr, en), headers={"WWW-Authenticate": challenge})
