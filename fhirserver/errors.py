@@ -25,7 +25,7 @@ class Failure(Exception):  # noqa: N818 - the family's name; each member names i
     code: ClassVar[IssueCode] = "exception"
     severity: ClassVar[Severity] = "error"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an OperationOutcome can say
         self,
         text: Text,
         *,
@@ -109,7 +109,7 @@ class PreconditionFailed(Failure):
     """412: If-Match, If-None-Match or a conditional reference does not hold."""
 
     status = 412
-    code = "conflict"
+    code: ClassVar[IssueCode] = "conflict"
 
 
 class MultipleMatches(PreconditionFailed):

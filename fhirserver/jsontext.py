@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 import orjson
@@ -27,7 +27,7 @@ class Number(Decimal):
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, text: str) -> Number:
+    def __new__(cls, text: str) -> Self:
         """Read a JSON number; ValueError if it exceeds what a double can hold (such as `1e999`)."""
         if abs(float(text)) == float("inf"):
             raise ValueError(text)

@@ -124,7 +124,7 @@ def _submission_set(rpps: str, patient_reference: str, document_url: str, now: d
     )
 
 
-def _document(  # noqa: PLR0913 - the parties of one document
+def _document(  # noqa: PLR0913, PLR0917 - the parties of one document
     rpps: str, patient_reference: str, custodian: str, binary_url: str, content: bytes, now: datetime
 ) -> dict[str, Any]:
     moment = now.isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""Ordonnance numérique: numbers, states, rules, dispensing and print, as pure functions on resources and facts."""

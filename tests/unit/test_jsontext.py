@@ -1,0 +1,71 @@
+"""JSON text is read strictly and written back to the digit."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fhirserver import jsontext
+from fhirserver.errors import Unreadable
+
+NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", fullmatch=True).filter(
+    lambda text: text != "-0"
+)
+
+
+@given(NUMBERS)
+def test_a_number_keeps_its_digits(text: str) -> None:
+    assert jsontext.write(jsontext.read(text.encode())) == text.encode()
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_what_is_written_is_read_back_equal(value: object) -> None:
+    assert jsontext.read(jsontext.write(value)) == value
+    assert jsontext.read(jsontext.write(value, pretty=True)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (b'{"a":1,"a":2}', '"a"'),
+        (b'{"b":{"a" :1,"a":"\\":"}}', '"a"'),
+        (b'{"a":":\\"","c":1,"c" : 2}', '"c"'),
+        (b"[NaN]", "NaN"),
+        (b"[Infinity]", "Infinity"),
+        (b"[1e999]", "1e999"),
+        (b"[-1e400]", "-1e400"),
+        (b'["\\ud800"]', "surrogate"),
+        (b'{"\\udfff":1}', "surrogate"),
+        (b'["\xff"]', "UTF-8"),
+        (b"\xef\xbb\xbf{}", "line 1"),
+        (b'{"a":\n1,}', "line 2"),
+        (b'["\x01"]', "line 1"),
+        (b"01", "line 1"),
+        (b"", "line 1"),
+        (b"[" * 100_000, "deeper"),
+        (b"[" * 101 + b"]" * 101, "deeper"),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "deeper"),
+    ],
+)
+def test_what_is_not_one_unambiguous_json_text_is_refused_with_its_place(text: bytes, hint: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        jsontext.read(text)
+    assert hint in caught.value.issues[0].text.en
+    assert caught.value.status == 400
+
+
+def test_strings_that_hold_quotes_and_colons_are_no_double_keys() -> None:
+    assert jsontext.read(b'{"a":":\\":", "b":"\\"a\\":"}') == {"a": ':":', "b": '"a":'}
+
+
+def test_integers_beyond_64_bits_keep_their_digits() -> None:
+    text = b"[123456789012345678901234567890,-9223372036854775809]"
+    assert jsontext.write(jsontext.read(text)) == text
+
+
+def test_equal_json_has_one_canonical_form_and_numbers_compare_as_text() -> None:
+    assert jsontext.canonical({"b": 1, "a": [2]}) == jsontext.canonical({"a": [2], "b": 1})
+    assert jsontext.canonical(jsontext.read(b"1.50")) != jsontext.canonical(jsontext.read(b"1.5"))
