@@ -12,45 +12,60 @@ from typing import Final
 
 from fhirserver.access.caller import Role
 
-DEFINITIONS: Final = frozenset(
-    """ActivityDefinition CapabilityStatement ChargeItemDefinition CodeSystem CompartmentDefinition ConceptMap
-    EventDefinition ExampleScenario GraphDefinition ImplementationGuide Library Measure MessageDefinition NamingSystem
-    ObservationDefinition OperationDefinition PlanDefinition Questionnaire SearchParameter SpecimenDefinition
-    StructureDefinition StructureMap TerminologyCapabilities ValueSet""".split()
+
+def _types(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+DEFINITIONS: Final = _types(
+    """
+    ActivityDefinition CapabilityStatement ChargeItemDefinition CodeSystem CompartmentDefinition ConceptMap
+    EventDefinition ExampleScenario GraphDefinition ImplementationGuide Library Measure MessageDefinition
+    NamingSystem ObservationDefinition OperationDefinition PlanDefinition Questionnaire SearchParameter
+    SpecimenDefinition StructureDefinition StructureMap TerminologyCapabilities ValueSet
+    """
 )
 """Types that describe and concern nobody: every role may read them."""
 
-DIRECTORY: Final = frozenset(
-    """Practitioner PractitionerRole Organization OrganizationAffiliation Location HealthcareService Endpoint Medication
-    MedicationKnowledge Substance Device DeviceDefinition Schedule Slot""".split()
+DIRECTORY: Final = _types(
+    """
+    Practitioner PractitionerRole Organization OrganizationAffiliation Location HealthcareService Endpoint
+    Medication MedicationKnowledge Substance Device DeviceDefinition Schedule Slot
+    """
 )
 """Who and what care is given with: every professional may read them."""
 
-RECORD: Final = frozenset(
-    """Patient RelatedPerson Person Encounter EpisodeOfCare CareTeam CarePlan Goal Condition AllergyIntolerance
-    AdverseEvent DetectedIssue ClinicalImpression FamilyMemberHistory Flag RiskAssessment Observation DiagnosticReport
-    Specimen BodyStructure ImagingStudy Media MolecularSequence Procedure Immunization ImmunizationRecommendation
-    ImmunizationEvaluation MedicationRequest MedicationDispense MedicationAdministration MedicationStatement
-    ServiceRequest DeviceRequest DeviceUseStatement SupplyRequest SupplyDelivery NutritionOrder VisionPrescription
-    RequestGroup Task Communication CommunicationRequest Appointment AppointmentResponse QuestionnaireResponse
-    Questionnaire Composition DocumentReference DocumentManifest Binary List Bundle Provenance Consent Coverage
-    Group Basic""".split()
+RECORD: Final = _types(
+    """
+    Patient RelatedPerson Person Encounter EpisodeOfCare CareTeam CarePlan Goal Condition AllergyIntolerance
+    AdverseEvent DetectedIssue ClinicalImpression FamilyMemberHistory Flag RiskAssessment Observation
+    DiagnosticReport Specimen BodyStructure ImagingStudy Media MolecularSequence Procedure Immunization
+    ImmunizationRecommendation ImmunizationEvaluation MedicationRequest MedicationDispense
+    MedicationAdministration MedicationStatement ServiceRequest DeviceRequest DeviceUseStatement SupplyRequest
+    SupplyDelivery NutritionOrder VisionPrescription RequestGroup Task Communication CommunicationRequest
+    Appointment AppointmentResponse QuestionnaireResponse Questionnaire Composition DocumentReference
+    DocumentManifest Binary List Bundle Provenance Consent Coverage Group Basic
+    """
 )
 """What care is made of: the types that professionals read."""
 
-DOCUMENTS: Final = frozenset("DocumentReference DocumentManifest Binary List Bundle Composition".split())
-PEOPLE: Final = frozenset("Patient RelatedPerson Practitioner PractitionerRole Organization Location".split())
-ORDERS: Final = frozenset(
-    """MedicationRequest ServiceRequest DeviceRequest SupplyRequest NutritionOrder VisionPrescription RequestGroup
-    CarePlan Goal Task CommunicationRequest""".split()
+DOCUMENTS: Final = _types("DocumentReference DocumentManifest Binary List Bundle Composition")
+PEOPLE: Final = _types("Patient RelatedPerson Practitioner PractitionerRole Organization Location")
+ORDERS: Final = _types(
+    """
+    MedicationRequest ServiceRequest DeviceRequest SupplyRequest NutritionOrder VisionPrescription RequestGroup
+    CarePlan Goal Task CommunicationRequest
+    """
 )
-FINDINGS: Final = frozenset(
-    """Observation DiagnosticReport Specimen BodyStructure ImagingStudy Media Condition AllergyIntolerance AdverseEvent
-    DetectedIssue ClinicalImpression FamilyMemberHistory Flag RiskAssessment Procedure Immunization
-    QuestionnaireResponse Encounter EpisodeOfCare CareTeam Medication MedicationStatement MedicationAdministration
-    Appointment AppointmentResponse Communication Provenance Device DeviceUseStatement""".split()
+FINDINGS: Final = _types(
+    """
+    Observation DiagnosticReport Specimen BodyStructure ImagingStudy Media Condition AllergyIntolerance
+    AdverseEvent DetectedIssue ClinicalImpression FamilyMemberHistory Flag RiskAssessment Procedure Immunization
+    QuestionnaireResponse Encounter EpisodeOfCare CareTeam Medication MedicationStatement
+    MedicationAdministration Appointment AppointmentResponse Communication Provenance Device DeviceUseStatement
+    """
 )
-DISPENSES: Final = frozenset("MedicationDispense SupplyDelivery".split())
+DISPENSES: Final = _types("MedicationDispense SupplyDelivery")
 
 _PATIENTS_OWN: Final = RECORD - {"Group", "Basic", "Bundle"}
 

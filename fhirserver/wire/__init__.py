@@ -1,0 +1,1 @@
+"""What travels: HTTP, formats, headers, outcomes."""

@@ -1,0 +1,119 @@
+"""HTTP header values, read and written (https://hl7.org/fhir/R4/http.html, RFC 9110, RFC 7240)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
+
+from fhirserver.errors import BadRequest
+from fhirserver.issues import Language, Text
+
+Returning = Literal["minimal", "representation", "OperationOutcome"]
+
+_TAG: Final = re.compile(r'\s*(?:W/)?(?:"([^"]*)"|([A-Za-z0-9.\-]+))\s*(?:,|$)')
+
+
+class Preference(NamedTuple):
+    """What a `Prefer` header asks for."""
+
+    returning: Returning | None = None
+    lenient: bool = False
+    asynchronous: bool = False
+
+
+def etag(version: int | str) -> str:
+    """Return the entity tag of a version."""
+    return f'W/"{version}"'
+
+
+def http_date(moment: datetime) -> str:
+    """Return an HTTP date (RFC 9110, 5.6.7)."""
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+def tags(value: str, name: str) -> tuple[str, ...]:
+    """Return the versions of an `If-Match` or `If-None-Match` header; `*` stands for any.
+
+    Tags may be weak, strong or, as some clients send them, unquoted.
+
+    Raises:
+        BadRequest: not a list of entity tags.
+    """
+    if value.strip() == "*":
+        return ("*",)
+    found: list[str] = []
+    position = 0
+    while position < len(value):
+        match = _TAG.match(value, position)
+        if match is None:
+            break
+        found.append(match[1] if match[1] is not None else match[2])
+        position = match.end()
+    if position < len(value) or not found:
+        raise BadRequest(
+            Text(
+                f"L'en-tête {name} n'est pas une étiquette de version, telle que W/\"3\" : {value[:80]}",
+                f'The header {name} is no entity tag such as W/"3": {value[:80]}',
+            ),
+            rule="etag",
+        )
+    return tuple(found)
+
+
+def moment(value: str) -> datetime | None:
+    """Return the date of an `If-Modified-Since` header; None when it is none, which RFC 9110 says to ignore."""
+    try:
+        parsed = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=256)
+def preference(value: str) -> Preference:
+    """Read a `Prefer` header; what it does not know is ignored, as RFC 7240 says."""
+    returning: Returning | None = None
+    lenient = asynchronous = False
+    for part in value.replace(";", ",").split(","):
+        name, _, given = part.strip().partition("=")
+        given = given.strip().strip('"')
+        if name.lower() == "return":
+            if given == "minimal":
+                returning = "minimal"
+            elif given == "representation":
+                returning = "representation"
+            elif given.lower() == "operationoutcome":
+                returning = "OperationOutcome"
+        elif name.lower() == "handling":
+            lenient = given.lower() == "lenient"
+        elif name.lower() == "respond-async":
+            asynchronous = True
+    return Preference(returning, lenient, asynchronous)
+
+
+@lru_cache(maxsize=256)
+def language(value: str | None, default: Language) -> Language:
+    """Choose French or English by `Accept-Language`."""
+    best: tuple[float, Language] | None = None
+    for part in (value or "").split(","):
+        name, _, parameters = part.strip().partition(";")
+        known: Language | None = {"fr": "fr", "en": "en"}.get(name.strip().lower()[:2])  # type: ignore[assignment] # a literal's narrowing
+        quality = weight(parameters)
+        if known and quality > 0 and (best is None or quality > best[0]):
+            best = (quality, known)
+    return best[1] if best else default
+
+
+def weight(parameters: str) -> float:
+    """Return the `q` among a media range's parameters, 1 without one, 0 when unreadable."""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0

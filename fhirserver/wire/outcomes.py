@@ -1,0 +1,46 @@
+"""Findings become OperationOutcomes (https://hl7.org/fhir/R4/operationoutcome.html).
+
+`details.text` is in the caller's language, `diagnostics` in the other one of the server's two, `expression` names
+the element, and `details.coding` the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from fhirserver.issues import Issue, Language, Text
+
+RULES: Final = "urn:fhirserver:rules"
+ALL_OK: Final = Issue("information", "informational", Text("Tout est correct.", "All is well."))
+
+
+def outcome(issues: Iterable[Issue], language: Language) -> dict[str, Any]:
+    """Return an OperationOutcome of these findings; one that says all is well when there are none."""
+    other: Language = "fr" if language == "en" else "en"
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [_element(issue, language, other) for issue in (list(issues) or [ALL_OK])],
+    }
+
+
+def _element(issue: Issue, language: Language, other: Language) -> dict[str, Any]:
+    details: dict[str, Any] = {"text": _clean(issue.text.say(language))}
+    if issue.rule:
+        details = {"coding": [{"system": RULES, "code": _clean(issue.rule)}], **details}
+    element: dict[str, Any] = {
+        "severity": issue.severity,
+        "code": issue.code,
+        "details": details,
+        "diagnostics": _clean(issue.text.say(other)),
+    }
+    if issue.expression:
+        element["expression"] = [_clean(issue.expression)]
+    return element
+
+
+def _clean(text: str) -> str:
+    """Replace what a FHIR string may not hold: a message may cite bad input."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() or character in "\t\r\n" else "�" for character in text)
