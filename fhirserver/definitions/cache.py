@@ -19,7 +19,7 @@ import orjson
 
 from fhirserver.definitions.packages import PackageId, PackageSource, read_package
 
-MAGIC: Final = b"fhirserver definitions 1\n"
+MAGIC: Final = b"fhirserver definitions 2\n"
 """Changes whenever the layout or the meaning of the compiled form changes: older files are then built anew."""
 
 
@@ -47,10 +47,26 @@ class Entry(NamedTuple):
     facts: list[Any]
 
 
+class PackageRecord(NamedTuple):
+    """One package in the index.
+
+    Attributes:
+        name: such as `hl7.fhir.r4.core`.
+        version: such as `4.0.1`.
+        restated: whether the definitions of other packages win over this one's.
+        depends: name and version of each package that the manifest asks for.
+    """
+
+    name: str
+    version: str
+    restated: bool
+    depends: dict[str, str]
+
+
 class Index(msgspec.Struct):
     """What a worker reads at start."""
 
-    packages: list[tuple[str, str, bool]]
+    packages: list[PackageRecord]
     entries: list[Entry]
     reports: list[str]
 
@@ -113,14 +129,15 @@ def open_or_build(sources: Sequence[PackageSource], folder: Path) -> tuple[str, 
 
 
 def _build(sources: Sequence[PackageSource]) -> list[bytes]:
-    packages: list[tuple[str, str, bool]] = []
+    packages: list[PackageRecord] = []
     entries: list[Entry] = []
     reports: list[str] = []
     slices: list[bytes] = []
     offset = 0
     for position, source in enumerate(sources):
         package = read_package(source)
-        packages.append((*package.id, source.restated))
+        depends = package.manifest.get("dependencies")
+        packages.append(PackageRecord(*package.id, source.restated, depends if isinstance(depends, dict) else {}))
         for name, data in package.definitions:
             try:
                 definition = orjson.loads(data)
@@ -156,4 +173,4 @@ def _entry(definition: dict[str, Any], package: int, offset: int, length: int) -
 
 def package_ids(index: Index) -> tuple[PackageId, ...]:
     """Return the packages of an index, in order."""
-    return tuple(PackageId(name, version) for name, version, _ in index.packages)
+    return tuple(PackageId(record.name, record.version) for record in index.packages)

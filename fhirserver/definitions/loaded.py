@@ -7,7 +7,6 @@ same version, the first in order; and a package that restates definitions of oth
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from fhirserver.definitions import cache as compiled_cache
-from fhirserver.definitions.cache import Compiled, Entry
+from fhirserver.definitions.cache import Compiled, Entry, PackageRecord
+from fhirserver.definitions.canonical import split_canonical, version_key
 from fhirserver.definitions.packages import PackageId, PackageSource
 from fhirserver.jsontext import Number
 
@@ -24,19 +24,6 @@ BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
 """Canonical urls of FHIR's own types begin so."""
 
 _decoder: Final = msgspec.json.Decoder(float_hook=Number)
-
-
-def split_canonical(canonical: str) -> tuple[str, str]:
-    """Return url and version (empty where none) of a canonical; a fragment stays with neither."""
-    url, _, version = canonical.partition("|")
-    return url.partition("#")[0], version.partition("#")[0]
-
-
-def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key for versions: numbers compare as numbers, and a pre-release comes before its release."""
-    release, _, label = version.partition("-") if re.match(r"\d+\.\d", version) else (version, "", "")
-    parts = [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in re.split(r"[.\-]", release) if p]
-    return (*parts, (0, 0, label)) if label else (*parts, (0, 1, ""))
 
 
 class Definitions:
@@ -57,7 +44,8 @@ class Definitions:
         index = compiled.index
         self.packages: tuple[PackageId, ...] = compiled_cache.package_ids(index)
         self.reports: tuple[str, ...] = tuple(index.reports)
-        restated = [flag for _, _, flag in index.packages]
+        self.records: tuple[PackageRecord, ...] = tuple(index.packages)
+        restated = [record.restated for record in index.packages]
         by_kind: dict[str, dict[str, list[Entry]]] = {}
         for entry in index.entries:
             by_kind.setdefault(entry.kind, {}).setdefault(entry.url, []).append(entry)
@@ -78,13 +66,18 @@ class Definitions:
         definition: dict[str, Any] = _decoder.decode(self._compiled.slice_at(entry_offset, entry_length))
         return definition
 
-    def _definition(self, entry: Entry) -> dict[str, Any]:
+    def definition(self, entry: Entry) -> dict[str, Any]:
+        """Return the definition of an index entry."""
         return self._read(entry.offset, entry.length)
+
+    def candidates(self, kind: str, url: str) -> Sequence[Entry]:
+        """Return every index entry of a url, the one that wins first."""
+        return self._by_kind.get(kind, {}).get(url, ()) if url else ()
 
     def entry(self, kind: str, canonical: str) -> Entry | None:
         """Return the index entry that a canonical means, without reading the definition."""
         url, version = split_canonical(canonical)
-        entries = self._by_kind.get(kind, {}).get(url) if url else None
+        entries = self.candidates(kind, url)
         if not entries:
             return None
         if not version:
@@ -97,7 +90,7 @@ class Definitions:
     def find(self, kind: str, canonical: str) -> dict[str, Any] | None:
         """Return the definition of that kind with this canonical url (`url` or `url|version`), or None."""
         entry = self.entry(kind, canonical)
-        return self._definition(entry) if entry else None
+        return self.definition(entry) if entry else None
 
     def structure(self, canonical_or_type: str) -> dict[str, Any] | None:
         """Return a StructureDefinition with its snapshot, by canonical url or by the name of a FHIR type."""
@@ -107,7 +100,7 @@ class Definitions:
 
     def versions(self, kind: str, url: str) -> tuple[str, ...]:
         """Return every version known of a url, the one that wins first; empty where the url is unknown."""
-        return tuple(entry.version for entry in self._by_kind.get(kind, {}).get(url, ()))
+        return tuple(entry.version for entry in self.candidates(kind, url))
 
     def all(self, kind: str) -> Iterator[dict[str, Any]]:
         """Yield every definition of a kind, in package order; each is read when it is its turn."""
