@@ -1,0 +1,258 @@
+"""Terminology in memory: code systems and value sets, compiled when first asked for and then kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from threading import RLock
+from typing import Any, Final
+
+from fhirserver.definitions import Definitions
+from fhirserver.issues import Text
+from fhirserver.terminology.codesystem import CodeSystem, from_resource
+from fhirserver.terminology.compose import (
+    Include,
+    Matcher,
+    say_not_loaded,
+    unknown,
+)
+from fhirserver.terminology.computed import Grammar, grammars, listed
+from fhirserver.terminology.verdicts import CodeState, CodeStatus, Membership
+
+MAX_IMPORTS: Final = 50
+"""Levels of value sets importing value sets beyond which one is reported as unusable."""
+
+MAX_MISSING: Final = 10_000
+"""So many urls that nothing is known of are remembered."""
+
+
+class Terminology:
+    """Answers about codes, from the packages in force and what an operator loads.
+
+    Safe to share between threads: what is compiled is immutable, and compiled once.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        extra: Sequence[CodeSystem] = (),
+        *,
+        value_sets: Sequence[dict[str, Any]] = (),
+        is_unit: Callable[[str], bool] | None = None,
+    ) -> None:
+        """Take what to answer from.
+
+        Args:
+            definitions: the packages in force.
+            extra: code systems that an operator loaded; they win over the packages'.
+            value_sets: value sets and concept maps that an operator loaded; they win over the packages'.
+            is_unit: whether a code is a UCUM unit; without it, units cannot be verified.
+        """
+        self.definitions = definitions
+        self._extra: dict[str, list[CodeSystem]] = {}
+        for system in extra:
+            self._extra.setdefault(system.url, []).append(system)
+        self._resources = value_sets
+        self._grammars: dict[str, Grammar] = grammars(is_unit)
+        self._systems: dict[tuple[str, str], CodeSystem | Grammar | None] = {}
+        self._matchers: dict[str, Matcher] = {}
+        self._statuses: dict[tuple[str, str], CodeStatus] = {}
+        self._lock = RLock()
+
+    def member(self, value_set: str, system: str | None, code: str, version: str | None = None) -> Membership:
+        """Return whether a code is in a value set.
+
+        Args:
+            value_set: canonical url, with or without `|version`.
+            system: the Coding's system; None for an element of type code, whose system the value set implies.
+            code: the code.
+            version: the Coding's version.
+        """
+        matcher = self._matchers.get(value_set)
+        if matcher is None:
+            matcher = self.matcher(value_set)
+        return matcher.decide(system, code, version)
+
+    def code(self, system: str, code: str) -> CodeStatus:
+        """Return what a code system says of a code."""
+        known = self._statuses.get((system, code))
+        if known is not None:
+            return known
+        source = self.system(system)
+        if source is None or (isinstance(source, CodeSystem) and source.content == "not-present"):
+            status = CodeStatus(CodeState.UNVERIFIABLE, say_not_loaded(system))
+        else:
+            status = source.status(code)
+        if len(self._statuses) >= MAX_MISSING:
+            self._statuses.clear()
+        self._statuses[system, code] = status
+        return status
+
+    def system(self, url: str, version: str = "") -> CodeSystem | Grammar | None:
+        """Return a code system: of that version if it is loaded, else the one in force; None where there is none."""
+        key = (url, version)
+        if key in self._systems:
+            return self._systems[key]
+        with self._lock:
+            if key not in self._systems:
+                if len(self._systems) >= MAX_MISSING:
+                    self._systems.clear()
+                self._systems[key] = self._find_system(url, version)
+            return self._systems[key]
+
+    def _find_system(self, url: str, version: str) -> CodeSystem | Grammar | None:
+        if url in self._grammars:
+            return self._grammars[url]
+        loaded = self._extra.get(url, [])
+        for system in loaded:
+            if not version or system.version == version:
+                return system
+        resource = self.definitions.find("CodeSystem", f"{url}|{version}" if version else url)
+        if resource is None and version:
+            return self.system(url)
+        if resource is None or resource.get("content") == "not-present":
+            return loaded[0] if loaded else listed(url) or (from_resource(resource) if resource else None)
+        # a code system found under two canonicals (with and without version) is built once
+        own = (url, resource.get("version") or "")
+        if own != (url, version) and isinstance(self._systems.get(own), CodeSystem):
+            return self._systems[own]
+        system = from_resource(resource)
+        self._systems[own] = system
+        return system
+
+    def value_set(self, canonical: str) -> dict[str, Any] | None:
+        """Return a value set by canonical url; of another version where that one is not loaded."""
+        return self.resource("ValueSet", canonical)
+
+    def resource(self, kind: str, canonical: str) -> dict[str, Any] | None:
+        """Return a ValueSet or ConceptMap, the operator's first; of another version where that one is not loaded."""
+        url, _, version = canonical.partition("|")
+        for resource in self._resources:
+            matches = resource.get("resourceType") == kind and resource.get("url") == url
+            if matches and (not version or resource.get("version") == version):
+                return resource
+        return self.definitions.find(kind, canonical) or (self.resource(kind, url) if version else None)
+
+    def all(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Yield every resource of a kind, the operator's first."""
+        yield from (resource for resource in self._resources if resource.get("resourceType") == kind)
+        yield from self.definitions.all(kind)
+
+    def matcher(self, canonical: str) -> Matcher:
+        """Return a compiled value set; one that cannot be used answers UNKNOWN, and why."""
+        matcher = self._matchers.get(canonical)
+        if matcher is not None:
+            return matcher
+        with self._lock:
+            matcher = self._matchers.get(canonical)
+            if matcher is None:
+                matcher = self._compile_named(canonical)
+                if len(self._matchers) >= MAX_MISSING:
+                    self._matchers.clear()
+                self._matchers[canonical] = matcher
+            return matcher
+
+    def _compile_named(self, canonical: str) -> Matcher:
+        resource = self.value_set(canonical)
+        if resource is None:
+            return Matcher(canonical, broken=unknown("value-set-not-loaded", lambda: _say_missing(canonical)))
+        return self.compile(resource)
+
+    def compile(self, resource: dict[str, Any]) -> Matcher:
+        """Compile a value set that need not be loaded, such as one posted in a request."""
+        named = canonical_of(resource)
+        trouble = self._trouble(resource)
+        if trouble:
+            return Matcher(named, broken=trouble)
+        compose = resource.get("compose") or {"include": _from_expansion(resource)}
+        if not compose.get("include"):
+            return Matcher(named, broken=unknown("value-set-unusable", lambda: _say_empty(named)))
+        parts = {
+            kind: [
+                Include(self, part, [self.matcher(one) for one in part.get("valueSet") or ()])
+                for part in compose.get(kind) or ()
+            ]
+            for kind in ("include", "exclude")
+        }
+        stored: list[Include] = []
+        if resource.get("compose") and any(part.uncertain for part in parts["include"]):
+            stored = [Include(self, part, []) for part in _from_expansion(resource)]
+        return Matcher(named, [*parts["include"], *stored], parts["exclude"])
+
+    def _trouble(self, resource: dict[str, Any]) -> Membership | None:
+        """Return why the imports of a value set make it unusable: it imports itself, or too many levels of others."""
+        own = canonical_of(resource)
+        seen: set[str] = set()
+        level = imports_of(resource)
+        for _ in range(MAX_IMPORTS):
+            below: list[str] = []
+            for canonical in level:
+                imported = self.value_set(canonical)
+                if imported is None:
+                    continue
+                named = canonical_of(imported)
+                if named == own:
+                    return unknown("value-set-unusable", lambda: _say_cyclic(own, canonical))  # noqa: B023 - returned at once
+                if named not in seen:
+                    seen.add(named)
+                    below.extend(imports_of(imported))
+            level = below
+            if not level:
+                return None
+        return unknown("value-set-unusable", lambda: _say_too_deep(own))
+
+
+def canonical_of(resource: dict[str, Any]) -> str:
+    """Return `url|version` of a definition."""
+    url, version = resource.get("url") or "", resource.get("version")
+    return f"{url}|{version}" if version else url
+
+
+def imports_of(resource: dict[str, Any]) -> list[str]:
+    """Return the canonicals of the value sets that a value set imports."""
+    compose = resource.get("compose") or {}
+    return [
+        canonical
+        for kind in ("include", "exclude")
+        for part in compose.get(kind) or ()
+        for canonical in part.get("valueSet") or ()
+    ]
+
+
+def _from_expansion(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a stored expansion as includes, one for each system."""
+    by_system: dict[str, list[dict[str, Any]]] = {}
+    waiting = list((resource.get("expansion") or {}).get("contains") or ())
+    while waiting:
+        entry = waiting.pop(0)
+        waiting[:0] = entry.get("contains") or ()
+        if entry.get("code") and entry.get("system"):
+            by_system.setdefault(entry["system"], []).append(entry)
+    return [{"system": system, "concept": concepts} for system, concepts in by_system.items()]
+
+
+def _say_missing(canonical: str) -> Text:
+    return Text(
+        f"Le jeu de valeurs {canonical} n'est pas chargé sur ce serveur.",
+        f"The value set {canonical} is not loaded on this server.",
+    )
+
+
+def _say_empty(named: str) -> Text:
+    return Text(
+        f"Le jeu de valeurs {named} n'a ni définition (compose) ni expansion.",
+        f"The value set {named} has neither a definition (compose) nor an expansion.",
+    )
+
+
+def _say_cyclic(own: str, by: str) -> Text:
+    return Text(
+        f"Le jeu de valeurs {own} s'importe lui-même (par {by}) : il ne peut pas être évalué.",
+        f"The value set {own} imports itself (through {by}): it cannot be evaluated.",
+    )
+
+
+def _say_too_deep(own: str) -> Text:
+    return Text(
+        f"Le jeu de valeurs {own} en importe d'autres sur plus de {MAX_IMPORTS} niveaux.",
+        f"The value set {own} imports others over more than {MAX_IMPORTS} levels.",
+    )
