@@ -1,0 +1,73 @@
+"""The printed ordonnance carries its mentions, and a code that another decoder reads."""
+
+from dataclasses import replace
+
+import pypdfium2
+import zxingcpp
+
+from fhirserver.prescription import code_image, number
+from fhirserver.prescription.pdf import draw
+from fhirserver.prescription.printed import PrintedLine, PrintedPatient, PrintedPrescriber, PrintedPrescription
+
+NUMBER = number.issue()
+ORDONNANCE = PrintedPrescription(
+    number=NUMBER,
+    date="21/11/2026",
+    prescriber=PrintedPrescriber("Dr Hélène LEFÈVRE", "Médecin généraliste", ("RPPS 10000421353",), replaced="Dr X"),
+    patient=PrintedPatient("Camille MOREL", "Féminin", "17/05/1984", "284058832102532", ("Poids 62 kg",)),
+    lines=(
+        PrintedLine("DOLIPRANE 1000 mg", ("1 comprimé 3 fois par jour.",), ("Non renouvelable",)),
+        PrintedLine("PANTOPRAZOLE 40 mg", ("40 mg le soir.",), ("Renouvelable 2 fois",), long_term_illness=True),
+    ),
+)
+
+
+def _text(content: bytes) -> str:
+    with pypdfium2.PdfDocument(content) as document:
+        return "\n".join(page.get_textpage().get_text_range() for page in document)
+
+
+def _decoded(content: bytes) -> list[str]:
+    with pypdfium2.PdfDocument(content) as document:
+        return [code.text for page in document for code in zxingcpp.read_barcodes(page.render(scale=3).to_pil())]
+
+
+def test_the_code_on_the_page_and_the_image_decode_to_the_number() -> None:
+    assert _decoded(draw(ORDONNANCE)) == [NUMBER]
+    assert code_image.png(NUMBER).startswith(b"\x89PNG")
+    assert b"<svg" in code_image.svg(NUMBER)
+
+
+def test_every_mention_stands_on_the_page() -> None:
+    text = _text(draw(ORDONNANCE))
+    for expected in ("Hélène LEFÈVRE", "RPPS 10000421353", "Remplaçant de Dr X", "Camille MOREL", "née le 17/05/1984",
+                     "Poids 62 kg", "DOLIPRANE", "1 comprimé 3 fois par jour.", "Non renouvelable", "21/11/2026",
+                     " ".join((NUMBER[:6], NUMBER[6:12], NUMBER[12:]))):  # fmt: skip
+        assert expected in text
+    assert "papier sécurisé" not in text
+    assert "AFFECTION" not in text
+
+
+def test_a_bizone_form_puts_the_lines_of_the_long_term_illness_above_the_others() -> None:
+    text = _text(draw(replace(ORDONNANCE, bizone=True, secured=True)))
+    order = [text.index(part) for part in ("EXONÉRANTE", "PANTOPRAZOLE", "INTERCURRENTES", "DOLIPRANE")]
+    assert order == sorted(order)
+    assert "papier sécurisé" in text
+
+
+def test_forty_lines_take_several_pages_and_each_has_the_code() -> None:
+    content = draw(replace(ORDONNANCE, lines=ORDONNANCE.lines * 20))
+    codes = _decoded(content)
+    assert len(codes) > 1
+    assert set(codes) == {NUMBER}
+
+
+def test_what_the_font_lacks_is_shown_by_its_plain_letter_and_markup_is_no_markup() -> None:
+    line = PrintedLine("Šuměnka <b>x</b> & ⅓ comprimé")
+    text = _text(draw(replace(ORDONNANCE, lines=(line,))))
+    assert "<b>x</b> &" in text
+    assert "1/3 comprimé" in text
+
+
+def test_equal_content_gives_equal_bytes() -> None:
+    assert draw(ORDONNANCE) == draw(ORDONNANCE)
