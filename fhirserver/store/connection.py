@@ -1,0 +1,134 @@
+"""How MongoDB is spoken to, and what its errors mean to a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from bson.errors import InvalidDocument
+from pymongo import MongoClient
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    ExecutionTimeout,
+    PyMongoError,
+)
+from pymongo.write_concern import WriteConcern
+
+from fhirserver.errors import Failure, TooLarge, Unavailable
+from fhirserver.issues import Text
+
+DURABLE: Final = WriteConcern(w="majority", j=True, wtimeout=15_000)
+"""Acknowledged once a majority of the replica set has it on disk; beyond 15 s the client hears 503."""
+
+_TOO_LARGE: Final = frozenset({10334, 17419, 17420})  # BSONObjectTooLarge, and an update's result beyond 16 MB
+
+
+def connect(uri: str) -> MongoClient[dict[str, Any]]:
+    """Return a client of a replica set; connects when first used, so make it after forking."""
+    return MongoClient(
+        uri,
+        tz_aware=True,
+        retryWrites=True,
+        retryReads=True,
+        serverSelectionTimeoutMS=10_000,
+        connectTimeoutMS=3_000,
+        socketTimeoutMS=120_000,
+        appname="fhirserver",
+    )
+
+
+def unavailable() -> Unavailable:
+    """The store cannot answer now; what was being written may or may not be there."""
+    return Unavailable(
+        Text(
+            "La base de données ne répond pas pour le moment ; réessayez dans quelques secondes.",
+            "The database does not answer at the moment; try again in a few seconds.",
+        ),
+        headers={"Retry-After": "2"},
+    )
+
+
+def too_large() -> TooLarge:
+    """A resource whose index values, or whose parts together, exceed what one document holds."""
+    return TooLarge(
+        Text(
+            "La ressource est trop grande pour être enregistrée et indexée (16 Mo de valeurs d'index, au plus) ; "
+            "partagez-la en plusieurs ressources.",
+            "The resource is too large to be stored and indexed (16 MB of index values at most); "
+            "split it into several resources.",
+        )
+    )
+
+
+def out_of_time() -> Unavailable:
+    """A query that ran longer than its budget."""
+    return Unavailable(
+        Text(
+            "La requête a dépassé le temps accordé ; ajoutez un critère (patient, identifiant, date).",
+            "The query exceeded its time budget; add a criterion (patient, identifier, date).",
+        ),
+        code="too-costly",
+        headers={"Retry-After": "10"},
+    )
+
+
+_PASSING: Final = frozenset(
+    {
+        6,  # HostUnreachable
+        7,  # HostNotFound
+        64,  # WriteConcernFailed
+        89,  # NetworkTimeout
+        91,  # ShutdownInProgress
+        112,  # WriteConflict
+        189,  # PrimarySteppedDown
+        246,  # SnapshotUnavailable
+        251,  # NoSuchTransaction
+        262,  # ExceededTimeLimit
+        290,  # TransactionExceededLifetimeLimitSeconds
+        9001,  # SocketException
+        10107,  # NotWritablePrimary
+        11600,  # InterruptedAtShutdown
+        11602,  # InterruptedDueToReplStateChange
+        13435,  # NotPrimaryNoSecondaryOk
+        13436,  # NotPrimaryOrSecondary
+    }
+)
+_LABELS: Final = ("TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult")
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """Return what an error of the driver means to a client; None if it is a fault of ours."""
+    codes = _codes(error)
+    if isinstance(error, ExecutionTimeout):
+        return out_of_time()
+    if isinstance(error, DocumentTooLarge) or codes & _TOO_LARGE:
+        return too_large()
+    if isinstance(error, OverflowError | InvalidDocument):
+        return too_large() if "large" in str(error) else None
+    labelled = isinstance(error, PyMongoError) and any(error.has_error_label(label) for label in _LABELS)
+    return unavailable() if labelled or isinstance(error, ConnectionFailure) or codes & _PASSING else None
+
+
+def _codes(error: Exception) -> set[int]:
+    codes = {getattr(error, "code", None)}
+    if isinstance(error, BulkWriteError):
+        details = error.details or {}
+        codes |= {
+            entry.get("code") for name in ("writeErrors", "writeConcernErrors") for entry in details.get(name, ())
+        }
+    return {code for code in codes if code is not None}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise a failure that a client understands in place of the driver's error."""
+    try:
+        yield
+    except (PyMongoError, OverflowError, InvalidDocument) as error:
+        failure = failure_of(error)
+        if failure is None:
+            raise
+        raise failure from error

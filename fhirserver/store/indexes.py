@@ -1,0 +1,74 @@
+"""The indexes of the store's own collections; the search room adds those of index values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pymongo import IndexModel
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+_EXISTS_ALREADY: Final = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index.
+
+    Attributes:
+        collection: name of the collection.
+        name: names the index; give a changed index a new name.
+        keys: pairs of field and direction (1, -1).
+        options: as `IndexModel` takes them (`unique`, `partialFilterExpression`, `expireAfterSeconds`, `sparse`).
+    """
+
+    collection: str
+    name: str
+    keys: tuple[tuple[str, int], ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+COLLECTIONS: Final = ("resources", "history", "files", "uploads", "locks", "audit", "outbox", "clock")
+
+OWN: Final = (
+    # lists of a type by time: history of the type, and searches without any other criterion
+    Index("resources", "type_updated", (("t", 1), ("live", 1), ("u", -1), ("_id", -1))),
+    Index("resources", "updated", (("u", -1), ("_id", -1))),
+    # which versions use a content
+    Index("resources", "files", (("files", 1),), {"partialFilterExpression": {"files": {"$exists": True}}}),
+    Index("history", "type_updated", (("t", 1), ("u", -1), ("_id", -1))),
+    Index("history", "updated", (("u", -1), ("_id", -1))),
+    Index("history", "files", (("files", 1),), {"partialFilterExpression": {"files": {"$exists": True}}}),
+    Index("files", "touched", (("touched", 1),)),
+    Index("uploads", "at", (("at", 1),)),
+    Index("locks", "touched", (("touched", 1),), {"expireAfterSeconds": 3600}),
+    Index("outbox", "due", (("state", 1), ("due", 1))),
+    Index("outbox", "order", (("key", 1), ("state", 1), ("_id", 1))),
+    Index("outbox", "done", (("done", 1),), {"expireAfterSeconds": 7 * 24 * 3600}),
+)
+
+
+def ensure(database: Database[dict[str, Any]], indexes: Iterable[Index]) -> None:
+    """Make the collections and indexes that are missing; those that exist stay.
+
+    MongoDB builds them without blocking reads and writes. Several servers may do this at once.
+    """
+    present = set(database.list_collection_names())
+    for name in COLLECTIONS:
+        if name not in present:
+            _create_collection(database, name)
+    grouped: dict[str, list[IndexModel]] = {}
+    for index in indexes:
+        grouped.setdefault(index.collection, []).append(IndexModel(list(index.keys), name=index.name, **index.options))
+    for name, models in grouped.items():
+        database[name].create_indexes(models)
+
+
+def _create_collection(database: Database[dict[str, Any]], name: str) -> None:
+    try:
+        database.create_collection(name)
+    except OperationFailure as error:
+        if error.code != _EXISTS_ALREADY:
+            raise

@@ -1,0 +1,213 @@
+"""A mongod of our own, as a replica set of one member: for a first start, the demonstration and tests.
+
+Production has a replica set of its own and names it in `MONGODB_URI` (docs/operations.md).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Self
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+_REPLICA_SET: Final = "fhirserver"
+_PATIENCE: Final = 60.0
+"""Seconds that a start may take: after a kill, mongod replays its journal first."""
+_NOT_YET_INITIALIZED: Final = 94
+_PORT_TRIES: Final = 5
+
+# mongod lives as long as somebody holds the other end of the pipe on descriptor 3: when this process dies, even by
+# SIGKILL, the shell reads end-of-file and ends mongod. (PR_SET_PDEATHSIG would act when the starting *thread* ends.)
+_KEEPER: Final = """
+"$@" 3<&- </dev/null >/dev/null 2>&1 &
+child=$!
+trap 'kill -TERM $child 2>/dev/null' TERM INT HUP
+{ read -r _ <&3; kill -TERM $child; sleep 15; kill -KILL $child; } 2>/dev/null &
+reader=$!
+while kill -0 $child 2>/dev/null; do wait $child; code=$?; done
+kill $reader 2>/dev/null
+exit $code
+"""
+
+
+class LocalMongodError(RuntimeError):
+    """The local mongod cannot be found or started; the message says why and what to do."""
+
+
+def find_mongod() -> Path:
+    """Return the mongod to run: the one of the extra `embedded`, else the one on PATH.
+
+    Raises:
+        LocalMongodError: there is none.
+    """
+    spec = importlib.util.find_spec("fiftyone")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        bundled = Path(folder) / "db" / "bin" / "mongod"
+        if bundled.is_file():
+            if not os.access(bundled, os.X_OK):
+                bundled.chmod(0o755)
+            return bundled
+    on_path = shutil.which("mongod")
+    if on_path:
+        return Path(on_path)
+    raise LocalMongodError(
+        "No mongod found: install the extra `embedded` (pip install 'fhirserver[embedded]'), put mongod on PATH, "
+        "or name a replica set in MONGODB_URI."
+    )
+
+
+class LocalMongod:
+    """A running mongod; ends when `stop` is called or this process dies.
+
+    Args:
+        folder: where its data and log are kept; made if absent.
+        cache_gb: size of its cache, in GB (at least 0.25).
+
+    Raises:
+        LocalMongodError: it does not start; the message holds the end of its log.
+    """
+
+    def __init__(self, folder: Path, *, cache_gb: float = 0.25) -> None:
+        self._folder = folder
+        self._cache_gb = max(0.25, cache_gb)
+        self._mongod = find_mongod()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe = -1
+        self.port = 0
+        self.start()
+
+    @property
+    def uri(self) -> str:
+        """The address to give to `Store`."""
+        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
+
+    @property
+    def pid(self) -> int:
+        """The process id of mongod."""
+        return int((self._folder / "mongod.lock").read_text() or 0)
+
+    def start(self) -> None:
+        """Start it, or start it again after `stop` or `kill`, on the port it had before if that is free."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for _ in range(_PORT_TRIES):
+            self.port = self.port if self.port and _is_free(self.port) else _free_port()
+            self._launch()
+            if self._becomes_primary():
+                return
+        raise LocalMongodError(f"mongod does not start in {self._folder}:\n{self._end_of_log()}")
+
+    def stop(self) -> None:
+        """End it cleanly."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._release()
+
+    def kill(self) -> None:
+        """End it at once, as a crash would (`kill -9`); `start` recovers what was acknowledged."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError, ValueError):
+            os.kill(self.pid, signal.SIGKILL)
+        self._process.wait(timeout=20)
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _release(self) -> None:
+        os.close(self._pipe)
+        self._process = None
+
+    def _launch(self) -> None:
+        reading, self._pipe = os.pipe()
+        command = [
+            str(self._mongod),
+            *("--dbpath", str(self._folder), "--logpath", str(self._folder / "mongod.log"), "--logappend"),
+            *("--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket"),
+            *("--replSet", _REPLICA_SET, "--oplogSize", "512", "--wiredTigerCacheSizeGB", str(self._cache_gb)),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        ]
+        keeper = f"exec 3<&{reading}\n{_KEEPER}"
+        self._process = subprocess.Popen(  # noqa: S603 - our own mongod, with arguments of our own
+            ["/bin/sh", "-c", keeper, "mongod", *command],
+            pass_fds=(reading,),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal reaches the server first, which then stops mongod
+        )
+        os.close(reading)
+
+    def _becomes_primary(self) -> bool:
+        """Wait until it takes writes; False if its port was taken meanwhile."""
+        deadline = time.monotonic() + _PATIENCE
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            self.uri, serverSelectionTimeoutMS=200, connectTimeoutMS=1000, retryReads=False
+        )
+        with client:
+            while time.monotonic() < deadline:
+                assert self._process is not None
+                if self._process.poll() is not None:
+                    self._release()
+                    if "Address already in use" in self._end_of_log():
+                        return False
+                    raise LocalMongodError(f"mongod does not start in {self._folder}:\n{self._end_of_log()}")
+                with suppress(PyMongoError):
+                    if client.admin.command("hello").get("isWritablePrimary"):
+                        return True
+                    _make_primary(client, f"127.0.0.1:{self.port}")
+                time.sleep(0.01)
+        self.kill()
+        raise LocalMongodError(f"mongod does not become primary in {self._folder}:\n{self._end_of_log()}")
+
+    def _end_of_log(self) -> str:
+        log = self._folder / "mongod.log"
+        return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else "(no log)"
+
+
+def _make_primary(client: MongoClient[dict[str, Any]], address: str) -> None:
+    """Make a new replica set, or tell an old one that its only member listens elsewhere now."""
+    try:
+        config = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure as error:
+        if error.code == _NOT_YET_INITIALIZED:
+            members = [{"_id": 0, "host": address}]
+            client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
+        return
+    if config["members"][0]["host"] != address:
+        config["members"][0]["host"] = address
+        config["version"] += 1
+        client.admin.command("replSetReconfig", config, force=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
