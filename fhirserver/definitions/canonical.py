@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Final
+
+BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
+"""Canonical urls of FHIR's own types begin so."""
 
 
 def split_canonical(canonical: str) -> tuple[str, str]:

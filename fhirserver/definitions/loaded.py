@@ -16,12 +16,9 @@ import msgspec
 
 from fhirserver.definitions import cache as compiled_cache
 from fhirserver.definitions.cache import Compiled, Entry, PackageRecord
-from fhirserver.definitions.canonical import split_canonical, version_key
+from fhirserver.definitions.canonical import BASE, split_canonical, version_key
 from fhirserver.definitions.packages import PackageId, PackageSource
 from fhirserver.jsontext import Number
-
-BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
-"""Canonical urls of FHIR's own types begin so."""
 
 _decoder: Final = msgspec.json.Decoder(float_hook=Number)
 

@@ -6,11 +6,10 @@ Two releases of one guide may be loaded side by side; a profile that builds upon
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from fhirserver.definitions.cache import Entry, PackageRecord
-from fhirserver.definitions.canonical import split_canonical, version_key
-from fhirserver.definitions.loaded import BASE, Definitions
+from fhirserver.definitions.canonical import BASE, split_canonical, version_key
+from fhirserver.definitions.loaded import Definitions
 
 
 def dependencies(packages: Sequence[PackageRecord], position: int) -> tuple[int, ...]:
@@ -38,14 +37,14 @@ def _nearest(packages: Sequence[PackageRecord], name: str, version: str) -> int 
 
 
 class Scope:
-    """The definitions as one package sees them."""
+    """The definitions as one package sees them; as the whole set does, where no package is given."""
 
-    def __init__(self, definitions: Definitions, package: int) -> None:
+    def __init__(self, definitions: Definitions, package: int | None) -> None:
         self._definitions = definitions
-        self._order = dependencies(definitions.records, package)
+        self._order = () if package is None else dependencies(definitions.records, package)
 
     def entry(self, kind: str, canonical: str) -> Entry | None:
-        """Return the index entry that a canonical means here; where no package in view has it, what it means overall."""
+        """Return the index entry that a canonical means here, or overall where no package in view has it."""
         url, version = split_canonical(canonical)
         if not version:
             entries = self._definitions.candidates(kind, url)
@@ -56,9 +55,14 @@ class Scope:
                             return entry
         return self._definitions.entry(kind, canonical)
 
-    def structure(self, canonical_or_type: str) -> dict[str, Any] | None:
-        """Return a StructureDefinition, by canonical url or by the name of a FHIR type."""
-        if ":" not in canonical_or_type:
-            canonical_or_type = BASE + canonical_or_type
-        entry = self.entry("StructureDefinition", canonical_or_type)
-        return self._definitions.definition(entry) if entry else None
+    def structure_entry(self, canonical_or_type: str) -> tuple[Entry, bool] | None:
+        """Return the entry of a StructureDefinition, and whether it has the version that was asked for.
+
+        An unknown version of a known url is answered by the version that the url alone means here.
+        """
+        canonical = canonical_or_type if ":" in canonical_or_type else BASE + canonical_or_type
+        entry = self.entry("StructureDefinition", canonical)
+        if entry is not None:
+            return entry, True
+        entry = self.entry("StructureDefinition", split_canonical(canonical)[0])
+        return (entry, False) if entry is not None else None

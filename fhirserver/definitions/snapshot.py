@@ -1,150 +1,120 @@
-"""Snapshots from differentials (https://hl7.org/fhir/R4/profiling.html#snapshot)."""
+"""Snapshots from differentials (https://hl7.org/fhir/R4/profiling.html#snapshot).
+
+A structure builds upon the tree of its base; `snapshot_apply` lays the differential over it. What a canonical url
+means is asked of the package that the structure comes from (`scope`).
+"""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
+from fhirserver.definitions.cache import Entry
 from fhirserver.definitions.elementtree import Node, tree
-from fhirserver.definitions.snapshot_merge import adopted, merged
+from fhirserver.definitions.loaded import Definitions
+from fhirserver.definitions.scope import Scope
+from fhirserver.definitions.snapshot_apply import Application, SnapshotError
 
 
-class Structures(Protocol):
-    """Where the structures that others build upon are found."""
-
-    def structure(self, canonical_or_type: str) -> dict[str, Any] | None:
-        """Return a StructureDefinition with its snapshot."""
-
-
-class SnapshotError(Exception):
-    """A snapshot that cannot be made.
+class Snapshot(NamedTuple):
+    """A snapshot made here.
 
     Attributes:
-        element: id of the element at fault, or None.
+        elements: in the order of a snapshot.
+        notes: (element id, what had to be assumed), such as a version that stood in for another.
     """
 
-    def __init__(self, message: str, element: str | None = None) -> None:
-        super().__init__(f"{element}: {message}" if element else message)
-        self.element = element
+    elements: list[dict[str, Any]]
+    notes: list[tuple[str, str]]
 
 
 class Generator:
-    """Makes snapshots; keeps the trees of structures that others build upon."""
+    """Makes the snapshots of one set of definitions, and keeps the trees that others build upon; for one thread."""
 
-    def __init__(self, structures: Structures) -> None:
-        self._structures = structures
-        self._trees: dict[str, Node] = {}
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._trees: dict[int, Node] = {}
+        self._scopes: dict[int | None, Scope] = {}
+        self._open: list[str] = []
 
-    def elements(self, structure: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the snapshot elements of a structure, from its differential and its base."""
-        differential = tree(structure["differential"]["element"])
+    def of_entry(self, entry: Entry) -> Snapshot:
+        """Return the snapshot that a definition's differential and base give, whether or not it brings one.
+
+        Raises:
+            SnapshotError: it cannot be made; the error names the element and the reason.
+        """
+        return self.of_structure(self._definitions.definition(entry), entry.package)
+
+    def of_structure(self, structure: dict[str, Any], package: int | None = None) -> Snapshot:
+        """Return the snapshot of a StructureDefinition, as seen from a package (by position), or from all.
+
+        Raises:
+            SnapshotError: it cannot be made; the error names the element and the reason.
+        """
+        name = f"{structure.get('url')}|{structure.get('version', '')}"
+        if name in self._open:
+            raise SnapshotError("the chain of profiles is cyclic: " + " → ".join([*self._open, name]))
+        self._open.append(name)
+        try:
+            return self._make(structure, package)
+        finally:
+            self._open.pop()
+
+    def _make(self, structure: dict[str, Any], package: int | None) -> Snapshot:
+        elements = (structure.get("differential") or {}).get("element")
+        if not elements:
+            raise SnapshotError("there is no differential")
+        try:
+            differential = tree(elements)
+        except (ValueError, KeyError, TypeError) as error:
+            raise SnapshotError(f"the differential cannot be read: {error}") from error
+        view = _View(self, self._scope(package))
         base_url = structure.get("baseDefinition")
-        if base_url and self._structures.structure(base_url):
-            root = self._tree(base_url).copy()
-        elif structure.get("derivation") != "constraint":
-            root = Node(differential.name, "", {})
+        base = view.root(base_url, differential.name) if base_url else None
+        if base is not None:
+            root = base.copy()
+        elif structure.get("derivation") == "constraint":
+            raise SnapshotError(f"the base {base_url} is not loaded", differential.name)
         else:
-            raise SnapshotError(f"base {base_url} not found")
+            root = Node(differential.name, "", {"min": 0, "max": "*"})
         root.name = differential.name
-        work = _Work(self, structure, root)
-        work.apply(root, differential, differential.name)
-        return list(root.elements())
+        Application(view, structure, root).apply(root, differential, differential.name)
+        return Snapshot(list(root.elements()), view.notes)
 
-    def _tree(self, canonical: str) -> Node:
-        known = self._trees.get(canonical)
+    def _scope(self, package: int | None) -> Scope:
+        if package not in self._scopes:
+            self._scopes[package] = Scope(self._definitions, package)
+        return self._scopes[package]
+
+    def tree_of(self, entry: Entry) -> Node:
+        """Return the tree of a definition's snapshot: the one it brings, otherwise the one made here."""
+        known = self._trees.get(entry.offset)
         if known is None:
-            structure = self._structures.structure(canonical)
-            if structure is None:
-                raise SnapshotError(f"{canonical} not found")
-            known = tree(structure["snapshot"]["element"])
-            self._trees[canonical] = known
+            structure = self._definitions.definition(entry)
+            brought = (structure.get("snapshot") or {}).get("element")
+            known = tree(brought or self.of_structure(structure, entry.package).elements)
+            self._trees[entry.offset] = known
         return known
 
-    def root_of(self, canonical: str) -> Node | None:
-        if self._structures.structure(canonical) is None:
+
+class _View:
+    """The structures that one snapshot builds upon, as its package sees them."""
+
+    def __init__(self, generator: Generator, scope: Scope) -> None:
+        self._generator = generator
+        self._scope = scope
+        self.notes: list[tuple[str, str]] = []
+
+    def root(self, canonical_or_type: str, place: str) -> Node | None:
+        """Return the tree of a structure by canonical url or type name; not to be changed.
+
+        Args:
+            canonical_or_type: what to find.
+            place: id of the element that asks, for the notes.
+        """
+        found = self._scope.structure_entry(canonical_or_type)
+        if found is None:
             return None
-        return self._tree(canonical)
-
-
-class _Work:
-    """One snapshot in the making."""
-
-    def __init__(self, generator: Generator, structure: dict[str, Any], root: Node) -> None:
-        self.generator = generator
-        self.grows = structure.get("derivation") != "constraint"
-        self.root = root
-        self.original = root.copy()
-
-    def apply(self, node: Node, change: Node, place: str) -> None:
-        before = node.copy() if change.slices or change.children else node
-        if change.element:
-            node.element = self.merge(node, change.element)
-        for child_change in change.children:
-            self.apply_child(node, child_change, f"{place}.{child_change.name}")
-        for piece in change.slices:
-            self.apply_slice(node, before, piece, f"{place}:{piece.slice}")
-
-    def merge(self, node: Node, change: dict[str, Any]) -> dict[str, Any]:
-        return merged(node.element, change)
-
-    def apply_child(self, node: Node, change: Node, place: str) -> None:
-        if not node.children:
-            self.expand(node, place)
-        child = node.child(change.name)
-        if child is None:
-            if not self.grows:
-                raise SnapshotError("not an element of the base", place)
-            child = Node(change.name, "", {})
-            node.children.append(child)
-            element = change.element
-            child.element = {
-                **element,
-                "base": {"path": place, "min": element.get("min", 0), "max": element.get("max", "1")},
-            }
-            self.adopt(child)
-            rest = Node(change.name)
-            rest.children, rest.slices = change.children, change.slices
-            self.apply(child, rest, place)
-            return
-        self.apply(child, change, place)
-
-    def adopt(self, node: Node) -> None:
-        for type_ in node.element.get("type", ()):
-            root = self.generator.root_of(type_["code"])
-            if root is not None:
-                node.element = adopted(node.element, root.element)
-
-    def apply_slice(self, node: Node, before: Node, change: Node, place: str) -> None:
-        piece = node.find_slice(change.slice)
-        if piece is None:
-            origin = before
-            if "/" in change.slice:
-                origin = node.find_slice(change.slice.rpartition("/")[0]) or before
-            piece = origin.copy()
-            piece.slice, piece.slices = change.slice, []
-            piece.element = {k: v for k, v in piece.element.items() if k not in ("slicing",)}
-            node.slices.append(piece)
-        self.apply(piece, change, place)
-
-    def expand(self, node: Node, place: str) -> None:
-        element = node.element
-        if "contentReference" in element:
-            target = self.original
-            names = element["contentReference"].partition("#")[2].split(".")
-            for name in names[1:]:
-                found = target.child(name)
-                if found is None:
-                    raise SnapshotError(f"contentReference {element['contentReference']} not found", place)
-                target = found
-            node.children = target.copy().children
-            return
-        types = element.get("type", [])
-        canonical = "Element"
-        if len(types) == 1:
-            profiles = types[0].get("profile", ())
-            canonical = profiles[0] if len(profiles) == 1 else types[0]["code"]
-        root = self.generator.root_of(canonical)
-        if root is None:
-            if not types and self.grows:
-                return
-            raise SnapshotError(f"type {canonical} not found", place)
-        node.children = root.copy().children
+        entry, exact = found
+        if not exact:
+            self.notes.append((place, f"{canonical_or_type} is not loaded; version {entry.version} stands in for it"))
+        return self._generator.tree_of(entry)
