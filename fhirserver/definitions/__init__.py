@@ -1,9 +1,10 @@
 """FHIR packages: what is in force, found by canonical url."""
 
+from fhirserver.definitions.building import load
 from fhirserver.definitions.canonical import BASE, split_canonical
 from fhirserver.definitions.development import cache_folder, development
 from fhirserver.definitions.elements import Element, Elements, TypeChoice
-from fhirserver.definitions.loaded import Definitions, load
+from fhirserver.definitions.loaded import Definitions
 from fhirserver.definitions.packages import PackageError, PackageId, PackageSource
 
 __all__ = [

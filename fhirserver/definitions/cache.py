@@ -6,20 +6,14 @@ slice of JSON bytes. The index is read at start; a slice is parsed when somebody
 
 from __future__ import annotations
 
-import hashlib
 import mmap
-import os
-import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
-import orjson
 
-from fhirserver.definitions.packages import PackageId, PackageSource, read_package
-
-MAGIC: Final = b"fhirserver definitions 2\n"
+MAGIC: Final = b"fhirserver definitions 3\n"
 """Changes whenever the layout or the meaning of the compiled form changes: older files are then built anew."""
 
 
@@ -53,7 +47,7 @@ class PackageRecord(NamedTuple):
     Attributes:
         name: such as `hl7.fhir.r4.core`.
         version: such as `4.0.1`.
-        restated: whether the definitions of other packages win over this one's.
+        restated: whether it restates definitions of others, which win over it (`"restates": true` in its manifest).
         depends: name and version of each package that the manifest asks for.
     """
 
@@ -63,12 +57,43 @@ class PackageRecord(NamedTuple):
     depends: dict[str, str]
 
 
+class Report(NamedTuple):
+    """What could not be used, or only with an assumption.
+
+    Attributes:
+        package: name and version, such as `hl7.fhir.fr.core#2.1.0`.
+        definition: canonical url, or the file in the package where there is none.
+        element: id of the element concerned, or empty.
+        reason: what is wrong.
+        fatal: whether the definition is not in force because of it.
+    """
+
+    package: str
+    definition: str
+    element: str
+    reason: str
+    fatal: bool
+
+    def __str__(self) -> str:
+        place = f"{self.definition} {self.element}".rstrip()
+        return f"{self.package}: {place}: {self.reason}"
+
+
 class Index(msgspec.Struct):
     """What a worker reads at start."""
 
     packages: list[PackageRecord]
     entries: list[Entry]
-    reports: list[str]
+    reports: list[Report]
+
+
+class Slices(Protocol):
+    """Where an index and its definitions are: in a compiled file, or in memory while it is made."""
+
+    index: Index
+
+    def slice_at(self, offset: int, length: int) -> bytes:
+        """Return the JSON bytes of one definition, at the offset and length of its entry."""
 
 
 class Compiled:
@@ -90,87 +115,10 @@ class Compiled:
         return self._map[start : start + length]
 
 
-def fingerprint(sources: Iterable[PackageSource]) -> str:
-    """Return the key (hex) of a list of packages: their content, their order, and the compiled form's own version."""
-    digest = hashlib.sha256(MAGIC)
-    for source in sources:
-        digest.update(source.fingerprint().encode())
-    return digest.hexdigest()[:32]
-
-
-def open_or_build(sources: Sequence[PackageSource], folder: Path) -> tuple[str, Compiled]:
-    """Open the compiled form of these packages, building it first where it is missing.
-
-    Several processes may do so at once: each builds into a file of its own, and the rename is atomic.
-
-    Raises:
-        PackageError: a package cannot be read.
-    """
-    key = fingerprint(sources)
-    path = folder / f"definitions-{key}.bin"
-    if path.is_file():
-        try:
-            return key, Compiled(path)
-        except (ValueError, msgspec.DecodeError):
-            path.unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix="building-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            for part in _build(sources):
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return key, Compiled(path)
-
-
-def _build(sources: Sequence[PackageSource]) -> list[bytes]:
-    packages: list[PackageRecord] = []
-    entries: list[Entry] = []
-    reports: list[str] = []
-    slices: list[bytes] = []
-    offset = 0
-    for position, source in enumerate(sources):
-        package = read_package(source)
-        depends = package.manifest.get("dependencies")
-        packages.append(PackageRecord(*package.id, source.restated, depends if isinstance(depends, dict) else {}))
-        for name, data in package.definitions:
-            try:
-                definition = orjson.loads(data)
-            except orjson.JSONDecodeError as error:
-                reports.append(f"{package.id} {name}: {error}")
-                continue
-            if not isinstance(definition, dict) or not isinstance(definition.get("resourceType"), str):
-                continue
-            entries.append(_entry(definition, position, offset, len(data)))
-            slices.append(data)
-            offset += len(data)
-    index = msgspec.json.encode(Index(packages, entries, reports))
-    return [MAGIC, len(index).to_bytes(8, "big"), index, *slices]
-
-
-def _entry(definition: dict[str, Any], package: int, offset: int, length: int) -> Entry:
-    facts = (
-        [definition.get("kind"), definition.get("abstract"), definition.get("derivation"), definition.get("type")]
-        if definition["resourceType"] == "StructureDefinition"
-        else []
-    )
-    return Entry(
-        definition["resourceType"],
-        definition.get("url") or "",
-        definition.get("version") or "",
-        definition.get("id") or "",
-        package,
-        offset,
-        length,
-        facts,
-    )
-
-
-def package_ids(index: Index) -> tuple[PackageId, ...]:
-    """Return the packages of an index, in order."""
-    return tuple(PackageId(record.name, record.version) for record in index.packages)
+def layout(index: Index, slices: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the parts of a compiled file, in order."""
+    encoded = msgspec.json.encode(index)
+    yield MAGIC
+    yield len(encoded).to_bytes(8, "big")
+    yield encoded
+    yield from slices

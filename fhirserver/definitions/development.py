@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from fhirserver.definitions.loaded import Definitions, load
+from fhirserver.definitions.building import load
+from fhirserver.definitions.loaded import Definitions
 from fhirserver.definitions.packages import PackageSource
 
 CORE: Final = "hl7.fhir.r4.core-4.0.1.tgz"

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from fhirserver.definitions import cache as compiled_cache
-from fhirserver.definitions.cache import Compiled, Entry, PackageRecord
+from fhirserver.definitions.cache import Entry, PackageRecord, Report, Slices
 from fhirserver.definitions.canonical import BASE, split_canonical, version_key
-from fhirserver.definitions.packages import PackageId, PackageSource
+from fhirserver.definitions.packages import PackageId
 from fhirserver.jsontext import Number
 
 _decoder: Final = msgspec.json.Decoder(float_hook=Number)
@@ -30,18 +28,19 @@ class Definitions:
         packages: name and version of each package, in order.
         fingerprint: changes whenever the content of the packages changes: the key for derived caches.
         resource_types: the concrete resource types of R4.
-        reports: what could not be used while compiling, one line each.
+        records: the same packages with what they depend upon.
+        reports: what could not be used, or only with an assumption, found while compiling.
 
     What `find`, `structure` and `all` return is shared: read it, never change it.
     """
 
-    def __init__(self, fingerprint: str, compiled: Compiled) -> None:
+    def __init__(self, fingerprint: str, compiled: Slices) -> None:
         self.fingerprint = fingerprint
         self._compiled = compiled
         index = compiled.index
-        self.packages: tuple[PackageId, ...] = compiled_cache.package_ids(index)
-        self.reports: tuple[str, ...] = tuple(index.reports)
         self.records: tuple[PackageRecord, ...] = tuple(index.packages)
+        self.packages: tuple[PackageId, ...] = tuple(PackageId(one.name, one.version) for one in index.packages)
+        self.reports: tuple[Report, ...] = tuple(index.reports)
         restated = [record.restated for record in index.packages]
         by_kind: dict[str, dict[str, list[Entry]]] = {}
         for entry in index.entries:
@@ -90,10 +89,14 @@ class Definitions:
         return self.definition(entry) if entry else None
 
     def structure(self, canonical_or_type: str) -> dict[str, Any] | None:
-        """Return a StructureDefinition with its snapshot, by canonical url or by the name of a FHIR type."""
+        """Return a StructureDefinition with its snapshot, by canonical url or by the name of a FHIR type.
+
+        None where it is not loaded, or where no snapshot could be made of it (see `reports`).
+        """
         if ":" not in canonical_or_type:
             canonical_or_type = BASE + canonical_or_type
-        return self.find("StructureDefinition", canonical_or_type)
+        structure = self.find("StructureDefinition", canonical_or_type)
+        return structure if structure and "snapshot" in structure else None
 
     def versions(self, kind: str, url: str) -> tuple[str, ...]:
         """Return every version known of a url, the one that wins first; empty where the url is unknown."""
@@ -118,17 +121,3 @@ class Definitions:
             if entry:
                 return self.packages[entry.package]
         return None
-
-
-def load(packages: Sequence[PackageSource | Path | str], cache: Path) -> Definitions:
-    """Load these packages, through the cache folder.
-
-    Args:
-        packages: in order of precedence; `.tgz` files, folders, or `wheel.whl!member.tgz`.
-        cache: folder of compiled sets, shared by any number of processes.
-
-    Raises:
-        PackageError: a package cannot be read; the message says which and why.
-    """
-    key, compiled = compiled_cache.open_or_build([PackageSource.of(place) for place in packages], cache)
-    return Definitions(key, compiled)

