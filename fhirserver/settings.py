@@ -89,10 +89,14 @@ class Settings:
         "", "MongoDB replica set to use. Empty: a local mongod is started and managed.", variable="MONGODB_URI"
     )
     database: str = _setting("fhirserver", "Name of the database.")
-    state: Path = _setting(_STATE, "Folder of the local mongod's data, the demo issuer's key, and caches.", Path)
+    state: Path = _setting(_STATE, "Folder of the local mongod's data, the demo issuer's key, and caches.", Path)  # noqa: RUF009 - a field, not a value
     packages: tuple[Path, ...] = _setting(
         (), "Folders in which FHIR packages (.tgz) are looked for before the network.", _paths
     )
+    registry: str = _setting(
+        "https://packages.fhir.org", "FHIR package registry (npm layout) that is asked last; empty: none."
+    )
+    cache: Path = _setting(Path("~/.cache/fhirserver"), "Folder of fetched and compiled FHIR packages.", Path)  # noqa: RUF009 - a field, not a value
 
     # Limits.
     max_body: int = _setting(50 * 1024 * 1024, "Largest request body, in bytes.", _natural)
