@@ -51,9 +51,13 @@ def run(store: Store, work: Callable[[Transaction], T]) -> T:
     deadline = time.monotonic() + PATIENCE
     pause = _FIRST_PAUSE
     duplicates = 0
+    keys: set[str] = set()
     while True:
         try:
-            return _attempt(store, work, deadline)
+            with store.turns.hold(keys, deadline) as held:
+                if not held:
+                    raise unavailable()
+                return _attempt(store, work, keys, deadline)
         except (PyMongoError, Overtaken, InvalidDocument, OverflowError) as error:
             duplicates += _is_duplicate(error)
             if not _may_pass(error) or duplicates > _DUPLICATE_TRIES:
@@ -63,19 +67,23 @@ def run(store: Store, work: Callable[[Transaction], T]) -> T:
                 raise failure from error
             if time.monotonic() + pause > deadline:
                 raise unavailable() from error
+            if isinstance(error, Overtaken):
+                continue  # it waits for its turn in place of a pause
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - spreads the attempts, keeps no secret
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-def _attempt(store: Store, work: Callable[[Transaction], T], deadline: float) -> T:
+def _attempt(store: Store, work: Callable[[Transaction], T], keys: set[str], deadline: float) -> T:
+    """Try once; `keys` are those whose turn it is, and learn what the attempt wanted to write."""
     with store.client.start_session() as session:
         session.start_transaction(read_concern=_SNAPSHOT, write_concern=DURABLE)
-        transaction = Transaction(store, session)
+        transaction = Transaction(store, session, frozenset(keys))
         try:
             result = work(transaction)
             transaction.flush()
             _commit(session, deadline)
         except BaseException:
+            keys |= transaction.keys
             if session.in_transaction:
                 session.abort_transaction()
             raise

@@ -25,9 +25,10 @@ _PATIENCE: Final = 60.0
 _NOT_YET_INITIALIZED: Final = 94
 _PORT_TRIES: Final = 5
 
-# mongod lives as long as somebody holds the other end of the pipe on descriptor 3: when this process dies, even by
+# mongod lives as long as somebody holds the other end of the keeper's standard input: when this process dies, even by
 # SIGKILL, the shell reads end-of-file and ends mongod. (PR_SET_PDEATHSIG would act when the starting *thread* ends.)
 _KEEPER: Final = """
+exec 3<&0
 "$@" 3<&- </dev/null >/dev/null 2>&1 &
 child=$!
 trap 'kill -TERM $child 2>/dev/null' TERM INT HUP
@@ -144,11 +145,9 @@ class LocalMongod:
             *("--replSet", _REPLICA_SET, "--oplogSize", "512", "--wiredTigerCacheSizeGB", str(self._cache_gb)),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]
-        keeper = f"exec 3<&{reading}\n{_KEEPER}"
         self._process = subprocess.Popen(  # noqa: S603 - our own mongod, with arguments of our own
-            ["/bin/sh", "-c", keeper, "mongod", *command],
-            pass_fds=(reading,),
-            stdin=subprocess.DEVNULL,
+            ["/bin/sh", "-c", _KEEPER, "mongod", *command],
+            stdin=reading,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in a terminal reaches the server first, which then stops mongod

@@ -38,7 +38,7 @@ def _fault(entry: dict[str, Any]) -> str | None:
     plan = entry.get("planSummary", "")
     command = entry.get("command", {})
     shown = f"{entry['ns']} {entry['op']} {plan}: {_shorten(command)}"
-    if "COLLSCAN" in plan:
+    if "COLLSCAN" in plan and not _looks_for_anything(command):
         return f"scans the collection: {shown}"
     if _counts(command):
         return None  # what was counted is not told, so it cannot be weighed against what was examined
@@ -51,6 +51,11 @@ def _fault(entry: dict[str, Any]) -> str | None:
 
 def _counts(command: dict[str, Any]) -> bool:
     return "count" in command or any("$group" in stage or "$count" in stage for stage in command.get("pipeline", ()))
+
+
+def _looks_for_anything(command: dict[str, Any]) -> bool:
+    """Whether it asks for any one document: GridFS does, to know whether its indexes are to be made."""
+    return "find" in command and not command.get("filter") and command.get("limit") == 1
 
 
 def _shorten(command: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from fhirserver.store.ids import id_beside, key, new_id, version_key
 from fhirserver.store.indexes import Index
 from fhirserver.store.outbox import Outbox
 from fhirserver.store.transaction import Transaction, id_taken
+from fhirserver.store.turns import Turns
 from fhirserver.store.values import Draft, HistoryPage, Stored
 from fhirserver.store.versions import HistoryQuery
 
@@ -34,6 +35,7 @@ class Store:
         files: content by hash.
         outbox: tasks to be done after a commit.
         clock: moments of writes, and the horizon.
+        turns: which keys the threads of this process write one after the other.
     """
 
     def __init__(self, uri: str, database: str = "fhirserver") -> None:
@@ -44,6 +46,7 @@ class Store:
         self.audit = Audit(self.database)
         self.files = Files(self.database)
         self.outbox = Outbox(self.database)
+        self.turns = Turns()
         self.clock = Clock(self.database["clock"])
 
     def prepare(self, more: Iterable[Index] = ()) -> None:

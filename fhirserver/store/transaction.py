@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,9 +92,11 @@ class Transaction:
     sent together when the work is done (or at `flush`).
     """
 
-    def __init__(self, store: Store, session: ClientSession) -> None:
+    def __init__(self, store: Store, session: ClientSession, turns: Collection[str] = ()) -> None:
         self.store = store
         self.session = session
+        self.keys: set[str] = set()  # all that this transaction writes or locks
+        self._turns = turns
         self._moment: datetime | None = None
         self._seen: dict[str, dict[str, Any] | None] = {}
         self._planned: dict[str, Planned] = {}
@@ -171,6 +173,7 @@ class Transaction:
 
         The name is what must stay unique: a conditional create's criteria, a business identifier.
         """
+        self._claim(f"lock {name}")
         self._locks.add(name)
 
     def put_file(self, content: bytes) -> FileRef:
@@ -254,9 +257,16 @@ class Transaction:
         planned = self._planned.get(name)
         if planned is None:
             planned = Planned(self, (resource_type, identity), self._current(resource_type, identity))
+            self._claim(name)
             self._planned[name] = planned
         planned.hold(draft, origin)
         return planned
+
+    def _claim(self, name: str) -> None:
+        """Note what will be written; give way at once if others of this process take turns at it, and we have none."""
+        self.keys.add(name)
+        if name not in self._turns and self.store.turns.contended(name):
+            raise Overtaken
 
     def _current(self, resource_type: str, identity: str) -> dict[str, Any] | None:
         name = key(resource_type, identity)

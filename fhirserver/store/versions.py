@@ -60,8 +60,11 @@ def page(store: Store, query: HistoryQuery) -> HistoryPage:
 
 def total(store: Store, query: HistoryQuery, limit: int) -> int:
     """Count the versions of all pages together, at most `limit` in each of the two collections."""
+    collections = (store.resources, store.history_collection)
+    if not _condition("history", query):
+        return sum(collection.estimated_document_count() for collection in collections)
     return sum(
-        store.database[name].count_documents(_condition(name, query), limit=limit) for name in ("resources", "history")
+        collection.count_documents(_condition(collection.name, query), limit=limit) for collection in collections
     )
 
 
