@@ -127,7 +127,6 @@ def rows(resource: dict[str, Any]) -> Iterator[Row]:
         for declared in resource.get("property") or ()
         if str(declared.get("uri", "")).startswith(CONCEPT_PROPERTIES)
     }
-    today = datetime.now(UTC).date().isoformat()
     waiting: list[tuple[dict[str, Any], tuple[str, ...]]] = [
         (concept, ()) for concept in reversed(resource.get("concept") or ())
     ]
@@ -145,7 +144,7 @@ def rows(resource: dict[str, Any]) -> Iterator[Row]:
             elif name == "child":
                 children.append(str(value))
             else:
-                flags |= _flag(name, value, today)
+                flags |= _flag(name, value)
         record = {key: value for key, value in concept.items() if key not in ("code", "concept")}
         yield Row(code, record, tuple(parents), flags)
         # a child named by property may be declared elsewhere: only its edge is added, its row is its own
@@ -161,7 +160,12 @@ def property_value(property_: dict[str, Any]) -> Any:
     return None
 
 
-def _flag(name: str | None, value: Any, today: str) -> int:
+def is_past(date: str) -> bool:
+    """Whether a date (or dateTime, ISO 8601, at least the day) lies before today."""
+    return len(date) >= len("2026-12-31") and date[:10] < datetime.now(UTC).date().isoformat()
+
+
+def _flag(name: str | None, value: Any) -> int:
     if name in ("notSelectable", "abstract") and value in (True, "true"):
         return ABSTRACT
     if name == "inactive" and value in (True, "true"):
@@ -169,6 +173,6 @@ def _flag(name: str | None, value: Any, today: str) -> int:
     if name == "status" and str(value).casefold() in CLOSED:
         return INACTIVE
     # the French nomenclature (NOS) closes a code by the date of its end
-    if name in ("dateFin", "retirementDate") and isinstance(value, str) and value[:10] < today:
+    if name in ("dateFin", "retirementDate") and is_past(str(value)):
         return INACTIVE
     return 0

@@ -13,7 +13,7 @@ from fhirserver.issues import Text
 from fhirserver.terminology.codesystem import CodeSystem
 from fhirserver.terminology.computed import Grammar
 from fhirserver.terminology.filters import UnusableError, select
-from fhirserver.terminology.verdicts import IN, Cause, CodeState, CodeStatus, Membership, Verdict
+from fhirserver.terminology.verdicts import IN, Cause, Membership, Verdict
 
 FEW: Final = 5_000
 """Up to so many codes of a whole code system are copied into a set, for the fastest answer."""
@@ -145,6 +145,8 @@ class Include:
         version: the version it asks for, or empty.
         spelled: the codes that are surely in it, as the system writes them.
         imports: value sets that must have the code too.
+        source: its code system, if that is here.
+        doubt: why a code that is not found may still be in, if so.
     """
 
     def __init__(self, sources: Sources, definition: dict[str, Any], imports: Sequence[Matcher]) -> None:
@@ -153,48 +155,50 @@ class Include:
         self.imports = tuple(imports)
         self.spelled: frozenset[str] = frozenset()
         self._keys: frozenset[str] = frozenset()
-        self._source: CodeSystem | Grammar | None = None
-        self._doubt: Membership | None = None
+        self.source: CodeSystem | Grammar | None = None
+        self.doubt: Membership | None = None
         self._whole = False
         if self.system:
-            self._source = sources.system(self.system, self.version)
+            self.source = sources.system(self.system, self.version)
             self._compile(definition)
 
     @property
-    def uncertain(self) -> bool:
-        """Whether a code that is not found here may still be in."""
-        return self._doubt is not None
+    def opaque(self) -> bool:
+        """Whether its codes cannot be listed: its system is not here, has no end, or a filter cannot be evaluated."""
+        if self.doubt is not None and self.doubt.cause in ("system-not-loaded", "value-set-unusable"):
+            return True
+        return self._whole and isinstance(self.source, Grammar)
 
     def _compile(self, definition: dict[str, Any]) -> None:
-        source = self._source
+        source = self.source
         if definition.get("concept"):
             listed = (concept.get("code") for concept in definition["concept"])
             self._take(code for code in listed if isinstance(code, str))
         elif definition.get("filter"):
-            self._doubt = self._why_uncertain()
+            self.doubt = self._why_uncertain()
             if isinstance(source, CodeSystem):
                 try:
                     chosen = select(source, definition["filter"])
                     self._take(source.table.code(position) for position in chosen)
                 except UnusableError as error:
                     text = error.text
-                    self._doubt = self._doubt or unknown("value-set-unusable", lambda: text)
+                    self.doubt = self.doubt or unknown("value-set-unusable", lambda: text)
         else:
             self._whole = True
-            self._doubt = self._why_uncertain()
+            self.doubt = self._why_uncertain()
             if isinstance(source, CodeSystem) and len(source.table) <= FEW:
                 self._take(source.codes())
 
     def _take(self, codes: Iterable[str]) -> None:
         self.spelled = frozenset(codes)
-        if isinstance(self._source, CodeSystem) and self._source.folds:
+        if isinstance(self.source, CodeSystem) and self.source.folds:
             self._keys = frozenset(map(str.casefold, self.spelled))
         else:
             self._keys = self.spelled
 
     def _why_uncertain(self) -> Membership | None:
         """Return why a code that is not found may still be in; None where it surely is not."""
-        source, system = self._source, self.system
+        source, system = self.source, self.system
         if source is None or (isinstance(source, CodeSystem) and source.content == "not-present"):
             return unknown("system-not-loaded", lambda: say_not_loaded(system or ""))
         if isinstance(source, Grammar):
@@ -219,20 +223,20 @@ class Include:
         return answer
 
     def _own(self, code: str) -> Membership | None:
-        folds = isinstance(self._source, CodeSystem) and self._source.folds
+        folds = isinstance(self.source, CodeSystem) and self.source.folds
         if (code.casefold() if folds else code) in self._keys:
             return IN
-        if self._whole and self._source is not None:
-            status = self._source.status(code)
-            if status.state in (CodeState.KNOWN, CodeState.INACTIVE):
+        if self._whole and isinstance(self.source, CodeSystem):
+            if self.source.table.find(code) is not None:
                 return IN
-            return self._doubt or _unknown_code(status)
-        return self._doubt or outside("not-in-value-set", lambda: Text("", ""))
+            return self.doubt or _unknown_code(self.source, code)
+        if self._whole and isinstance(self.source, Grammar):
+            return IN if self.source.accepts(code) else _unknown_code(self.source, code)
+        return self.doubt or outside("not-in-value-set", lambda: Text("", ""))
 
 
-def _unknown_code(status: CodeStatus) -> Membership:
-    reason = status.reason or Text("", "")
-    return outside("unknown-code", lambda: reason)
+def _unknown_code(source: CodeSystem | Grammar, code: str) -> Membership:
+    return outside("unknown-code", lambda: source.status(code).reason or Text("", ""))
 
 
 def _same_version(one: str, other: str) -> bool:
@@ -284,4 +288,12 @@ def say_version(source: CodeSystem, version: str) -> Text:
     return Text(
         f"Le jeu de valeurs demande la version {version} de {source.url} ; le serveur a la {source.version}.",
         f"The value set asks for version {version} of {source.url}; the server has {source.version}.",
+    )
+
+
+def say_endless(system: str) -> Text:
+    """Say that a code system is a grammar."""
+    return Text(
+        f"Les codes de {system} suivent une grammaire : ils ne peuvent pas être énumérés.",
+        f"The codes of {system} follow a grammar: they cannot be enumerated.",
     )

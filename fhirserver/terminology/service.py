@@ -16,13 +16,14 @@ from fhirserver.terminology.compose import (
     unknown,
 )
 from fhirserver.terminology.computed import Grammar, grammars, listed
-from fhirserver.terminology.verdicts import CodeState, CodeStatus, Membership
+from fhirserver.terminology.stored import includes_of_expansion
+from fhirserver.terminology.verdicts import CodeState, CodeStatus, Designation, Membership
 
 MAX_IMPORTS: Final = 50
 """Levels of value sets importing value sets beyond which one is reported as unusable."""
 
-MAX_MISSING: Final = 10_000
-"""So many urls that nothing is known of are remembered."""
+MAX_KEPT: Final = 10_000
+"""So many answers of one kind are remembered; then all are forgotten, since clients choose what they ask."""
 
 
 class Terminology:
@@ -56,6 +57,7 @@ class Terminology:
         self._systems: dict[tuple[str, str], CodeSystem | Grammar | None] = {}
         self._matchers: dict[str, Matcher] = {}
         self._statuses: dict[tuple[str, str], CodeStatus] = {}
+        self._supplements: dict[str, list[CodeSystem]] | None = None
         self._lock = RLock()
 
     def member(self, value_set: str, system: str | None, code: str, version: str | None = None) -> Membership:
@@ -81,11 +83,37 @@ class Terminology:
         if source is None or (isinstance(source, CodeSystem) and source.content == "not-present"):
             status = CodeStatus(CodeState.UNVERIFIABLE, say_not_loaded(system))
         else:
-            status = source.status(code)
-        if len(self._statuses) >= MAX_MISSING:
+            status = self.status(source, code)
+        if len(self._statuses) >= MAX_KEPT:
             self._statuses.clear()
         self._statuses[system, code] = status
         return status
+
+    def status(self, source: CodeSystem | Grammar, code: str) -> CodeStatus:
+        """Return what a code system says of a code, with the names that its supplements add."""
+        status = source.status(code)
+        names: list[Designation] = []
+        for supplement in self.supplements(source.url) if status.code else ():
+            names += supplement.status(status.code).designations
+        return status._replace(designations=(*status.designations, *names)) if names else status
+
+    def supplements(self, url: str) -> list[CodeSystem]:
+        """Return the supplements of a code system: https://hl7.org/fhir/R4/codesystem.html#supplements."""
+        if self._supplements is None:
+            with self._lock:
+                if self._supplements is None:
+                    self._supplements = self._find_supplements()
+        return self._supplements.get(url, [])
+
+    def _find_supplements(self) -> dict[str, list[CodeSystem]]:
+        found = [system for loaded in self._extra.values() for system in loaded if system.content == "supplement"]
+        found += [
+            from_resource(one) for one in self.definitions.all("CodeSystem") if one.get("content") == "supplement"
+        ]
+        by_url: dict[str, list[CodeSystem]] = {}
+        for supplement in found:
+            by_url.setdefault(str(supplement.meta.get("supplements", "")).partition("|")[0], []).append(supplement)
+        return by_url
 
     def system(self, url: str, version: str = "") -> CodeSystem | Grammar | None:
         """Return a code system: of that version if it is loaded, else the one in force; None where there is none."""
@@ -94,7 +122,7 @@ class Terminology:
             return self._systems[key]
         with self._lock:
             if key not in self._systems:
-                if len(self._systems) >= MAX_MISSING:
+                if len(self._systems) >= MAX_KEPT:
                     self._systems.clear()
                 self._systems[key] = self._find_system(url, version)
             return self._systems[key]
@@ -146,7 +174,7 @@ class Terminology:
             matcher = self._matchers.get(canonical)
             if matcher is None:
                 matcher = self._compile_named(canonical)
-                if len(self._matchers) >= MAX_MISSING:
+                if len(self._matchers) >= MAX_KEPT:
                     self._matchers.clear()
                 self._matchers[canonical] = matcher
             return matcher
@@ -163,7 +191,7 @@ class Terminology:
         trouble = self._trouble(resource)
         if trouble:
             return Matcher(named, broken=trouble)
-        compose = resource.get("compose") or {"include": _from_expansion(resource)}
+        compose = resource.get("compose") or {"include": includes_of_expansion(resource)}
         if not compose.get("include"):
             return Matcher(named, broken=unknown("value-set-unusable", lambda: _say_empty(named)))
         parts = {
@@ -174,8 +202,8 @@ class Terminology:
             for kind in ("include", "exclude")
         }
         stored: list[Include] = []
-        if resource.get("compose") and any(part.uncertain for part in parts["include"]):
-            stored = [Include(self, part, []) for part in _from_expansion(resource)]
+        if resource.get("compose") and any(part.doubt for part in parts["include"]):
+            stored = [Include(self, part, []) for part in includes_of_expansion(resource)]
         return Matcher(named, [*parts["include"], *stored], parts["exclude"])
 
     def _trouble(self, resource: dict[str, Any]) -> Membership | None:
@@ -216,18 +244,6 @@ def imports_of(resource: dict[str, Any]) -> list[str]:
         for part in compose.get(kind) or ()
         for canonical in part.get("valueSet") or ()
     ]
-
-
-def _from_expansion(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a stored expansion as includes, one for each system."""
-    by_system: dict[str, list[dict[str, Any]]] = {}
-    waiting = list((resource.get("expansion") or {}).get("contains") or ())
-    while waiting:
-        entry = waiting.pop(0)
-        waiting[:0] = entry.get("contains") or ()
-        if entry.get("code") and entry.get("system"):
-            by_system.setdefault(entry["system"], []).append(entry)
-    return [{"system": system, "concept": concepts} for system, concepts in by_system.items()]
 
 
 def _say_missing(canonical: str) -> Text:

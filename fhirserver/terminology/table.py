@@ -7,14 +7,15 @@ of the header (u64), the header (JSON), then the sections that the header names:
 |---|---|
 | codes_at  | u32 × (n+1): where each code begins in `codes`, in order of declaration |
 | records_at| u32 × (n+1): where each record begins in `records` |
-| sorted    | u32 × n: positions sorted by key (the code; folded where the system ignores case) |
+| slots     | u32 × 2^k: a hash table of positions + 1 (0: free), probed in sequence from the CRC-32 of the code |
 | flags     | u8 × n: INACTIVE, ABSTRACT |
 | up        | u32 × 2m: pairs (child, parent), sorted |
 | down      | u32 × 2m: pairs (parent, child), sorted |
 | codes     | UTF-8 |
 | records   | the concept as FHIR JSON, without `code` and `concept` |
 
-A look-up is a binary search. Workers that map the same file share its pages.
+Where the system ignores case, the code is folded before it is hashed. A look-up costs one or two probes. Workers that
+map the same file share its pages.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 import msgspec
 import orjson
@@ -38,7 +40,7 @@ ABSTRACT: Final = 2
 EDGE_ONLY: Final = -1
 """Flags of a row that states parents of a concept whose own row comes elsewhere."""
 
-_SECTIONS: Final = ("codes_at", "records_at", "sorted", "flags", "up", "down", "codes", "records")
+_SECTIONS: Final = ("codes_at", "records_at", "slots", "flags", "up", "down", "codes", "records")
 _decoder: Final = msgspec.json.Decoder(float_hook=Number)
 
 
@@ -84,7 +86,7 @@ class CodeTable:
         self.meta: dict[str, Any] = header["meta"]
         self.folds: bool = header["folds"]
         self._codes_at, self._records_at = numbers("codes_at"), numbers("records_at")
-        self._sorted, self._up, self._down = numbers("sorted"), numbers("up"), numbers("down")
+        self._slots, self._up, self._down = numbers("slots"), numbers("up"), numbers("down")
         self._flags, self._codes, self._records = (
             view[at : at + size] for at, size in (sections["flags"], sections["codes"], sections["records"])
         )
@@ -100,7 +102,7 @@ class CodeTable:
                 raise ValueError(f"{path}: {error}") from None
 
     def __len__(self) -> int:
-        return len(self._sorted)
+        return len(self._codes_at) - 1
 
     @property
     def size(self) -> int:
@@ -125,19 +127,18 @@ class CodeTable:
     def find(self, code: str) -> int | None:
         """Return the position of a code, or None; the exact spelling wins where the system ignores case."""
         wanted = code.casefold() if self.folds else code
-        at = bisect_left(self._sorted, wanted, key=self._key)
+        mask = len(self._slots) - 1
+        slot = crc32(wanted.encode("utf-8", "replace")) & mask
         found: int | None = None
-        while at < len(self._sorted) and self._key(self._sorted[at]) == wanted:
-            position: int = self._sorted[at]
-            if not self.folds or self.code(position) == code:
+        while held := self._slots[slot]:
+            position: int = held - 1
+            spelled = self.code(position)
+            if spelled == code:
                 return position
-            found = position if found is None else found
-            at += 1
+            if self.folds and found is None and spelled.casefold() == wanted:
+                found = position
+            slot = (slot + 1) & mask
         return found
-
-    def _key(self, position: int) -> str:
-        code = self.code(position)
-        return code.casefold() if self.folds else code
 
     def parents(self, position: int) -> list[int]:
         """Return the positions of a concept's parents."""
@@ -211,14 +212,13 @@ def pack(meta: dict[str, Any], rows: Iterable[Row], *, folds: bool) -> bytes:
             if child in positions and parent in positions
         }
     )
-    ordered = sorted(positions, key=str.casefold) if folds else sorted(positions)
     return _assemble(
         meta,
         folds,
         {
             "codes_at": _bytes(codes_at),
             "records_at": _bytes(records_at),
-            "sorted": _bytes(array("I", [positions[code] for code in ordered])),
+            "slots": _bytes(_hashed(positions, folds=folds)),
             "flags": bytes(flags),
             "up": _bytes(array("I", [number for pair in edges for number in pair])),
             "down": _bytes(array("I", [number for child, parent in _by_parent(edges) for number in (parent, child)])),
@@ -226,6 +226,17 @@ def pack(meta: dict[str, Any], rows: Iterable[Row], *, folds: bool) -> bytes:
             "records": bytes(records),
         },
     )
+
+
+def _hashed(positions: dict[str, int], *, folds: bool) -> array[int]:
+    size = 1 << (2 * len(positions) + 1).bit_length()
+    slots = array("I", bytes(4 * size))
+    for code, position in positions.items():
+        slot = crc32((code.casefold() if folds else code).encode()) & (size - 1)
+        while slots[slot]:
+            slot = (slot + 1) & (size - 1)
+        slots[slot] = position + 1
+    return slots
 
 
 def _by_parent(edges: list[tuple[int, int]]) -> list[tuple[int, int]]:

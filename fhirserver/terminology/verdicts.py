@@ -6,7 +6,7 @@ code systems of medicine are licensed or too large to travel with a guide.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final, Literal, NamedTuple
 
@@ -120,7 +120,26 @@ class CodeStatus(NamedTuple):
         wanted = fold(display)
         return any(fold(name.value) == wanted for name in self.designations)
 
+    def name(self, language: str = "") -> str | None:
+        """Return the concept's name in a language (BCP-47), or the nearest there is: its own display."""
+        return name_in(self.designations, language) or self.display
+
 
 def fold(text: str) -> str:
     """Return a text for comparison: case and runs of white space apart."""
     return " ".join(text.casefold().split())
+
+
+def name_in(names: Iterable[Designation], language: str) -> str | None:
+    """Return the first name in a language: its very tag, else one of the same primary language; None if none is."""
+    if not language:
+        return None
+    wanted, primary = language.lower(), language.lower().partition("-")[0]
+    near: str | None = None
+    for name in names:
+        tag = name.language.lower()
+        if tag == wanted:
+            return name.value
+        if near is None and tag.partition("-")[0] == primary:
+            near = name.value
+    return near

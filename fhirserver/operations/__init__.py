@@ -1,0 +1,1 @@
+"""One module for one `$operation` (https://hl7.org/fhir/R4/operations.html)."""
