@@ -62,8 +62,8 @@ def is_media_type(code: str) -> bool:
     return bool(_MEDIA_TYPE.fullmatch(code))
 
 
-def grammars(is_unit: Callable[[str], bool] | None) -> dict[str, Grammar]:
-    """Return the code systems that follow a grammar, by url; UCUM only where somebody can judge its units."""
+def grammars(is_unit: Callable[[str], bool]) -> dict[str, Grammar]:
+    """Return the code systems that follow a grammar, by url; `is_unit` judges UCUM's."""
     known = [
         Grammar(
             LANGUAGES,
@@ -75,10 +75,12 @@ def grammars(is_unit: Callable[[str], bool] | None) -> dict[str, Grammar]:
             is_media_type,
             Text("un type de média (par exemple application/pdf)", "a media type (such as application/pdf)"),
         ),
+        Grammar(
+            UCUM,
+            is_unit,
+            Text("une unité UCUM bien formée (par exemple mg, mL/h, [iU])", "a well-formed UCUM unit (such as mL/h)"),
+        ),
     ]
-    if is_unit:
-        rule = Text("une unité UCUM bien formée (par exemple mg, mL/h, [iU])", "a well-formed UCUM unit (such as mL/h)")
-        known.append(Grammar(UCUM, is_unit, rule))
     return {grammar.url: grammar for grammar in known}
 
 

@@ -7,6 +7,7 @@ from threading import RLock
 from typing import Any, Final
 
 from fhirserver.definitions import Definitions
+from fhirserver.fhirpath import ucum
 from fhirserver.issues import Text
 from fhirserver.terminology.codesystem import CodeSystem, from_resource
 from fhirserver.terminology.compose import (
@@ -38,7 +39,7 @@ class Terminology:
         extra: Sequence[CodeSystem] = (),
         *,
         value_sets: Sequence[dict[str, Any]] = (),
-        is_unit: Callable[[str], bool] | None = None,
+        is_unit: Callable[[str], bool] = ucum.valid,
     ) -> None:
         """Take what to answer from.
 
@@ -46,7 +47,7 @@ class Terminology:
             definitions: the packages in force.
             extra: code systems that an operator loaded; they win over the packages'.
             value_sets: value sets and concept maps that an operator loaded; they win over the packages'.
-            is_unit: whether a code is a UCUM unit; without it, units cannot be verified.
+            is_unit: whether a code is a UCUM unit.
         """
         self.definitions = definitions
         self._extra: dict[str, list[CodeSystem]] = {}

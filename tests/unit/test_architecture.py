@@ -11,7 +11,7 @@ LAYERS = {
     "definitions": set(),
     "store": set(),
     "fhirpath": {"definitions"},
-    "terminology": {"definitions"},
+    "terminology": {"fhirpath", "definitions"},
     "validation": {"fhirpath", "terminology", "definitions"},
     "search": {"fhirpath", "terminology", "definitions", "store"},
     "access": {"store"},

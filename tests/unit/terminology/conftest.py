@@ -113,5 +113,4 @@ def zoo(core: Definitions) -> Terminology:
         core,
         [from_resource(animals()), from_resource(french), from_resource(part)],
         value_sets=sets,
-        is_unit=lambda code: code in {"mg", "mL"},
     )

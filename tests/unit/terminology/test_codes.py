@@ -80,10 +80,6 @@ def test_value_sets_of_the_core_package_are_decided(
     assert zoo.member(CORE + value_set, None, code).verdict is expected
 
 
-def test_units_cannot_be_verified_without_somebody_to_judge_them(core: Any) -> None:
-    assert Terminology(core).code("http://unitsofmeasure.org", "mg").state is CodeState.UNVERIFIABLE
-
-
 def test_a_system_that_does_not_state_its_case_accepts_any_and_tells_the_right_one(core: Any) -> None:
     loose = from_resource(
         {"resourceType": "CodeSystem", "url": "http://loose", "concept": [{"code": "Ab"}, {"code": "AB"}]}
