@@ -2,65 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
 
-from fhirserver.errors import BadRequest
-from fhirserver.issues import Language, Text
-
-Returning = Literal["minimal", "representation", "OperationOutcome"]
-
-_TAG: Final = re.compile(r'\s*(?:W/)?(?:"([^"]*)"|([A-Za-z0-9.\-]+))\s*(?:,|$)')
-
-
-class Preference(NamedTuple):
-    """What a `Prefer` header asks for."""
-
-    returning: Returning | None = None
-    lenient: bool = False
-    asynchronous: bool = False
-
-
-def etag(version: int | str) -> str:
-    """Return the entity tag of a version."""
-    return f'W/"{version}"'
+from fhirserver.interactions.exchange import Preference, Returning
+from fhirserver.issues import Language
 
 
 def http_date(moment: datetime) -> str:
     """Return an HTTP date (RFC 9110, 5.6.7)."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)
-
-
-def tags(value: str, name: str) -> tuple[str, ...]:
-    """Return the versions of an `If-Match` or `If-None-Match` header; `*` stands for any.
-
-    Tags may be weak, strong or, as some clients send them, unquoted.
-
-    Raises:
-        BadRequest: not a list of entity tags.
-    """
-    if value.strip() == "*":
-        return ("*",)
-    found: list[str] = []
-    position = 0
-    while position < len(value):
-        match = _TAG.match(value, position)
-        if match is None:
-            break
-        found.append(match[1] if match[1] is not None else match[2])
-        position = match.end()
-    if position < len(value) or not found:
-        raise BadRequest(
-            Text(
-                f"L'en-tête {name} n'est pas une étiquette de version, telle que W/\"3\" : {value[:80]}",
-                f'The header {name} is no entity tag such as W/"3": {value[:80]}',
-            ),
-            rule="etag",
-        )
-    return tuple(found)
 
 
 def moment(value: str) -> datetime | None:

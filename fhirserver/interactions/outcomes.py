@@ -13,6 +13,15 @@ from fhirserver.issues import Issue, Language, Text
 
 RULES: Final = "urn:fhirserver:rules"
 ALL_OK: Final = Issue("information", "informational", Text("Tout est correct.", "All is well."))
+INTERNAL: Final = Issue(
+    "fatal",
+    "exception",
+    Text(
+        "Erreur interne du serveur ; elle est consignée sous l'identifiant de cette requête (X-Request-Id).",
+        "Internal error of the server; it is logged under this request's id (X-Request-Id).",
+    ),
+)
+"""All that is told about a failure of our own."""
 
 
 def outcome(issues: Iterable[Issue], language: Language) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""`fhirserver …`: commands of the rooms, collected lazily so that each starts without loading the others."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+from fhirserver import __version__
+
+COMMANDS: Final = {
+    "serve": "fhirserver.serving.commands:serve",
+    "settings": "fhirserver.serving.commands:settings",
+    "token": "fhirserver.access.commands:token",
+    "load": "fhirserver.interactions.commands:load",
+    "demo": "fhirserver.demo.commands:demo",
+    "packages": "fhirserver.definitions.commands:packages",
+    "profiles": "fhirserver.definitions.commands:profiles",
+    "validate": "fhirserver.validation.commands:validate",
+    "terminology": "fhirserver.terminology.commands:terminology",
+}
+"""Command → module and name of its click command."""
+
+
+class Collected(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands whose room is there."""
+        return sorted(name for name in COMMANDS if self.get_command(ctx, name) is not None)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        try:
+            command = getattr(importlib.import_module(module), attribute, None)
+        except ModuleNotFoundError as missing:
+            if missing.name != module:
+                raise
+            return None
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=Collected, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fhirserver")
+def main() -> None:
+    """FHIR R4 server for French prescriptions and health documents."""
+
+
+if __name__ == "__main__":
+    main()

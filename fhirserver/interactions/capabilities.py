@@ -1,0 +1,139 @@
+"""capabilities: what this server does, generated from what is wired (https://hl7.org/fhir/R4/capabilitystatement.html).
+
+Built once for each base url and mode with the fhir.resources models, then sent as bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+
+from fhirserver import __version__, jsontext
+from fhirserver.definitions import Definitions
+from fhirserver.errors import BadRequest
+from fhirserver.interactions.exchange import Answer
+from fhirserver.issues import Text
+from fhirserver.operations.registry import Operation, Operations
+from fhirserver.search.registry import Registry
+from fhirserver.settings import Settings
+from fhirserver.validation.policy import Policy
+
+INTERACTIONS: Final = (
+    "read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type",
+)  # fmt: skip
+_SYSTEM: Final = ("transaction", "batch", "history-system", "search-system")
+_MODES: Final = ("full", "normative")
+_PDSM: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/CapabilityStatement/PdsmGestionnairePartage"
+
+
+@dataclass(slots=True)
+class Capabilities:
+    """The statement of one server process."""
+
+    settings: Settings
+    definitions: Definitions
+    types: frozenset[str]
+    registry: Registry
+    operations: Operations
+    policy: Policy
+    formats: tuple[str, ...]
+    patch_formats: tuple[str, ...]
+    _started: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+    _ready: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+    def answer(self, base: str, mode: str = "full") -> Answer:
+        """Answer the statement as JSON bytes.
+
+        Raises:
+            BadRequest: an unknown mode.
+        """
+        if mode not in _MODES:
+            offered = ", ".join(_MODES)
+            raise BadRequest(Text(f"mode vaut l'un de {offered}.", f"mode is one of {offered}."), rule="mode")
+        ready = self._ready.get((base, mode))
+        if ready is None:
+            if len(self._ready) > 64:  # noqa: PLR2004 - Host headers are the client's: remember a few only
+                self._ready.clear()
+            ready = self._ready[base, mode] = jsontext.write(self.statement(base))
+        return Answer(200, json=ready, headers={"Cache-Control": "public, max-age=60"})
+
+    def statement(self, base: str) -> dict[str, Any]:
+        """Return the CapabilityStatement of the server at a base url."""
+        model = CapabilityStatement(
+            status="active",
+            date=self._started,
+            publisher="fhirserver",
+            kind="instance",
+            instantiates=[_PDSM],
+            software={"name": "fhirserver", "version": __version__},
+            implementation={"description": "fhirserver: ordonnance numérique, DMP", "url": base},
+            fhirVersion="4.0.1",
+            format=list(self.formats),
+            patchFormat=list(self.patch_formats) or None,
+            rest=[self._rest()],
+        )
+        written: dict[str, Any] = jsontext.read(model.model_dump_json(exclude_none=True).encode())
+        return {"resourceType": "CapabilityStatement", **written}
+
+    def _rest(self) -> dict[str, Any]:
+        rest: dict[str, Any] = {
+            "mode": "server",
+            "security": {
+                "cors": bool(self.settings.cors_origins),
+                "service": [
+                    {
+                        "coding": [
+                            {
+                                "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                                "code": "SMART-on-FHIR",
+                            }
+                        ],
+                        "text": "Bearer JWT, SMART scopes",
+                    }
+                ],
+                "description": "Jeton JWT signé (Authorization: Bearer) ; périmètres SMART v2. "
+                "Signed JWT (Authorization: Bearer); SMART v2 scopes.",
+            },
+            "resource": [self._resource(kind) for kind in sorted(self.types)],
+            "interaction": [{"code": name} for name in _SYSTEM],
+        }
+        operations = _declared(self.operations.all, lambda operation: operation.system)
+        if operations:
+            rest["operation"] = operations
+        return rest
+
+    def _resource(self, kind: str) -> dict[str, Any]:
+        profile, supported = self.policy.declared(kind)
+        entry: dict[str, Any] = {
+            "type": kind,
+            "profile": profile,
+            "supportedProfile": supported,
+            "interaction": [{"code": name} for name in INTERACTIONS if name != "patch" or self.patch_formats],
+            "versioning": "versioned-update",
+            "readHistory": True,
+            "updateCreate": True,
+            "conditionalCreate": True,
+            "conditionalRead": "full-support",
+            "conditionalUpdate": True,
+            "conditionalDelete": self.settings.conditional_delete,
+            "referencePolicy": ["literal", "logical", "local"]
+            + (["enforced"] if self.settings.dangling_references == "refuse" else []),
+            "searchParam": [
+                {"name": parameter.code, "definition": parameter.url, "type": parameter.kind}
+                for parameter in self.registry.of(kind).by_code.values()
+            ],
+            "operation": _declared(
+                self.operations.all, lambda operation: operation.offered(kind, None) or operation.offered(kind, "1")
+            ),
+        }
+        return {name: value for name, value in entry.items() if value not in (None, [])}
+
+
+def _declared(operations: Iterable[Operation], wanted: Callable[[Operation], bool]) -> list[dict[str, str]]:
+    return [
+        {"name": operation.name, "definition": operation.definition} for operation in operations if wanted(operation)
+    ]

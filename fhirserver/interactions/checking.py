@@ -1,0 +1,37 @@
+"""Is this resource fit to be stored: validation against what the policy asks of its type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fhirserver.errors import InvalidResource
+from fhirserver.issues import Issue
+from fhirserver.validation import Validator
+from fhirserver.validation.policy import Policy
+
+
+class Checker:
+    """Validates resources by the policy in force."""
+
+    def __init__(self, validator: Validator, policy: Policy, *, enabled: bool = True) -> None:
+        self._validator = validator
+        self.policy = policy
+        self._enabled = enabled
+
+    def check(self, resource: dict[str, Any]) -> list[Issue]:
+        """Return warnings and notes.
+
+        Raises:
+            InvalidResource: an issue refuses the resource: 400 when it is not readable, 422 otherwise.
+        """
+        if not self._enabled:
+            return []
+        issues = self.issues(resource)
+        for issue in issues:
+            if issue.severity in ("error", "fatal"):
+                raise InvalidResource(issues)
+        return issues
+
+    def issues(self, resource: dict[str, Any]) -> list[Issue]:
+        """Return all findings, refusing none."""
+        return self._validator.validate(resource, self.policy.profiles(resource))

@@ -1,0 +1,34 @@
+"""delete: a tombstone takes the resource's place; its history stays (https://hl7.org/fhir/R4/http.html#delete)."""
+
+from __future__ import annotations
+
+from fhirserver.interactions import referrers, writing
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Issue, Text
+from fhirserver.store import Transaction
+
+_DELETED = Issue("information", "informational", Text("Supprimée.", "Deleted."))
+NOTHING = Issue("information", "informational", Text("Rien à supprimer.", "Nothing to delete."))
+
+
+def delete(services: Services, request: Request, kind: str, identity: str) -> Answer:
+    """Delete a resource; deleting what is not there changes nothing and succeeds.
+
+    Raises:
+        PreconditionFailed: If-Match names a version no longer current.
+        Conflict: other resources refer to it (setting `delete_referenced`).
+    """
+    writing.allow(request, "d", kind)
+
+    def work(transaction: Transaction) -> Answer:
+        current = transaction.read(kind, identity)
+        writing.require_match(request.conditions, current, f"{kind}/{identity}")
+        if current is None or current.deleted:
+            return Answer(204, issues=(NOTHING,), written=True)
+        if not request.in_bundle:
+            referrers.refuse_if_any(services, [(kind, identity)])
+        planned = transaction.delete(kind, identity, request.provenance())
+        return Answer(204, planned=planned, issues=(_DELETED,), written=True)
+
+    return writing.commit(services, request, work)

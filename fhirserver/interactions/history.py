@@ -1,0 +1,180 @@
+"""history: the versions of a resource, a type, or everything (https://hl7.org/fhir/R4/http.html#history)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import orjson
+
+from fhirserver import jsontext
+from fhirserver.access.decide import Grant, decide
+from fhirserver.errors import BadRequest, Forbidden
+from fhirserver.interactions import visibility
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Text
+from fhirserver.store import HistoryPage, HistoryQuery, Stored
+
+_INSTANT: Final = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
+)
+_PARAMETERS: Final = ("_count", "_since", "_at", "_page", "_format", "_pretty", "_summary", "_elements", "_sort")
+_STATUS: Final = {"POST": "201 Created", "PUT": "200 OK", "PATCH": "200 OK", "DELETE": "204 No Content"}
+
+
+def of_instance(services: Services, request: Request, kind: str, identity: str) -> Answer:
+    """Answer the versions of a resource, deleted or not; NotFound when there never was one."""
+    grant = decide(request.caller, "r", kind)
+    current = services.store.read(kind, identity)
+    visibility.require(services, grant, current, kind, identity)
+    request.record("history", kind, identity)
+    return _answer(services, request, HistoryQuery(kind, identity), grant)
+
+
+def of_type(services: Services, request: Request, kind: str) -> Answer:
+    """Answer the versions of all resources of a type."""
+    return _answer(services, request, HistoryQuery(kind), _whole(request, kind))
+
+
+def of_system(services: Services, request: Request) -> Answer:
+    """Answer the versions of all resources."""
+    return _answer(services, request, HistoryQuery(), _whole(request, None))
+
+
+def _whole(request: Request, kind: str | None) -> Grant:
+    grant = decide(request.caller, "s", kind)
+    if not grant.whole:
+        raise Forbidden(
+            Text("L'historique d'un type n'est pas offert au patient.", "A type's history is not offered to patients."),
+            rule="role",
+        )
+    request.record("history", kind)
+    return grant
+
+
+def _answer(services: Services, request: Request, query: HistoryQuery, grant: Grant) -> Answer:
+    pairs = request.pairs()
+    given = dict(pairs)
+    unknown = [name for name, _ in pairs if name not in _PARAMETERS]
+    if unknown and not request.prefer.lenient:
+        raise _fault(unknown[0], "paramètre inconnu de _history", "unknown parameter of _history")
+    most = services.settings.max_page_size
+    count = min(_count(given.get("_count"), services.settings.page_size), most)
+    since = given.get("_since")
+    at = given.get("_at")
+    query = replace(
+        query,
+        count=max(count, 1),
+        since=_span(since, "_since")[0] if since else None,
+        at=_span(at, "_at") if at else None,
+        after=_cursor(given["_page"]) if "_page" in given else None,
+    )
+    horizon = services.store.horizon()
+    total = services.store.history_total(query)
+    page = HistoryPage((), None) if count == 0 else services.store.history(query)
+    bundle: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "meta": {"lastUpdated": _write(horizon)},
+        "type": "history",
+        "total": total,
+        "link": _links(request, given, page),
+        "entry": [
+            _entry(request, stored) for stored in page.versions if grant.whole or _shown(services, grant, stored)
+        ],
+    }
+    if not bundle["entry"]:
+        del bundle["entry"]
+    return Answer(200, resource=bundle)
+
+
+def _shown(services: Services, grant: Grant, stored: Stored) -> bool:
+    return not stored.deleted and visibility.sees(services, grant, stored)
+
+
+def _entry(request: Request, stored: Stored) -> dict[str, Any]:
+    url = f"{stored.type}/{stored.id}"
+    created = stored.version == 1 or stored.method == "POST"
+    status = _STATUS["POST"] if created and stored.method != "DELETE" else _STATUS[stored.method]
+    entry: dict[str, Any] = {"fullUrl": f"{request.base}/{url}"}
+    if not stored.deleted:
+        entry["resource"] = orjson.Fragment(stored.body)
+    entry["request"] = {"method": stored.method, "url": stored.type if stored.method == "POST" else url}
+    entry["response"] = {"status": status, "etag": stored.etag, "lastModified": _write(stored.updated)}
+    return entry
+
+
+def _links(request: Request, given: dict[str, str], page: HistoryPage) -> list[dict[str, str]]:
+    address = f"{request.base}/{'/'.join(request.path)}"
+    links = [{"relation": "self", "url": _url(address, given)}]
+    if page.next is not None:
+        moment, name = page.next
+        token = base64.urlsafe_b64encode(jsontext.write([_write(moment), name])).decode("ascii").rstrip("=")
+        links.append({"relation": "next", "url": _url(address, {**given, "_page": token})})
+    return links
+
+
+def _url(address: str, parameters: dict[str, str]) -> str:
+    return f"{address}?{urlencode(parameters)}" if parameters else address
+
+
+def _cursor(text: str) -> tuple[datetime, str]:
+    try:
+        moment, name = jsontext.read(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return datetime.fromisoformat(moment), str(name)
+    except (ValueError, TypeError, binascii.Error):
+        raise _fault("_page", "cette page n'existe pas", "there is no such page") from None
+
+
+def _count(text: str | None, default: int) -> int:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()):
+        raise _fault("_count", "un nombre de 0 ou plus est attendu", "a number of 0 or more is expected")
+    return int(text[:9])
+
+
+def _span(text: str, name: str) -> tuple[datetime, datetime]:
+    """Return first and last moment of a date or instant; raises BadRequest."""
+    match = _INSTANT.fullmatch(text.replace(" ", "+"))
+    try:
+        if match is None:
+            raise ValueError(text)
+        year, month, day, hour, minute, second, fraction, zone = match.groups()
+        begin = datetime(
+            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC
+        )
+        if fraction:
+            begin += timedelta(microseconds=int(fraction[1:7].ljust(6, "0")))
+        if zone and zone != "Z":
+            shift = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
+            begin = begin - shift if zone[0] == "+" else begin + shift
+    except (ValueError, OverflowError):
+        raise _fault(name, "une date ou un instant FHIR est attendu", "a FHIR date or instant is expected") from None
+    return begin, begin + _width(match)
+
+
+def _width(match: re.Match[str]) -> timedelta:
+    _, month, day, hour, _, second, fraction, _ = match.groups()
+    if fraction:
+        return timedelta()
+    if second:
+        return timedelta(seconds=1) - timedelta(milliseconds=1)
+    if hour:
+        return timedelta(minutes=1)
+    if day:
+        return timedelta(days=1)
+    return timedelta(days=31) if month else timedelta(days=366)
+
+
+def _write(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _fault(name: str, fr: str, en: str) -> BadRequest:
+    return BadRequest(Text(f"{name[:40]} : {fr}.", f"{name[:40]}: {en}."), rule="history-parameter")

@@ -1,0 +1,90 @@
+"""References inside a resource: found, and rewritten where a transaction says so.
+
+https://hl7.org/fhir/R4/http.html#trules: what equals an entry's fullUrl becomes the place that the entry gets, in
+references, uris, attachment urls and the links of narratives; only whole values are compared, a `#fragment` and a
+`/_history/n` suffix being kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+Rewrite = Callable[[str], str | None]
+
+_TEXTS: Final = frozenset(
+    {"value", "valueString", "valueMarkdown", "display", "text", "title", "name", "description", "id", "data"}
+)
+"""Elements that hold text, not addresses: an identifier may well be equal to a fullUrl, and stays as it is."""
+_LINK: Final = re.compile(
+    r"""(<(?:a|img)\b[^>]*?\s(?:href|src)\s*=\s*)("([^"]*)"|'([^']*)')""", re.IGNORECASE | re.DOTALL
+)
+_LITERAL: Final = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?(?:#.*)?")
+
+
+def literals(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield (FHIRPath, text) of each `reference` of a resource, contained ones included."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name == "reference" and isinstance(item, str):
+                yield f"{path}.reference", item
+            elif isinstance(item, dict | list):
+                yield from literals(item, f"{path}.{name}")
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from literals(item, f"{path}[{position}]")
+
+
+def local(reference: str, base: str) -> tuple[str, str] | None:
+    """Return the type and id that a literal reference names on this server; None for any other reference."""
+    text = reference.removeprefix(base + "/")
+    match = _LITERAL.fullmatch(text)
+    return (match[1], match[2]) if match else None
+
+
+def rewrite(value: Any, change: Rewrite) -> Any:
+    """Return a value with every whole string that `change` knows replaced, and narrative links as well.
+
+    Args:
+        value: a resource or a part of it; it is not changed, parts without a change are shared.
+        change: gives the new text of an url, or None to leave it.
+    """
+    if isinstance(value, dict):
+        changed: dict[str, Any] | None = None
+        for name, item in value.items():
+            if name in _TEXTS and isinstance(item, str):
+                continue
+            new = _narrative(item, change) if name == "div" and isinstance(item, str) else rewrite(item, change)
+            if new is not item:
+                changed = dict(value) if changed is None else changed
+                changed[name] = new
+        return value if changed is None else changed
+    if isinstance(value, list):
+        items = [rewrite(item, change) for item in value]
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    if isinstance(value, str) and ":" in value[:10]:
+        return _url(value, change)
+    return value
+
+
+def _url(value: str, change: Rewrite) -> str:
+    new = change(value)
+    if new is not None:
+        return new
+    stem, mark, fragment = value.partition("#")
+    if mark and (new := change(stem)) is not None:
+        return f"{new}#{fragment}"
+    stem, mark, version = value.partition("/_history/")
+    if mark and (new := change(stem)) is not None:
+        return f"{new}/_history/{version}"
+    return value
+
+
+def _narrative(xhtml: str, change: Rewrite) -> str:
+    def replace(match: re.Match[str]) -> str:
+        quote = match[2][0]
+        return f"{match[1]}{quote}{_url(match[2][1:-1], change)}{quote}"
+
+    new = _LINK.sub(replace, xhtml)
+    return xhtml if new == xhtml else new

@@ -1,0 +1,1 @@
+"""search (https://hl7.org/fhir/R4/http.html#search)."""

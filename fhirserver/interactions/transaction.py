@@ -1,0 +1,119 @@
+"""transaction: all entries or none (https://hl7.org/fhir/R4/http.html#trules).
+
+Order: DELETE, POST, PUT and PATCH, GET. What the Bundle creates gets its id first, so that every reference to it can
+be written before anything is validated; then all entries are planned in one commit, and answered in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fhirserver.errors import BadRequest, Failure, InvalidResource
+from fhirserver.interactions import entries, referrers, writing
+from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.identify import identify
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Issue, Text
+from fhirserver.store import Transaction
+
+_ORDER: Final = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
+
+
+def perform(services: Services, request: Request, bundle: dict[str, Any]) -> Answer:
+    """Perform a transaction Bundle.
+
+    Raises:
+        Failure: the first failing entry's, told with its place in the Bundle; nothing is written.
+        InvalidResource: with the findings of all resources that must not be stored.
+    """
+    found = _readable(entries.read(bundle, request.base, services.settings.max_bundle_entries))
+    sent = [(entry.path, entry.query, entry.resource) for entry in found]
+    read_so_far = len(request.trail)
+
+    def work(transaction: Transaction) -> list[Answer]:
+        # another commit may have come first: begin again with what was sent
+        del request.trail[read_so_far:]
+        for entry, (path, query, resource) in zip(found, sent, strict=True):
+            entry.path, entry.query, entry.resource = path, query, resource
+            entry.identity = entry.settled = entry.issues = None
+        return _Attempt(services, request, transaction, found).run()
+
+    answers = services.store.transact(work)
+    responses = [entries.respond(answer.settle(), request) for answer in answers]
+    return Answer(200, resource={"resourceType": "Bundle", "type": "transaction-response", "entry": responses})
+
+
+def _readable(found: Sequence[Entry | BadRequest]) -> list[Entry]:
+    faults = [issue for entry in found if isinstance(entry, Failure) for issue in entry.issues]
+    if faults:
+        raise BadRequest(faults[0].text, issues=faults)
+    return [entry for entry in found if isinstance(entry, Entry)]
+
+
+class _Attempt:
+    """One attempt at performing the entries within a commit."""
+
+    def __init__(self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
+        self._services = services
+        self._request = request
+        self._transaction = transaction
+        self._entries = found
+
+    def run(self) -> list[Answer]:
+        """Return the entries' answers in the order of the entries."""
+        identify(self._services, self._request, self._transaction, self._entries)
+        self._check()
+        answers: dict[int, Answer] = {}
+        flushed = False
+        for entry in sorted(self._entries, key=lambda each: _ORDER[each.method]):
+            if entry.method in ("GET", "HEAD") and not flushed:
+                # what is read shows what is written
+                self._transaction.flush()
+                flushed = True
+            answers[entry.position] = self._perform(entry)
+        return [answers[entry.position] for entry in self._entries]
+
+    def _check(self) -> None:
+        """Refuse what would leave something broken: invalid resources, all at once, and references to the deleted."""
+        issues: list[Issue] = []
+        for entry in self._entries:
+            if entry.method not in ("POST", "PUT") or entry.resource is None or entry.settled:
+                continue
+            try:
+                writing.resource_of_type(entry.resource, entry.kind)
+                inside = self._request.within(self._transaction)
+                entry.issues = writing.check(self._services, inside, entry.resource)
+            except InvalidResource as failure:
+                issues += entries.place(failure.issues, entry.position)
+            except Failure as failure:
+                raise _placed(failure, entry) from failure
+        if issues:
+            raise InvalidResource(issues)
+        deleted = [
+            (entry.kind, entry.identity) for entry in self._entries if entry.method == "DELETE" and entry.identity
+        ]
+        if deleted:
+            rewritten = {(entry.kind, entry.identity) for entry in self._entries if entry.method in ("PUT", "PATCH")}
+            referrers.refuse_if_any(self._services, deleted, rewritten)
+
+    def _perform(self, entry: Entry) -> Answer:
+        try:
+            if entry.settled is not None:
+                return entry.settled
+            asked = entries.as_request(self._request, entry, self._transaction)
+            if not entry.path and entry.method != "GET":
+                raise BadRequest(
+                    Text("Une transaction n'en contient pas une autre.", "A transaction does not hold another one."),
+                    rule="nested",
+                )
+            return self._services.router.perform(asked)
+        except Failure as failure:
+            raise _placed(failure, entry) from failure
+
+
+def _placed(failure: Failure, entry: Entry) -> Failure:
+    """Return the same failure with expressions that begin at the Bundle."""
+    failure.issues = tuple(entries.place(failure.issues, entry.position))
+    return failure

@@ -1,0 +1,57 @@
+"""update: the next version of a resource, or its first (https://hl7.org/fhir/R4/http.html#update)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fhirserver.interactions import binary, writing
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Issue
+from fhirserver.store import Transaction
+
+
+def update(services: Services, request: Request, kind: str, identity: str) -> Answer:
+    """Store a resource under an id; 201 when nothing, or only a deleted resource, was there.
+
+    Raises:
+        BadRequest: the body names another id.
+        InvalidResource: it breaks its profile.
+        PreconditionFailed: If-Match names a version no longer current.
+    """
+    writing.allow(request, "u", kind)
+    if kind == "Binary" and binary.is_content(request):
+        return binary.update(services, request, identity)
+    resource = writing.resource_of_type(request.parse(), kind)
+    writing.resource_of_id(resource, kind, identity)
+    issues = writing.check(services, request, resource)
+    return replace(services, request, resource, identity, issues)
+
+
+def replace(
+    services: Services,
+    request: Request,
+    resource: dict[str, Any],
+    identity: str,
+    issues: tuple[Issue, ...],
+    method: Literal["PUT", "PATCH"] = "PUT",
+) -> Answer:
+    """Write a checked resource as the current version of its id."""
+    kind = resource["resourceType"]
+    draft, upload = writing.prepared(services, request, resource, identity, method)
+
+    def work(transaction: Transaction) -> Answer:
+        current = transaction.read(kind, identity)
+        writing.require_match(request.conditions, current, f"{kind}/{identity}")
+        if current is None or current.deleted:
+            writing.allow(request, "c", kind)
+        elif services.settings.unchanged_update == "skip" and writing.same(draft, current):
+            place = writing.location(kind, identity, current.version)
+            return Answer(200, current, location=place, issues=issues, written=True)
+        if upload is not None:
+            transaction.keep_file(upload)
+        planned = transaction.update(draft)
+        place = writing.location(kind, identity, planned.version)
+        return Answer(201 if planned.created else 200, planned=planned, location=place, issues=issues, written=True)
+
+    return writing.commit(services, request, work)

@@ -1,0 +1,36 @@
+"""vread: one version of a resource (https://hl7.org/fhir/R4/http.html#vread)."""
+
+from __future__ import annotations
+
+from fhirserver.access.decide import decide
+from fhirserver.errors import NotFound
+from fhirserver.interactions import read, visibility
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Text
+
+
+def vread(services: Services, request: Request, kind: str, identity: str, version: str) -> Answer:
+    """Answer a version.
+
+    Raises:
+        NotFound: no such version.
+        Gone: that version says that the resource is deleted.
+    """
+    grant = decide(request.caller, "r", kind)
+    number = int(version) if version.isascii() and version.isdigit() and len(version) <= 10 else 0  # noqa: PLR2004 - digits of the largest version
+    found = services.store.vread(kind, identity, number) if number else None
+    if found is None:
+        visibility.require(services, grant, services.store.read(kind, identity), kind, identity)
+        raise NotFound(
+            Text(
+                f"{kind}/{identity} n'a pas de version « {version[:20]} ».",
+                f'{kind}/{identity} has no version "{version[:20]}".',
+            ),
+            rule="unknown-version",
+        )
+    stored = visibility.require(services, grant, found, kind, identity)
+    if stored.deleted:
+        raise read.gone(stored)
+    request.record("vread", kind, identity, version=stored.version)
+    return read.present(services, request, stored)

@@ -1,0 +1,125 @@
+"""The operations in force: found by name and level, declared in the CapabilityStatement from here.
+
+https://hl7.org/fhir/R4/operations.html. An operation is a module with an `OPERATION`; app.py registers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fhirserver.errors import MethodNotAllowed, NotFound
+from fhirserver.issues import Text
+
+if TYPE_CHECKING:
+    from fhirserver.interactions.exchange import Answer, Request
+    from fhirserver.interactions.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One invocation.
+
+    Attributes:
+        kind: the resource type in the address; None on system level.
+        identity: the id in the address; None on system and type level.
+    """
+
+    services: Services
+    request: Request
+    kind: str | None
+    identity: str | None
+
+    def parameters(self) -> dict[str, list[Any]]:
+        """Return the input by parameter name: from the query, or from a Parameters body.
+
+        A body that is no Parameters is the one resource that the operation takes, named `resource`.
+        """
+        if self.request.method == "GET":
+            found: dict[str, list[Any]] = {}
+            for name, value in self.request.pairs():
+                found.setdefault(name, []).append(value)
+            return found
+        body = self.request.parse()
+        if body.get("resourceType") != "Parameters":
+            return {"resource": [body]}
+        found = {}
+        for part in body.get("parameter", []):
+            if isinstance(part, dict) and isinstance(part.get("name"), str):
+                value = next(
+                    (item for name, item in part.items() if name.startswith(("value", "resource", "part"))), None
+                )
+                found.setdefault(part["name"], []).append(value)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation.
+
+    Attributes:
+        name: without the dollar sign.
+        run: performs it; decides on access by itself.
+        definition: canonical url of its OperationDefinition.
+        system, types, instances: the levels; `types` and `instances` list resource types, `("*",)` means all.
+        reads: whether GET may invoke it (it changes nothing).
+    """
+
+    name: str
+    run: Callable[[Call], Answer]
+    definition: str
+    system: bool = False
+    types: tuple[str, ...] = ()
+    instances: tuple[str, ...] = ()
+    reads: bool = True
+
+    def offered(self, kind: str | None, identity: str | None) -> bool:
+        """Tell whether it may be invoked there."""
+        if kind is None:
+            return self.system
+        levels = self.types if identity is None else self.instances
+        return "*" in levels or kind in levels
+
+
+@dataclass(slots=True)
+class Operations:
+    """All operations in force."""
+
+    all: tuple[Operation, ...] = ()
+    _by_name: dict[str, list[Operation]] = field(default_factory=dict)
+
+    def __init__(self, operations: Iterable[Operation] = ()) -> None:
+        self.all = tuple(operations)
+        self._by_name = {}
+        for operation in self.all:
+            self._by_name.setdefault(operation.name, []).append(operation)
+
+    def invoke(self, services: Services, request: Request, name: str, kind: str | None, identity: str | None) -> Answer:
+        """Invoke an operation.
+
+        Raises:
+            NotFound: there is none of that name on that level.
+            MethodNotAllowed: GET on one that changes something, or a method other than GET and POST.
+        """
+        for operation in self._by_name.get(name, ()):
+            if not operation.offered(kind, identity):
+                continue
+            allowed = ("GET", "POST") if operation.reads else ("POST",)
+            if request.method not in allowed:
+                shown = ", ".join(allowed)
+                raise MethodNotAllowed(
+                    Text(f"${name} s'appelle par {shown}.", f"${name} is invoked by {shown}."),
+                    headers={"Allow": shown},
+                    rule="method",
+                )
+            return operation.run(Call(services, request, kind, identity))
+        where = "/".join(part for part in (kind, identity and "[id]") if part) or "système"
+        raise NotFound(
+            Text(
+                f"L'opération ${name[:64]} n'est pas offerte ici ({where}).",
+                f"The operation ${name[:64]} is not offered here ({where}).",
+            ),
+            code="not-supported",
+            rule="unknown-operation",
+        )

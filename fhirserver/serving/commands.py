@@ -1,0 +1,39 @@
+"""`fhirserver serve` and `fhirserver settings`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import click
+
+from fhirserver import settings as configuration
+from fhirserver.serving.running import run
+from fhirserver.store.local import LocalMongodError
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=int, help="Server processes; one for each core unless given.")
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve FHIR over HTTP, with a local MongoDB unless MONGODB_URI names one."""
+    try:
+        chosen = configuration.read()
+        given = {"host": host, "port": port, "workers": workers}
+        chosen = replace(chosen, **{name: value for name, value in given.items() if value is not None})
+        run(chosen)
+    except (configuration.SettingError, LocalMongodError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.option("--in-force", is_flag=True, help="Show the values that the environment gives instead.")
+def settings(*, in_force: bool) -> None:
+    """Print all settings, as docs/settings.md has them."""
+    if not in_force:
+        click.echo(configuration.document(), nl=False)
+        return
+    for name, value in sorted(configuration.environment(configuration.read(os.environ)).items()):
+        shown = "…" if name == "MONGODB_URI" and "@" in value else value
+        click.echo(f"{name}={shown}")

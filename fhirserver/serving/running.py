@@ -1,0 +1,78 @@
+"""Starts the server processes and what they need, and ends them in order.
+
+granian's choice and its settings: docs/decisions/server-choice.md.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import ExitStack
+from dataclasses import replace
+from types import FrameType
+from typing import Final
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from fhirserver import app
+from fhirserver.access import issuer
+from fhirserver.settings import Settings, environment
+from fhirserver.store import Store
+from fhirserver.store.local import LocalMongod
+
+BACKLOG: Final = 1024
+DRAIN_SECONDS: Final = 10
+
+
+def run(settings: Settings) -> None:
+    """Serve until TERM or INT; requests under way are finished first.
+
+    Raises:
+        LocalMongodError: no MONGODB_URI, and no local mongod.
+    """
+    with ExitStack() as stack:
+        if not settings.mongodb_uri:
+            mongod = stack.enter_context(LocalMongod(settings.state / "mongodb"))
+            settings = replace(settings, mongodb_uri=mongod.uri)
+        settings = replace(settings, port=settings.port or _free_port(settings.host))
+        prepare(settings)
+        os.environ.update(environment(settings))
+        server = Granian(
+            "fhirserver.serving.worker:application",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.WSGI,
+            factory=True,
+            workers=settings.workers or os.cpu_count() or 1,
+            blocking_threads=settings.threads,
+            backlog=BACKLOG,
+            respawn_failed_workers=True,
+            workers_kill_timeout=DRAIN_SECONDS,
+            log_level=LogLevels.warning,
+        )
+        signal.signal(signal.SIGINT, _end)
+        server.serve()
+
+
+def prepare(settings: Settings) -> None:
+    """Do once what the processes would otherwise all do: indexes, the demo issuer's key, compiled definitions."""
+    if settings.believes_demo_issuer:
+        issuer.private_key(settings.state)
+    store = Store(settings.mongodb_uri, settings.database)
+    try:
+        store.prepare(app.indexes(settings))
+    finally:
+        store.close()
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,243 @@
+"""From HTTP to an interaction and back: the one view behind every FHIR route.
+
+Reads headers, format and caller; has the router perform the interaction; has the audit acknowledged; writes the
+answer. Every failure leaves as an OperationOutcome.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from flask import Response, request
+
+from fhirserver import jsontext
+from fhirserver.access.tokens import Verifier
+from fhirserver.errors import BadRequest, Failure
+from fhirserver.interactions.exchange import Answer, Conditions, Content, Preference, Request
+from fhirserver.interactions.etags import tags
+from fhirserver.interactions.outcomes import INTERNAL, outcome
+from fhirserver.interactions.router import Router
+from fhirserver.issues import Issue, Language, Text
+from fhirserver.settings import Settings
+from fhirserver.wire import body, headers
+from fhirserver.wire.formats import Format, Formats, ranges_of
+from fhirserver.wire.throttle import Throttle
+
+BASE: Final = "/fhir"
+
+_log: Final = logging.getLogger("fhirserver")
+_NO_PREFERENCE: Final = Preference()
+_NO_CONDITIONS: Final = Conditions()
+_OPEN: Final = {("GET", ("metadata",))}
+
+
+@dataclass(slots=True)
+class Representation:
+    """How an answer is to be written."""
+
+    format: Format
+    pretty: bool
+
+
+class Gateway:
+    """Answers FHIR requests."""
+
+    def __init__(
+        self, settings: Settings, formats: Formats, verifier: Verifier, router: Router, audit: Callable[..., object]
+    ) -> None:
+        self.settings = settings
+        self.formats = formats
+        self._verifier = verifier
+        self._router = router
+        self._audit = audit
+        self._throttle = Throttle(settings.rate_limit)
+
+    def view(self, path: str = "") -> Response:
+        """Answer the current request; `path` is what follows the FHIR base."""
+        environ = request.environ
+        language = self.language(environ)
+        request_id = _request_id(environ)
+        representation = Representation(self.formats.default, pretty=False)
+        try:
+            representation = self._representation(environ, path)
+            response = self._perform(environ, path, language, request_id, representation)
+        except Failure as failure:
+            response = self.refuse(failure, language, representation)
+        except Exception:
+            _log.exception("request %s failed: %s %s", request_id, environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            response = self.outcome_response(500, [INTERNAL], language, representation)
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+    def language(self, environ: dict[str, Any]) -> Language:
+        """Return the language of messages."""
+        given = environ.get("HTTP_ACCEPT_LANGUAGE")
+        return headers.language(given, self.settings.language) if given else self.settings.language
+
+    def refuse(self, failure: Failure, language: Language, representation: Representation | None = None) -> Response:
+        """Return the answer that tells a failure."""
+        response = self.outcome_response(failure.status, failure.issues, language, representation)
+        response.headers.update(failure.headers)
+        return response
+
+    def _perform(
+        self, environ: dict[str, Any], path: str, language: Language, request_id: str, representation: Representation
+    ) -> Response:
+        method = environ["REQUEST_METHOD"]
+        segments = tuple(path.rstrip("/").split("/")) if path.strip("/") else ()
+        effective = "GET" if method == "HEAD" else method
+        if (effective, segments) in _OPEN:
+            answer = self._router.capabilities(self.base(environ), parse_qsl(environ["QUERY_STRING"]))
+            return self._write(answer, _NO_PREFERENCE, language, representation, environ)
+        caller = self._verifier.caller(environ.get("HTTP_AUTHORIZATION"))
+        self._throttle.take(caller.client)
+        prefer = environ.get("HTTP_PREFER")
+        limit = self.settings.max_body
+        asked = Request(
+            method=effective,
+            path=segments,
+            query=environ["QUERY_STRING"],
+            caller=caller,
+            base=self.base(environ),
+            parse=lambda: self._parse(environ),
+            language=language,
+            conditions=_conditions(environ),
+            prefer=headers.preference(prefer) if prefer else _NO_PREFERENCE,
+            content=Content(
+                environ.get("CONTENT_TYPE", ""),
+                lambda: body.read(environ, limit),
+                lambda: body.stream(environ, limit),
+            ),
+            wants_resource=self._wants_resource(environ),
+            ranges=environ.get("HTTP_RANGE"),
+            origin={"address": environ.get("REMOTE_ADDR", ""), "request": request_id},
+        )
+        try:
+            answer = self._router.perform(asked)
+        finally:
+            # no answer leaves before the record of what it tells is acknowledged
+            if asked.trail:
+                self._audit(asked.trail)
+        return self._write(answer, asked.prefer, language, representation, environ)
+
+    def base(self, environ: dict[str, Any]) -> str:
+        """Return the FHIR base url as the client sees it."""
+        if self.settings.public_url:
+            return self.settings.public_url.rstrip("/") + BASE
+        scheme, host = environ["wsgi.url_scheme"], environ.get("HTTP_HOST") or environ["SERVER_NAME"]
+        if self.settings.trust_proxy:
+            scheme = environ.get("HTTP_X_FORWARDED_PROTO", scheme).split(",")[0].strip()
+            host = environ.get("HTTP_X_FORWARDED_HOST", host).split(",")[0].strip()
+        return f"{scheme}://{host}{BASE}"
+
+    def _representation(self, environ: dict[str, Any], path: str) -> Representation:
+        query = environ["QUERY_STRING"]
+        chosen = pretty = None
+        if "_format" in query or "_pretty" in query:
+            given = dict(parse_qsl(query, keep_blank_values=True))
+            chosen, pretty = given.get("_format"), given.get("_pretty")
+        accept = environ.get("HTTP_ACCEPT")
+        if path.startswith("Binary/") and chosen is None and accept and not _names_fhir(accept):
+            return Representation(self.formats.default, pretty=False)
+        return Representation(self.formats.accepted(accept, chosen), pretty == "true")
+
+    def _wants_resource(self, environ: dict[str, Any]) -> bool:
+        if "_format" in environ["QUERY_STRING"]:
+            return True
+        return _names_fhir(environ.get("HTTP_ACCEPT", ""))
+
+    def _parse(self, environ: dict[str, Any]) -> dict[str, Any]:
+        format_ = self.formats.sent(environ.get("CONTENT_TYPE", ""))
+        data = body.read(environ, self.settings.max_body)
+        if not data:
+            raise BadRequest(
+                Text(
+                    "Le corps de la requête est vide ; une ressource y est attendue.",
+                    "The body is empty; a resource is expected.",
+                ),
+                rule="empty-body",
+            )
+        return format_.read(data)
+
+    def _write(
+        self,
+        answer: Answer,
+        prefer: Preference,
+        language: Language,
+        representation: Representation,
+        environ: dict[str, Any],
+    ) -> Response:
+        stored = answer.stored
+        head: dict[str, str] = dict(answer.headers)
+        if stored is not None:
+            head.setdefault("ETag", stored.etag)
+            head.setdefault("Last-Modified", headers.http_date(stored.updated))
+        if answer.location is not None:
+            head["Location"] = f"{self.base(environ)}/{answer.location}"
+        if answer.raw is not None:
+            response = Response(answer.raw, answer.status, head, content_type=answer.media, direct_passthrough=True)  # type: ignore[arg-type] # bytes iterators are taken
+            return response
+        data = self._data(answer, prefer, language, representation)
+        response = Response(data, answer.status, head, content_type=representation.format.content_type)
+        if not data:
+            del response.headers["Content-Type"]
+        return response
+
+    def _data(self, answer: Answer, prefer: Preference, language: Language, representation: Representation) -> bytes:
+        if answer.written:
+            if prefer.returning == "minimal":
+                return b""
+            if prefer.returning == "OperationOutcome":
+                return representation.format.write(outcome(answer.issues, language), representation.pretty)
+        if answer.resource is not None:
+            return representation.format.write(answer.resource, representation.pretty)
+        ready = answer.json
+        if ready is None and answer.stored is not None and answer.status not in (204, 304):
+            ready = answer.stored.body
+        if not ready:
+            return b""
+        if representation.format.name == "json" and not representation.pretty:
+            return ready
+        return representation.format.write(jsontext.read(ready), representation.pretty)
+
+    def outcome_response(
+        self, status: int, issues: Iterable[Issue], language: Language, representation: Representation | None = None
+    ) -> Response:
+        """Return an OperationOutcome with a status."""
+        representation = representation or Representation(self.formats.default, pretty=False)
+        data = representation.format.write(outcome(issues, language), representation.pretty)
+        response = Response(data, status, content_type=representation.format.content_type)
+        response.headers["Content-Language"] = language
+        return response
+
+
+def _conditions(environ: dict[str, Any]) -> Conditions:
+    match = environ.get("HTTP_IF_MATCH")
+    none_match = environ.get("HTTP_IF_NONE_MATCH")
+    since = environ.get("HTTP_IF_MODIFIED_SINCE")
+    none_exist = environ.get("HTTP_IF_NONE_EXIST")
+    if match is None and none_match is None and since is None and none_exist is None:
+        return _NO_CONDITIONS
+    return Conditions(
+        tags(match, "If-Match") if match is not None else (),
+        tags(none_match, "If-None-Match") if none_match is not None else (),
+        headers.moment(since) if since is not None else None,
+        none_exist,
+    )
+
+
+def _names_fhir(accept: str) -> bool:
+    """Tell whether a FHIR media type is named: for Binary, anything else asks for the content itself."""
+    return any(wanted.media in ("application/fhir+json", "application/fhir+xml") for wanted in ranges_of(accept))
+
+
+def _request_id(environ: dict[str, Any]) -> str:
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    if 0 < len(given) <= 64 and given.isascii() and given.replace("-", "").isalnum():  # noqa: PLR2004 - the length FHIR gives an id
+        return str(given)
+    return uuid.uuid4().hex
