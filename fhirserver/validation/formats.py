@@ -1,0 +1,183 @@
+"""The formats of FHIR's primitive types (https://hl7.org/fhir/R4/datatypes.html#primitive).
+
+Each type has one quick test for the values that are right, and an explanation that is asked for only when it fails.
+The tests mean what the specification's prose says, beyond its regular expressions: dates exist, an OID is an OID.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from fhirserver.issues import IssueCode, Text
+from fhirserver.validation.texts import values as texts
+
+_YEAR: Final = r"(?!0000)[0-9]{4}"
+_MONTH: Final = r"(?:0[1-9]|1[0-2])"
+_DAY: Final = r"(?:0[1-9]|[12][0-9]|3[01])"
+_TIME: Final = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?"
+_ZONE: Final = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
+
+_date: Final = re.compile(rf"({_YEAR})(?:-({_MONTH})(?:-({_DAY}))?)?")
+_datetime: Final = re.compile(rf"({_YEAR})(?:-({_MONTH})(?:-({_DAY})(?:T{_TIME}{_ZONE})?)?)?")
+_instant: Final = re.compile(rf"({_YEAR})-({_MONTH})-({_DAY})T{_TIME}{_ZONE}")
+_time: Final = re.compile(_TIME)
+_id: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_code: Final = re.compile(r"[^\s\x00-\x1f]+(?: [^\s\x00-\x1f]+)*")
+_uri: Final = re.compile(r"[^\s\x00-\x1f<>\"{}\\^`]+")
+_oid: Final = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+")
+_uuid: Final = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_base64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_text: Final = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f]*\S[^\x00-\x08\x0b\x0c\x0e-\x1f]*")
+_absolute: Final = re.compile(r"[a-z][a-z0-9+.\-]*:[^\s:]\S*")
+
+MAX_STRING: Final = 1_048_576
+"""Characters in a string at most (https://hl7.org/fhir/R4/datatypes.html#string)."""
+
+
+class Format(NamedTuple):
+    """How values of one primitive type look.
+
+    Attributes:
+        json: the JSON type, for messages: `string`, `boolean` or `number`.
+        holds: whether a JSON value has the right type.
+        right: whether a value of the right JSON type is a legal value.
+        explain: why it is not, as an issue code and a text.
+    """
+
+    json: str
+    holds: Callable[[Any], bool]
+    right: Callable[[Any], bool]
+    explain: Callable[[Any], tuple[IssueCode, Text]]
+
+
+def _is_string(value: Any) -> bool:
+    return type(value) is str
+
+
+def _is_boolean(value: Any) -> bool:
+    return type(value) is bool
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int or isinstance(value, (Decimal, float))
+
+
+def _day_exists(match: re.Match[str] | None) -> bool:
+    if match is None:
+        return False
+    day = match[3]
+    return day is None or day <= "28" or int(day) <= monthrange(int(match[1]), int(match[2]))[1]
+
+
+def _right_date(value: str) -> bool:
+    return _day_exists(_date.fullmatch(value))
+
+
+def _right_datetime(value: str) -> bool:
+    return _day_exists(_datetime.fullmatch(value))
+
+
+def _right_instant(value: str) -> bool:
+    return _day_exists(_instant.fullmatch(value))
+
+
+def _right_string(value: str) -> bool:
+    return len(value) <= MAX_STRING and (value.isprintable() and not value.isspace() and value != "" or _text.fullmatch(value) is not None)
+
+
+def _right_uri(value: str) -> bool:
+    if _uri.fullmatch(value) is None:
+        return False
+    if value.startswith("urn:"):
+        if value.startswith("urn:oid:"):
+            return _oid.fullmatch(value) is not None
+        if value.startswith("urn:uuid:"):
+            return _uuid.fullmatch(value) is not None
+    return True
+
+
+def is_absolute(value: str) -> bool:
+    """Return whether a uri names its scheme, in lower case (`https:`, `urn:`…)."""
+    return _absolute.match(value) is not None
+
+
+def _right_canonical(value: str) -> bool:
+    return _right_uri(value) and (value.startswith("#") or is_absolute(value))
+
+
+def _right_base64(value: str) -> bool:
+    if _base64.fullmatch(value) is not None:
+        return True
+    return _base64.fullmatch("".join(value.split())) is not None and not value.isspace()
+
+
+def _between(low: int, high: int) -> Callable[[Any], bool]:
+    def right(value: Any) -> bool:
+        return type(value) is int and low <= value <= high
+
+    return right
+
+
+def _always(_value: Any) -> bool:
+    return True
+
+
+def _named(type_name: str) -> Callable[[Any], tuple[IssueCode, Text]]:
+    def explain(value: Any) -> tuple[IssueCode, Text]:
+        if type(value) is str and (value == "" or value.isspace()):
+            return "value", texts.empty_string()
+        return "value", texts.format_wrong(type_name, value)
+
+    return explain
+
+
+def _string(type_name: str, right: Callable[[Any], bool]) -> Format:
+    return Format("string", _is_string, right, _named(type_name))
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    full = pattern.fullmatch
+
+    def right(value: Any) -> bool:
+        return full(value) is not None
+
+    return right
+
+
+FORMATS: Final[dict[str, Format]] = {
+    "boolean": Format("boolean", _is_boolean, _always, _named("boolean")),
+    "integer": Format("number", _is_number, _between(-(2**31), 2**31 - 1), _named("integer")),
+    "positiveInt": Format("number", _is_number, _between(1, 2**31 - 1), _named("positiveInt")),
+    "unsignedInt": Format("number", _is_number, _between(0, 2**31 - 1), _named("unsignedInt")),
+    "decimal": Format("number", _is_number, _always, _named("decimal")),
+    "string": _string("string", _right_string),
+    "markdown": _string("markdown", _right_string),
+    "code": _string("code", _matches(_code)),
+    "id": _string("id", _matches(_id)),
+    "uri": _string("uri", _right_uri),
+    "url": _string("url", _right_uri),
+    "canonical": _string("canonical", _right_canonical),
+    "oid": _string("oid", _matches(_oid)),
+    "uuid": _string("uuid", _matches(_uuid)),
+    "date": _string("date", _right_date),
+    "dateTime": _string("dateTime", _right_datetime),
+    "instant": _string("instant", _right_instant),
+    "time": _string("time", _matches(_time)),
+    "base64Binary": _string("base64Binary", _right_base64),
+    "xhtml": Format("string", _is_string, _always, _named("xhtml")),
+}
+"""By FHIR type name; xhtml is judged by `narrative`."""
+
+
+def json_type(value: Any) -> str:
+    """Return the JSON type of a value, for messages: `object`, `array`, `string`, `number`, `boolean`, `null`."""
+    if value is None:
+        return "null"
+    for name, kinds in (("boolean", bool), ("object", dict), ("array", list), ("string", str)):
+        if isinstance(value, kinds):  # type: ignore[arg-type] # each is a class
+            return name
+    return "number"

@@ -1,0 +1,182 @@
+"""What every rule may use: definitions, terminology, FHIRPath, and the profiles compiled so far."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.validation.run import Check, Path, Run
+from fhirserver.validation.texts import structure as texts
+from fhirserver.validation.tree import Element, grow
+
+if TYPE_CHECKING:
+    from fhirserver.definitions import Definitions
+    from fhirserver.fhirpath import Engine
+    from fhirserver.terminology import Terminology
+
+CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
+MAX_DEPTH: Final = 250
+"""Profiles and elements judged within one another: beyond what jsontext.MAX_DEPTH lets in."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """One StructureDefinition, ready to judge.
+
+    Attributes:
+        url: its canonical url, without version.
+        type: the FHIR type that it describes.
+        structure: the StructureDefinition.
+        root: its snapshot as a tree.
+        check: judges one value of its type.
+        keys: the constraints that `check` evaluates on the value itself.
+        parents: canonical urls of what it derives from, nearest first.
+    """
+
+    url: str
+    type: str
+    structure: dict[str, Any]
+    root: Element
+    check: Check
+    keys: frozenset[str]
+    parents: tuple[str, ...]
+
+
+class Kit:
+    """Shared by all runs of one validator; safe for threads.
+
+    A profile is compiled the first time it is needed and kept; two threads may compile the same one, the first to
+    finish wins.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        terminology: Terminology,
+        engine: Engine,
+        compile_profile: Callable[[Kit, dict[str, Any], Element], tuple[Check, frozenset[str]]],
+    ) -> None:
+        self.definitions = definitions
+        self.terminology = terminology
+        self.engine = engine
+        self.resource_types = definitions.resource_types
+        self.fits: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self._compile = compile_profile
+        self._trees: dict[str, Element | None] = {}
+        self._profiles: dict[str, Profile | None] = {}
+        self._lock = threading.RLock()
+
+    def profile(self, canonical: str) -> Profile | None:
+        """Return a profile by canonical url (`url`, `url|version`) or type name; None where nobody defines it.
+
+        A profile that does not hang together is as good as unknown: `packages check` names its faults.
+        """
+        try:
+            return self._profiles[canonical]
+        except KeyError:
+            pass
+        structure = self.definitions.structure(canonical)
+        profile = None
+        if structure is not None:
+            try:
+                profile = self._build(structure)
+            except (ValueError, KeyError, TypeError):
+                profile = None
+        with self._lock:
+            return self._profiles.setdefault(canonical, profile)
+
+    def tree(self, canonical: str) -> Element | None:
+        """Return a profile's snapshot as a tree, without compiling it; None where it is unknown or broken."""
+        try:
+            return self._trees[canonical]
+        except KeyError:
+            pass
+        structure = self.definitions.structure(canonical)
+        root = None
+        if structure is not None:
+            try:
+                root = grow(structure)
+            except (ValueError, KeyError, TypeError):
+                root = None
+        with self._lock:
+            return self._trees.setdefault(canonical, root)
+
+    def _build(self, structure: dict[str, Any]) -> Profile:
+        root = self.tree(structure["url"])
+        if root is None:
+            raise ValueError("no snapshot")
+        check, keys = self._compile(self, structure, root)
+        url: str = structure["url"]
+        return Profile(url, structure.get("type") or root.name, structure, root, check, keys, self._parents(structure))
+
+    def _parents(self, structure: dict[str, Any]) -> tuple[str, ...]:
+        parents: list[str] = []
+        step: dict[str, Any] | None = structure
+        while step is not None and (base := step.get("baseDefinition")) and base.partition("|")[0] not in parents:
+            parents.append(base.partition("|")[0])
+            step = self.definitions.structure(base)
+        return tuple(parents)
+
+    def holders(self, names: tuple[str, ...], resource: str) -> frozenset[str]:
+        """Return every expression that means the element at a path: `Patient.name`, `HumanName`, `Element`…
+
+        Args:
+            names: element names from the resource down, choices without their type.
+            resource: the resource's type.
+
+        Empty where the path leads nowhere, or into an extension.
+        """
+        profile = self.profile(resource)
+        if profile is None or "extension" in names or "modifierExtension" in names:
+            return frozenset()
+        found = {resource, *(parent.rpartition("/")[2] for parent in profile.parents)}
+        if not names:
+            return frozenset(found)
+        places: list[tuple[Element, str]] = [(profile.root, resource)]
+        for name in names:
+            places = [step for element, path in places for step in self._step(element, path, name)]
+        found = {path for _, path in places}
+        for element, _ in places:
+            for one in element.types or [{"code": "Element"}]:
+                found.add(one["code"])
+                holder = self.profile(one["code"])
+                if holder:
+                    found.update(parent.rpartition("/")[2] for parent in holder.parents)
+        return frozenset(found) if places else frozenset()
+
+    def _step(self, element: Element, path: str, name: str) -> list[tuple[Element, str]]:
+        child = element.child(name)
+        if child is not None:
+            return [(child, f"{path}.{child.name}")]
+        steps: list[tuple[Element, str]] = []
+        for one in element.types:
+            holder = self.profile(one["code"]) if one["code"] not in ("BackboneElement", "Element") else None
+            deeper = holder.root.child(name) if holder else None
+            if deeper is not None:
+                steps.append((deeper, f"{path}.{deeper.name}"))
+                steps.append((deeper, f"{one['code']}.{deeper.name}"))
+        return steps
+
+    def later(self, canonical: str) -> Check:
+        """Return a check that compiles its profile when it is first used, so that cyclic profiles compile."""
+        found: list[Check] = []
+
+        def check(value: Any, path: Path, run: Run) -> None:
+            if not found:
+                profile = self.profile(canonical)
+                found.append(profile.check if profile else _nothing)
+            if run.depth > MAX_DEPTH:
+                if run.once("too deep"):
+                    run.error("too-costly", path, "depth", texts.too_deep(MAX_DEPTH))
+                return
+            run.depth += 1
+            found[0](value, path, run)
+            run.depth -= 1
+
+        return check
+
+
+def _nothing(_value: Any, _path: Path, _run: Run) -> None:
+    return

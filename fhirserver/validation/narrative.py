@@ -1,0 +1,116 @@
+"""Narratives: XHTML that may be shown to people without danger.
+
+https://hl7.org/fhir/R4/narrative.html#xhtml: an allow-list of elements and attributes, no scripts, forms, frames,
+objects, no external style; txt-1 and txt-2.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from lxml import etree
+
+from fhirserver.validation.run import Path, Run
+from fhirserver.validation.texts import types as texts
+
+_XHTML: Final = "http://www.w3.org/1999/xhtml"
+_RULE: Final = "http://hl7.org/fhir/StructureDefinition/Narrative#"
+
+_ELEMENTS: Final = frozenset(
+    "p br div h1 h2 h3 h4 h5 h6 a span b em i strong small big tt dfn q var abbr acronym cite blockquote hr address bdo"
+    " kbd sub sup ul ol li dl dt dd pre table caption colgroup col thead tr tfoot tbody th td code samp img map area ins"
+    " del u s".split()  # noqa: SIM905 - a list of names reads best as one
+)
+_EVERYWHERE: Final = frozenset(
+    "title style class id lang dir accesskey tabindex span width align valign char charoff abbr axis headers scope"
+    " rowspan colspan xml:lang border cellpadding cellspacing summary frame rules height cite bgcolor nowrap"
+    " xml:space".split()  # noqa: SIM905 - the same
+)
+_ON: Final[dict[str, frozenset[str]]] = {
+    "a": frozenset({"href", "name", "rel", "rev", "type", "hreflang", "charset", "shape", "coords", "target"}),
+    "img": frozenset({"src", "alt", "longdesc", "usemap", "ismap", "name", "border"}),
+    "area": frozenset({"href", "alt", "shape", "coords", "nohref"}),
+    "map": frozenset({"name"}),
+    "ol": frozenset({"type", "start"}),
+    "ul": frozenset({"type"}),
+    "li": frozenset({"type", "value"}),
+    "ins": frozenset({"datetime"}),
+    "del": frozenset({"datetime"}),
+    "hr": frozenset({"size", "noshade"}),
+    "br": frozenset({"clear"}),
+}
+_LINK: Final = re.compile(r"(?:https?:|mailto:|tel:|data:image/|#|[^:]*$)", re.IGNORECASE)
+_MAX: Final = 2_000_000
+
+
+def narrative_rules(value: Any, path: Path, run: Run) -> None:
+    """Judge the XHTML of one narrative."""
+    if type(value) is not str:
+        return
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=False)
+    if "<!DOCTYPE" in value or "<!ENTITY" in value or len(value) > _MAX:
+        run.error("invalid", path, "narrative", texts.narrative_not_xml("DOCTYPE"))
+        return
+    try:
+        root = etree.fromstring(value.encode(), parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        run.error("invalid", path, "narrative", texts.narrative_not_xml(str(error)))
+        return
+    if root.tag != f"{{{_XHTML}}}div":
+        found = f"<{etree.QName(root).localname}>" + ("" if etree.QName(root).namespace == _XHTML else " (xmlns ?)")
+        run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_not_div(found))
+        return
+    _judge_tree(root, path, run)
+    if not _says_something(root):
+        run.error("invariant", path, f"{_RULE}txt-2", texts.narrative_empty())
+
+
+def _judge_tree(root: Any, path: Path, run: Run) -> None:
+    ids = {one.get("id") for one in root.iter() if isinstance(one.tag, str)} | {one.get("name") for one in root.iter(f"{{{_XHTML}}}a")}
+    for one in root.iter():
+        if one.tag is etree.Comment:
+            continue
+        if not isinstance(one.tag, str):
+            run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_element(str(one)[:40]))
+            continue
+        name = etree.QName(one)
+        if name.namespace != _XHTML or name.localname not in _ELEMENTS:
+            run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_element(name.localname))
+            continue
+        _judge_attributes(one, name.localname, ids, path, run)
+
+
+def _judge_attributes(one: Any, element: str, ids: set[str | None], path: Path, run: Run) -> None:
+    allowed = _ON.get(element, frozenset())
+    for key, text in one.attrib.items():
+        attribute = key.replace("{http://www.w3.org/XML/1998/namespace}", "xml:")
+        if attribute not in _EVERYWHERE and attribute not in allowed:
+            run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_attribute(attribute, element))
+        elif attribute in ("href", "src"):
+            _judge_link(str(text), ids, path, run)
+
+
+def _judge_link(target: str, ids: set[str | None], path: Path, run: Run) -> None:
+    if _LINK.match(target.strip()) is None:
+        run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_link(target))
+    elif target.startswith("#") and len(target) > 1 and target[1:] not in ids:
+        if not _has_id(run.scope.resource, target[1:]):
+            run.error("invalid", path, "narrative-link", texts.narrative_link(target))
+
+
+def _has_id(resource: Any, wanted: str) -> bool:
+    waiting = [resource]
+    while waiting:
+        one = waiting.pop()
+        if type(one) is dict:
+            if one.get("id") == wanted:
+                return True
+            waiting.extend(one.values())
+        elif type(one) is list:
+            waiting.extend(one)
+    return False
+
+
+def _says_something(root: Any) -> bool:
+    return any(text.strip() for text in root.itertext()) or root.find(f".//{{{_XHTML}}}img") is not None

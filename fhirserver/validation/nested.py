@@ -1,0 +1,61 @@
+"""Resources inside of resources: contained, in Bundle entries, in Parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from fhirserver.validation.run import Check, Path, Run
+from fhirserver.validation.texts import structure as texts
+
+if TYPE_CHECKING:
+    from fhirserver.validation.kit import Kit
+    from fhirserver.validation.tree import Element
+
+_ANY: Final = frozenset({"Resource", "DomainResource"})
+
+
+def resource_value(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
+    """Return the check of a resource that an element holds."""
+    wanted = one_type["code"]
+    profiles = [one for one in one_type.get("profile", ()) if kit.tree(one) is not None]
+    origin = element.origin
+    held: Literal["contained", "entry", "inside"] = (
+        "contained" if element.name == "contained" else "entry" if element.path == "Bundle.entry.resource" else "inside"
+    )
+    allowed = [one["code"] for one in element.types]
+
+    def check(value: Any, path: Path, run: Run) -> None:
+        found = resource_type(value, path, run)
+        if found is None:
+            return
+        if wanted not in _ANY and found not in allowed:
+            run.error("value", path, "resource-type", texts.type_not_allowed(found, allowed, origin))
+            return
+        with run.within(value, path, held):
+            run.judge_resource(value, path, profiles)
+
+    return check
+
+
+def resource_type(value: Any, path: Path, run: Run) -> str | None:
+    """Return the type of a resource; None, with the finding, where it is not one of R4's."""
+    if type(value) is not dict:
+        _not_a_resource(value, path, run)
+        return None
+    found = value.get("resourceType")
+    if type(found) is not str or not found:
+        run.error("structure", path, "resource-type-missing", texts.resource_type_missing())
+        return None
+    if found not in run.kit.resource_types:
+        run.error("structure", path, "resource-type-unknown", texts.resource_type_unknown(found, run.kit.resource_types))
+        return None
+    return found
+
+
+def _not_a_resource(value: Any, path: Path, run: Run) -> None:
+    from fhirserver.validation.formats import json_type
+
+    if value is None:
+        run.error("structure", path, "json-null", texts.null_unwanted())
+    else:
+        run.error("structure", path, "json-type", texts.wrong_json_type(json_type(value), "object", "Resource"))

@@ -1,0 +1,127 @@
+"""Texts on rules between elements: invariants, extensions, references, contained resources, Bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhirserver.issues import Text
+
+
+def broken(key: str, human: str, origin: str, expression: str) -> Text:
+    """Return: an invariant does not hold."""
+    return Text(
+        f"La règle {key} n'est pas respectée : {human} (profil {origin} ; expression : {expression}).",
+        f"The rule {key} is broken: {human} (profile {origin}; expression: {expression}).",
+    )
+
+
+def no_expression(key: str, origin: str) -> Text:
+    """Return: the guide states an invariant in prose only."""
+    return Text(
+        f"La règle {key} de {origin} n'a pas d'expression : elle n'a pas pu être vérifiée.",
+        f"The rule {key} of {origin} has no expression: it could not be evaluated.",
+    )
+
+
+def bad_expression(key: str, origin: str, reason: Text) -> Text:
+    """Return: an invariant cannot be evaluated."""
+    return Text(
+        f"La règle {key} de {origin} n'a pas pu être évaluée : {reason.fr}",
+        f"The rule {key} of {origin} could not be evaluated: {reason.en}",
+    )
+
+
+def extension_url_missing() -> Text:
+    """Return: an extension without a url."""
+    return Text("Une extension doit porter son url.", "An extension must carry its url.")
+
+
+def extension_url_relative(url: str) -> Text:
+    """Return: an extension's url must be absolute."""
+    return Text(
+        f"L'url de l'extension « {url} » doit être absolue (https://…).",
+        f'The url of the extension "{url}" must be absolute (https://…).',
+    )
+
+
+def extension_unknown(url: str) -> Text:
+    """Return: nobody here defines this extension."""
+    return Text(
+        f"L'extension {url} n'est définie par aucun guide chargé : conservée, mais non vérifiée.",
+        f"The extension {url} is defined by no guide loaded here: kept, but not verified.",
+    )
+
+
+def extension_cross_version(url: str) -> Text:
+    """Return: an extension that stands for an element of another FHIR version."""
+    return Text(
+        f"L'extension {url} reprend un élément d'une autre version de FHIR : conservée, mais non vérifiée.",
+        f"The extension {url} carries an element of another FHIR version: kept, but not verified.",
+    )
+
+
+def extension_cross_version_wrong(url: str) -> Text:
+    """Return: no such FHIR version."""
+    return Text(
+        f"L'extension {url} nomme une version de FHIR qui n'existe pas.",
+        f"The extension {url} names a FHIR version that does not exist.",
+    )
+
+
+def modifier_unknown(url: str) -> Text:
+    """Return: an unknown modifier extension changes the meaning in ways unknown here."""
+    return Text(
+        f"L'extension modificatrice {url} est inconnue ici : elle change le sens de l'élément, qui ne peut donc pas"
+        " être accepté. Retirez-la ou faites charger le guide qui la définit.",
+        f"The modifier extension {url} is unknown here: it changes what the element means, which can therefore not"
+        " be accepted. Leave it out, or have its guide loaded.",
+    )
+
+
+def modifier_misplaced(url: str, *, is_modifier: bool) -> Text:
+    """Return: a modifier extension outside of modifierExtension, or the other way round."""
+    if is_modifier:
+        return Text(
+            f"{url} est une extension modificatrice : elle va dans modifierExtension.",
+            f"{url} is a modifier extension: it belongs into modifierExtension.",
+        )
+    return Text(
+        f"{url} n'est pas une extension modificatrice : elle va dans extension.",
+        f"{url} is not a modifier extension: it belongs into extension.",
+    )
+
+
+def extension_not_here(url: str, places: Sequence[str]) -> Text:
+    """Return: the extension's definition does not allow it on this element."""
+    listed = ", ".join(places)
+    return Text(
+        f"L'extension {url} n'est pas prévue sur cet élément ; prévue sur : {listed}.",
+        f"The extension {url} is not meant for this element; meant for: {listed}.",
+    )
+
+
+def extension_inner_unknown(url: str, outer: str, known: Sequence[str]) -> Text:
+    """Return: a complex extension has no such part."""
+    listed = ", ".join(known)
+    return Text(
+        f"L'extension {outer} n'a pas de partie « {url} » ; parties définies : {listed}.",
+        f'The extension {outer} has no part "{url}"; parts defined: {listed}.',
+    )
+
+
+def profile_unknown(canonical: str, near: str | None) -> Text:
+    """Return: a profile claimed or asked for is not loaded here."""
+    french = f" ; ce profil s'appelle aujourd'hui {near}" if near else " ; corrigez l'URL ou faites charger son guide"
+    english = f"; this profile is now called {near}" if near else "; mend the URL, or have its guide loaded"
+    return Text(
+        f"Le profil {canonical} n'est pas connu de ce serveur{french}.",
+        f"The profile {canonical} is not known to this server{english}.",
+    )
+
+
+def profile_wrong_type(canonical: str, wanted: str, found: str) -> Text:
+    """Return: the profile is for another type."""
+    return Text(
+        f"Le profil {canonical} porte sur {wanted}, la ressource est un(e) {found}.",
+        f"The profile {canonical} is for {wanted}, the resource is a {found}.",
+    )
