@@ -4,9 +4,9 @@ from fhirserver.definitions.building import load
 from fhirserver.definitions.canonical import BASE, split_canonical
 from fhirserver.definitions.development import cache_folder, development
 from fhirserver.definitions.elements import Element, Elements, TypeChoice
-from fhirserver.definitions.inforce import in_force
 from fhirserver.definitions.loaded import Definitions
 from fhirserver.definitions.packages import PackageError, PackageId, PackageSource
+from fhirserver.definitions.pinned.inforce import in_force
 
 __all__ = [
     "BASE",

@@ -17,8 +17,8 @@ from fhirserver import jsontext
 from fhirserver.definitions.cache import MAGIC, Compiled, Entry, Index, PackageRecord, Report, layout
 from fhirserver.definitions.loaded import Definitions
 from fhirserver.definitions.packages import Package, PackageSource, read_package
-from fhirserver.definitions.snapshot import Generator
-from fhirserver.definitions.snapshot_apply import SnapshotError
+from fhirserver.definitions.snapshots.application import SnapshotError
+from fhirserver.definitions.snapshots.generator import Generator
 
 _KEPT: Final = 8
 """Compiled sets that a cache folder keeps, about 40 MB each."""

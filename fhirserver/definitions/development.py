@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from fhirserver.definitions.building import load
-from fhirserver.definitions.fetching import Fetcher
 from fhirserver.definitions.loaded import Definitions
-from fhirserver.definitions.lock import pinned
 from fhirserver.definitions.packages import PackageError
-from fhirserver.definitions.sync import archive, sync
+from fhirserver.definitions.pinned.fetching import Fetcher
+from fhirserver.definitions.pinned.lock import pinned
+from fhirserver.definitions.pinned.sync import archive, sync
 from fhirserver.settings import Settings
 
 _CORE: Final = "hl7.fhir.r4.core"

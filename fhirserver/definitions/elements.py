@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from fhirserver.definitions.elementtree import Node, tree
+from fhirserver.definitions.snapshots.tree import Node, tree
 
 PRIMITIVE_SYSTEM: Final = "http://hl7.org/fhirpath/System."
 _FHIR_TYPE: Final = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"

@@ -13,8 +13,8 @@ from typing import Final
 
 import requests
 
-from fhirserver.definitions.lock import Pin, Source
 from fhirserver.definitions.packages import PackageError, PackageSource
+from fhirserver.definitions.pinned.lock import Pin, Source
 
 REGISTRY_SECONDS: Final = 5.0
 """How long a registry may take to answer, and may stay silent while it sends."""

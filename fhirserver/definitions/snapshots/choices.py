@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhirserver.definitions.elementtree import Node
-from fhirserver.definitions.snapshot_elements import TYPE_SLICING
+from fhirserver.definitions.snapshots.merging import TYPE_SLICING
+from fhirserver.definitions.snapshots.tree import Node
 
 
 def unfolded(node: Node, change: Node, *, in_slice: bool) -> list[Node]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fhirserver.definitions.building import load
-from fhirserver.definitions.fetching import Fetcher
 from fhirserver.definitions.loaded import Definitions
-from fhirserver.definitions.lock import Pin, pinned
 from fhirserver.definitions.packages import PackageError, PackageSource
-from fhirserver.definitions.sync import archive, sync
+from fhirserver.definitions.pinned.fetching import Fetcher
+from fhirserver.definitions.pinned.lock import Pin, pinned
+from fhirserver.definitions.pinned.sync import archive, sync
 from fhirserver.settings import Settings
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from fhirserver.definitions.canonical import BASE
-from fhirserver.definitions.elementtree import Node
-from fhirserver.definitions.snapshot_choices import unfolded
-from fhirserver.definitions.snapshot_elements import (
+from fhirserver.definitions.snapshots.choices import unfolded
+from fhirserver.definitions.snapshots.merging import (
     EXTENSION_SLICING,
     TYPE_SLICING,
     adopted,
@@ -17,6 +16,7 @@ from fhirserver.definitions.snapshot_elements import (
     with_extension,
     without,
 )
+from fhirserver.definitions.snapshots.tree import Node
 
 _EXTENSIONS: Final = ("extension", "modifierExtension")
 

@@ -11,9 +11,9 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from fhirserver.definitions.fetching import Fetcher, NotFetched
-from fhirserver.definitions.lock import Pin
 from fhirserver.definitions.packages import PackageError, PackageId, PackageSource
+from fhirserver.definitions.pinned.fetching import Fetcher, NotFetched
+from fhirserver.definitions.pinned.lock import Pin
 
 
 class Outcome(NamedTuple):

@@ -1,6 +1,6 @@
 """Snapshots from differentials (https://hl7.org/fhir/R4/profiling.html#snapshot).
 
-A structure builds upon the tree of its base; `snapshot_apply` lays the differential over it. What a canonical url
+A structure builds upon the tree of its base; `application` lays the differential over it. What a canonical url
 means is asked of the package that the structure comes from (`scope`).
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fhirserver.definitions.cache import Entry
-from fhirserver.definitions.elementtree import Node, tree
 from fhirserver.definitions.loaded import Definitions
 from fhirserver.definitions.scope import Scope
-from fhirserver.definitions.snapshot_apply import Application, SnapshotError
+from fhirserver.definitions.snapshots.application import Application, SnapshotError
+from fhirserver.definitions.snapshots.tree import Node, tree
 
 
 class Snapshot(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from fhirserver.definitions.elementtree import Node
+from fhirserver.definitions.snapshots.tree import Node
 
 EXTENSION_SLICING: Final = {
     "discriminator": [{"type": "value", "path": "url"}],

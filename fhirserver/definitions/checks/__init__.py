@@ -1,0 +1,75 @@
+"""Faults of guides themselves: what no resource can be held to, or nobody can decide.
+
+A check is a function from definitions to faults. Those of this room are listed here; other rooms and operators add
+theirs as entry points of the group `fhirserver.package_checks`, each a mapping from name to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Final, NamedTuple
+
+from fhirserver.definitions.cache import Entry
+from fhirserver.definitions.loaded import Definitions
+from fhirserver.issues import Text
+
+GROUP: Final = "fhirserver.package_checks"
+
+
+class Fault(NamedTuple):
+    """One fault of a guide.
+
+    Attributes:
+        check: name of the check that found it.
+        package: name and version of the package, such as `hl7.fhir.fr.core#2.1.0`.
+        definition: canonical url.
+        element: id of the element, or empty.
+        text: what is wrong, and what follows from it.
+    """
+
+    check: str
+    package: str
+    definition: str
+    element: str
+    text: Text
+
+
+class Finding(NamedTuple):
+    """What a check yields: a fault without what is known of it anyway.
+
+    Attributes:
+        entry: the definition at fault.
+        element: id of the element, or empty.
+        text: what is wrong, and what follows from it.
+    """
+
+    entry: Entry
+    element: str
+    text: Text
+
+
+Check = Callable[[Definitions], Iterable[Finding]]
+
+
+def all_checks() -> dict[str, Check]:
+    """Return every check by name: those of this room, and those that others offer as entry points."""
+    from fhirserver.definitions.checks import (  # noqa: PLC0415 - the modules build upon this one
+        profiles,
+        references,
+        slicing,
+    )
+
+    checks: dict[str, Check] = {**profiles.CHECKS, **references.CHECKS, **slicing.CHECKS}
+    for point in entry_points(group=GROUP):
+        offered: Mapping[str, Check] = point.load()
+        checks |= offered
+    return checks
+
+
+def run(definitions: Definitions, checks: Mapping[str, Check]) -> Iterator[Fault]:
+    """Yield the faults that the checks find, check by check, each in package order."""
+    for name, check in checks.items():
+        for finding in check(definitions):
+            package = str(definitions.packages[finding.entry.package])
+            yield Fault(name, package, finding.entry.url or finding.entry.id, finding.element, finding.text)
