@@ -35,12 +35,14 @@ class Compiler:
         model: the types.
         strict: whether a semantic finding refuses the expression, and `as` of several items fails.
         findings: what can never make sense, for the types known (unknown elements, operands of wrong types).
+        located: whether every value must know its place: then none is taken out of its Node.
         uses_context: whether the expression asks for `%context`.
     """
 
-    def __init__(self, model: Model, *, strict: bool) -> None:
+    def __init__(self, model: Model, *, strict: bool, located: bool = False) -> None:
         self.model = model
         self.strict = strict
+        self.located = located
         self.findings: list[ExpressionError] = []
         self.uses_context = False
 

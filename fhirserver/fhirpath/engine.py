@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from fhirserver.fhirpath.code import Code, Focus, many, truth
+from fhirserver.fhirpath.code import Code, Focus, many, noded, truth
 from fhirserver.fhirpath.compiler import Compiler
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import EvaluationError, ExpressionError, fails
 from fhirserver.fhirpath.model import Model, Structures, Type
 from fhirserver.fhirpath.nodes import Location, Node, resource_node
 from fhirserver.fhirpath.syntax import parse
+from fhirserver.fhirpath.universal import shortcut
 from fhirserver.issues import Text
 
 _DATA_FAULTS = (AttributeError, TypeError, KeyError, IndexError, ValueError, RecursionError, MemoryError)
@@ -39,8 +40,11 @@ class Expression:
         self._model = model
         self._uses_context = uses_context
         self._code = code
-        self._items: Callable[[Any, Environment], list[Any]] = many(Compiler(model, strict=False).noded(code))
-        self.test: Callable[[Any, Environment], bool | None] = self._guarded(truth(code))
+        self._items: Callable[[Any, Environment], list[Any]] = many(noded(code, model))
+        judge = truth(code)
+        self.test: Callable[[Any, Environment], bool | None] = self._guarded(
+            judge if context is None else shortcut(text, context, judge)
+        )
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r}, {self.context!r})"
@@ -62,18 +66,15 @@ class Expression:
         return [(item, item.location) for item in self.evaluate(focus, env) if item.__class__ is Node]
 
     def _guarded(self, run: Callable[[Any, Environment], Any]) -> Callable[[Any, Environment], Any]:
-        model, typed, uses_context, known = self._model, self.context is not None, self._uses_context, self.context
+        if self.context is None or self._uses_context:
+            run = self._prepared(run)
+        elif not self.context.primitive:
+            run = _on_values(run)
         text = self.text
 
         def guarded(focus: Any, env: Environment) -> Any:
             try:
-                if not typed and focus.__class__ is dict:
-                    focus = resource_node(model, focus)
-                if uses_context:
-                    env.context = focus if focus.__class__ is Node or known is None else Node(focus, known)
                 return run(focus, env)
-            except EvaluationError:
-                raise
             except _DATA_FAULTS as error:
                 # Closures trust the data to have the shape of their types: where they have not, there is no result.
                 raise fails(
@@ -81,6 +82,25 @@ class Expression:
                 ) from error
 
         return guarded
+
+    def _prepared(self, run: Callable[[Any, Environment], Any]) -> Callable[[Any, Environment], Any]:
+        model, known, uses_context = self._model, self.context, self._uses_context
+
+        def prepared(focus: Any, env: Environment) -> Any:
+            if known is None and focus.__class__ is dict:
+                focus = resource_node(model, focus)
+            elif known is not None and not known.primitive and focus.__class__ is Node:
+                focus = focus.value
+            if uses_context:
+                env.context = focus if focus.__class__ is Node or known is None else Node(focus, known)
+            return run(focus, env)
+
+        return prepared
+
+
+def _on_values(run: Callable[[Any, Environment], Any]) -> Callable[[Any, Environment], Any]:
+    """Return the closure for a complex type, which takes a Node's value for the Node."""
+    return lambda focus, env: run(focus.value if focus.__class__ is Node else focus, env)
 
 
 class Engine:
@@ -135,7 +155,7 @@ class Engine:
             if not types:
                 raise ExpressionError(0, Text(f"Contexte inconnu : {context}.", f"Unknown context: {context}."))
             focus = Focus(types[0], entry=True) if len(types) == 1 else Focus(None, frozenset(types), entry=True)
-        compiler = Compiler(self.model, strict=strict)
+        compiler = Compiler(self.model, strict=strict, located=focus.type is None)
         try:
             code = compiler.compile(tree, focus)
         except RecursionError:

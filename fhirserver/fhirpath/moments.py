@@ -96,6 +96,7 @@ def read_date(text: str) -> Moment | None:
     return moment if moment is not None and moment.kind == "date" else None
 
 
+@lru_cache(maxsize=4096)
 def read_date_time(text: str) -> Moment | None:
     """Read a dateTime or instant, which may be as imprecise as a year; None where the text is neither."""
     moment = read_moment(text)

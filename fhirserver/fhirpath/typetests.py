@@ -102,7 +102,7 @@ def chosen(compiler: Compiler, source: Code, wanted: tuple[Type, ...], *, only_o
         )
 
     concrete = len(wanted) == 1 and not wanted[0].resource and not wanted[0].system and not wanted[0].primitive
-    if concrete and source.type is None:
+    if concrete and source.type is None and not compiler.located:
         # Of one known complex type: raw from here on.
         def raw(this: Any, env: Environment) -> Any:
             return [

@@ -72,9 +72,9 @@ def _bound_number(value: Decimal, precision: int | None, *, high: bool) -> Decim
     half = Decimal(5).scaleb((exponent if isinstance(exponent, int) else 0) - 1)
     edge = value + half if high else value - half
     rounding = ROUND_CEILING if high else ROUND_FLOOR
-    # What lies nearer to zero than the places asked for can show is zero.
-    if abs(value) < Decimal(1).scaleb(-places):
-        return Decimal(0).quantize(Decimal(1).scaleb(-places))
+    # What lies nearer to zero than the places asked for can show is zero, with its sign.
+    if abs(value) < Decimal(1).scaleb(-places) and abs(edge) < Decimal(1).scaleb(-places):
+        return Decimal(0).quantize(Decimal(1).scaleb(-places)).copy_sign(value)
     return edge.quantize(Decimal(1).scaleb(-places), rounding=rounding)
 
 

@@ -24,7 +24,7 @@ def extension(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Cod
     """Return the extensions with a url."""
     url = one(lowered(compiler.compile(tree.arguments[0], focus)))
     type_ = source.type
-    known = type_ is not None and not type_.primitive and "extension" in type_.fields and not type_.resource
+    known = type_ is not None and not type_.primitive and "extension" in type_.fields
     if known and type_ is not None:
         listed = many(of_entry(source, type_.fields["extension"].entries["extension"]))
 

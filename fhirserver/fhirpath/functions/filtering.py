@@ -164,12 +164,6 @@ def iif(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code:
             "Le critère de iif() doit être un booléen.",
             "The criterion of iif() must be a Boolean.",
         )
-    elif not criterion.single and compiler.strict and _several(tree.arguments[0]):
-        compiler.find(
-            tree.arguments[0].position,
-            "Le critère de iif() doit être une valeur unique.",
-            "The criterion of iif() must be one value.",
-        )
     holds = truth(criterion)
     type_ = compiled[1].type
     if any(code.type is not type_ for code in compiled[1:]):
@@ -186,10 +180,6 @@ def iif(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code:
         return no(item, env) if no else []
 
     return Code(chosen, single=False, type=type_)
-
-
-def _several(tree: Tree) -> bool:
-    return getattr(tree, "operator", "") == "|"
 
 
 @function("aggregate", 1, 2)

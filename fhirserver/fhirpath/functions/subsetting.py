@@ -89,11 +89,12 @@ def sort(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code:  #
         def order(left: Any, right: Any) -> int:
             for mine, other, (_, sign) in zip(left[1], right[1], keys, strict=True):
                 if mine is None or other is None:
+                    # Items without the key come first, whatever the direction.
                     outcome = (mine is not None) - (other is not None)
                 else:
-                    outcome = comparison.compare(mine, other) or 0
+                    outcome = (comparison.compare(mine, other) or 0) * sign
                 if outcome:
-                    return outcome * sign
+                    return outcome
             return 0
 
         return [item for item, _ in sorted(keyed, key=cmp_to_key(order))]
