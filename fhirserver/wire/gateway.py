@@ -185,7 +185,7 @@ class Gateway:
         data = self._data(answer, prefer, language, representation)
         response = Response(data, answer.status, head, content_type=representation.format.content_type)
         if not data:
-            del response.headers["Content-Type"]
+            response.headers.pop("Content-Type")
         return response
 
     def _data(self, answer: Answer, prefer: Preference, language: Language, representation: Representation) -> bytes:
