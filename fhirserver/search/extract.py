@@ -1,0 +1,194 @@
+"""From a resource to its index values, in one walk.
+
+What is kept, under `s` of the resource's document (docs/decisions/search-index.md):
+
+| field | holds |
+|---|---|
+| `k` | keys: `parameter=value`, the multikey array of the one index that serves every parameter |
+| `a` | compartments to which the resource belongs: `Patient/1`, `Practitioner/2`, … |
+| `c` | the status code, `d` the main date (microseconds), for lists of one patient in the order of time |
+| `x` | the values themselves, by parameter: every query is decided on them, whatever index found the candidate |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fhirserver.search.instants import BEGINNING
+from fhirserver.search.parameters import Component, Parameter, TypeParameters
+from fhirserver.search.places import Place, places
+from fhirserver.search.registry import Registry
+from fhirserver.search.types import composite, date, number, position, quantity, reference, string, token, uri
+from fhirserver.search.types.values import Collector, Setting, Values
+from fhirserver.search.walk import Node
+
+IndexValues = dict[str, Any]
+NO_DATE: Final = BEGINNING
+"""Main date of a resource that has none: sorts before every date."""
+
+Evaluator = Callable[[dict[str, Any], Values], None]
+
+
+class Indexer:
+    """Extracts index values; safe to share between threads.
+
+    Args:
+        registry: the parameters in force.
+        setting: time zone and addresses of this server.
+    """
+
+    def __init__(self, registry: Registry, setting: Setting | None = None) -> None:
+        self._registry = registry
+        self._setting = setting or Setting()
+        self._plans: dict[str, _Plan] = {}
+
+    def extract(self, resource: dict[str, Any]) -> IndexValues:
+        """Return the index values of a resource, to be stored in its document as they are.
+
+        Raises:
+            KeyError: no such resource type.
+        """
+        resource_type = resource["resourceType"]
+        plan = self._plans.get(resource_type)
+        if plan is None:
+            plan = _Plan(self._registry, self._registry.of(resource_type), self._setting)
+            self._plans[resource_type] = plan
+        return plan.extract(resource)
+
+
+class _Plan:
+    """What to extract from one resource type."""
+
+    def __init__(self, registry: Registry, parameters: TypeParameters, setting: Setting) -> None:
+        self._type = parameters.resource_type
+        self._tree = Node()
+        self._keys: dict[str, Callable[[str, list[Any]], list[str]]] = {}
+        self._status = parameters.status
+        self._main_date = parameters.main_date
+        self._setting = setting
+        self._registry = registry
+        for parameter in parameters.by_code.values():
+            self._add(parameter)
+        self._compartments = tuple(
+            (f"{compartment}/", tuple(parameters.by_code[code].field for code in codes))
+            for compartment, codes in parameters.compartments.items()
+        )
+
+    def _add(self, parameter: Parameter) -> None:
+        for path in parameter.paths:
+            for place in places(self._registry.elements, self._type, path):
+                collector = self._collector(parameter, place)
+                if collector:
+                    self._tree.reach(place.moves).collectors.append(collector)
+        keys = _keys_of(parameter)
+        if keys:
+            self._keys[parameter.field] = keys
+        if parameter.kind == "reference":
+            self._keys[parameter.field + reference.IDENTIFIER] = token.index_keys
+
+    def _collector(self, parameter: Parameter, place: Place) -> Collector | None:
+        if parameter.kind == "composite":
+            start = place.element.content if place.element else self._type
+            if start is None:
+                return None
+            parts = [self._part(component, str(at), start) for at, component in enumerate(parameter.components)]
+            return composite.collector(parameter.field, parts)
+        return collector_of(parameter.kind, place, parameter.field, self._setting)
+
+    def _part(self, component: Component, field: str, start: str) -> Collector | None:
+        tree = Node()
+        for path in component.paths:
+            for place in places(self._registry.elements, start, path):
+                collector = collector_of(component.kind, place, field, self._setting)
+                if collector:
+                    tree.reach(place.moves).collectors.append(collector)
+        return tree.collect
+
+    def extract(self, resource: dict[str, Any]) -> IndexValues:
+        values: Values = {}
+        self._tree.collect(resource, values)
+        keys: list[str] = []
+        by_field = self._keys
+        for field, found in values.items():
+            if len(found) > 1:
+                values[field] = found = _distinct(found)
+            of = by_field.get(field)
+            if of:
+                keys += of(field, found)
+        document: IndexValues = {"k": list(dict.fromkeys(keys)), "x": values}
+        compartments = self._belongs_to(resource, values)
+        if compartments:
+            document["a"] = compartments
+        if self._status and self._status in values:
+            document["c"] = values[self._status][0].partition("\t")[0]
+        if self._main_date:
+            spans = values.get(self._main_date)
+            document["d"] = min(value["b"] for value in spans) if spans else NO_DATE
+        return document
+
+    def _belongs_to(self, resource: dict[str, Any], values: Values) -> list[str]:
+        found: dict[str, None] = {}
+        for start, fields in self._compartments:
+            for field in fields:
+                for value in values.get(field, ()):
+                    if value.startswith(start):
+                        found[value] = None
+        if self._type in _COMPARTMENTS and "id" in resource:
+            found[f"{self._type}/{resource['id']}"] = None
+        return list(found)
+
+
+_COMPARTMENTS: Final = frozenset({"Patient", "Practitioner", "RelatedPerson", "Device", "Encounter"})
+
+
+def collector_of(kind: str, place: Place, field: str, setting: Setting) -> Collector | None:
+    """Return what extracts values of a parameter's kind at a place; None where there are none."""
+    fhir_type = place.fhir_type
+    match kind:
+        case "token":
+            return token.collector(fhir_type, field)
+        case "string":
+            return string.collector(fhir_type, field)
+        case "date":
+            return date.collector(fhir_type, field, setting)
+        case "reference":
+            return reference.collector(fhir_type, field, place.points_to, setting)
+        case "quantity":
+            return quantity.collector(fhir_type, field)
+        case "number":
+            return number.collector(fhir_type, field)
+        case "uri":
+            return uri.collector(fhir_type, field)
+        case "special":
+            return position.collector(field)
+        case _:
+            return None
+
+
+def _keys_of(parameter: Parameter) -> Callable[[str, list[Any]], list[str]] | None:
+    match parameter.kind:
+        case "token":
+            return token.index_keys
+        case "string":
+            return string.index_keys
+        case "date":
+            return date.index_keys
+        case "reference":
+            anchored = parameter.anchored
+            return lambda field, found: reference.index_keys(field, found, anchored)
+        case "quantity":
+            return quantity.index_keys
+        case "number":
+            return number.index_keys
+        case "uri":
+            return uri.index_keys
+        case _:
+            return None
+
+
+def _distinct(found: list[Any]) -> list[Any]:
+    try:
+        return list(dict.fromkeys(found))
+    except TypeError:  # spans, quantities, composites
+        return [value for at, value in enumerate(found) if value not in found[:at]]

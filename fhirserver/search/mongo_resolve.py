@@ -1,0 +1,83 @@
+"""Chains: the inner search comes first, and what it selects becomes a condition of the outer one.
+
+Each link costs one index look-up. A link that selects more than `MAX_SELECTED` resources is refused: the criterion
+belongs on the outer resource then, or must be made narrower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from fhirserver.errors import BadRequest
+from fhirserver.issues import Text
+from fhirserver.search.matching import VALUES
+from fhirserver.search.query import Has, Ids, Node
+
+if TYPE_CHECKING:
+    from fhirserver.search.mongo_search import Context, Searcher
+
+MAX_SELECTED: Final = 10_000
+
+
+class ChainResolver:
+    """Runs inner searches, as the caller may see them."""
+
+    def __init__(self, searcher: Searcher, context: Context) -> None:
+        self._searcher = searcher
+        self._context = context
+
+    def references(self, resource_type: str, inner: Node, depth: int) -> list[str]:
+        """Return `Type/id` of what an inner condition selects.
+
+        Raises:
+            BadRequest: more than `MAX_SELECTED`.
+        """
+        compiled = self._searcher.compile([resource_type], inner, self._context, depth)
+        condition, hint = self._searcher.condition([resource_type], compiled)
+        found = self._searcher.find(condition, {"_id": 0, "i": 1}, self._context, hint=hint, limit=MAX_SELECTED + 1)
+        return _checked([f"{resource_type}/{document['i']}" for document in found], resource_type)
+
+    def referred(self, has: Has, types: Sequence[str], depth: int) -> list[str]:
+        """Return `Type/id` of what resources that meet the inner condition refer to.
+
+        Raises:
+            BadRequest: more than `MAX_SELECTED`.
+        """
+        compiled = self._searcher.compile([has.resource_type], has.inner, self._context, depth + 1)
+        condition, hint = self._searcher.condition([has.resource_type], compiled)
+        path = VALUES + has.parameter.field
+        starts = "|".join(f"{resource_type}/" for resource_type in types) if len(types) <= 20 else "[A-Z]"  # noqa: PLR2004
+        found = self._searcher.aggregate(
+            [
+                {"$match": condition},
+                {"$project": {"_id": 0, "r": f"${path}"}},
+                {"$unwind": "$r"},
+                {"$match": {"r": {"$regex": f"^(?:{starts})"}}},
+                {"$group": {"_id": "$r"}},
+                {"$limit": MAX_SELECTED + 1},
+            ],
+            self._context,
+            hint,
+        )
+        return _checked([document["_id"] for document in found], has.resource_type)
+
+    def listed(self, ids: Sequence[str]) -> list[str]:
+        """Return `Type/id` of the items of List resources."""
+        compiled = self._searcher.compile(["List"], Ids(tuple(ids)), self._context)
+        condition, hint = self._searcher.condition(["List"], compiled)
+        found = self._searcher.find(condition, {"_id": 0, "s.x.item": 1}, self._context, hint=hint)
+        return [item for document in found for item in document.get("s", {}).get("x", {}).get("item", ())]
+
+
+def _checked(found: list[str], resource_type: str) -> list[str]:
+    if len(found) > MAX_SELECTED:
+        raise BadRequest(
+            Text(
+                f"Le chaînage sélectionne plus de {MAX_SELECTED} ressources {resource_type} ; précisez ce critère.",
+                f"The chain selects more than {MAX_SELECTED} {resource_type} resources; make that criterion narrower.",
+            ),
+            code="too-costly",
+            rule="search-chain",
+        )
+    return found

@@ -1,0 +1,274 @@
+"""The SearchParameters in force, by resource type, compiled when a type is first asked for.
+
+They come from R4 core, the packages in force and the operator. Two with one code on a type: with the same expression
+they are one; otherwise the one whose package comes first in `precedence` wins, then the one of the later package, and
+`conflicts` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+from fhirserver.definitions import Definitions, split_canonical
+from fhirserver.definitions.elements import Elements
+from fhirserver.search import own
+from fhirserver.search.expressions import Path, PointsTo, UnsupportedExpressionError, paths
+from fhirserver.search.parameters import KINDS, MAIN_DATES, Component, Parameter, TypeParameters
+from fhirserver.search.places import Place, places
+
+_ABSTRACT: Final = ("Resource", "DomainResource")
+_RESERVED: Final = frozenset(
+    {"_id", "_lastUpdated", "_text", "_content", "_filter", "_query", "_list", "_has", "_type"}
+)
+"""Parameters that the server answers without index values of their own."""
+_DRAFT_STATUSES: Final = frozenset({"retired"})
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two SearchParameters of one code on one type whose expressions differ.
+
+    Attributes:
+        used: canonical url of the one in force.
+        ignored: canonical url of the other.
+    """
+
+    resource_type: str
+    code: str
+    used: str
+    ignored: str
+
+
+class Registry:
+    """All search parameters; safe to share between threads.
+
+    Args:
+        definitions: the packages in force.
+        extra: SearchParameter resources of the operator, in order of precedence.
+        precedence: names of the packages that win conflicts.
+    """
+
+    def __init__(
+        self, definitions: Definitions, extra: Iterable[Mapping[str, Any]] = (), precedence: Sequence[str] = ()
+    ) -> None:
+        self.definitions = definitions
+        self.elements = Elements(definitions)
+        self.conflicts: list[Conflict] = []
+        self._declared: dict[str, dict[str, dict[str, Any]]] = {}
+        self._types: dict[str, TypeParameters] = {}
+        self._compartments: dict[str, dict[str, tuple[str, ...]]] = {}
+        self._by_url: dict[str, dict[str, Any]] = {}
+        self._lock = Lock()
+        self._collect([*self._packaged(precedence), *own.PARAMETERS, *extra])
+        for compartment in definitions.all("CompartmentDefinition"):
+            if not compartment["url"].startswith("http://hl7.org/fhir/"):
+                continue
+            for entry in compartment.get("resource", ()):
+                if entry.get("param"):
+                    of_type = self._compartments.setdefault(entry["code"], {})
+                    of_type[compartment["code"]] = tuple(entry["param"])
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The concrete resource types."""
+        return self.definitions.resource_types
+
+    def of(self, resource_type: str) -> TypeParameters:
+        """Return the parameters of a resource type.
+
+        Raises:
+            KeyError: no such type.
+        """
+        known = self._types.get(resource_type)
+        if known is None:
+            if resource_type not in self.types:
+                raise KeyError(resource_type)
+            with self._lock:
+                known = self._types.get(resource_type) or self._compile(resource_type)
+                self._types[resource_type] = known
+        return known
+
+    def parameter(self, resource_type: str, code: str) -> Parameter | None:
+        """Return a parameter of a type; None if it has none of that code."""
+        return self.of(resource_type).by_code.get(code)
+
+    def _packaged(self, precedence: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the packages' SearchParameters, those that win last."""
+        order = {name: position for position, name in enumerate(reversed(precedence), 1)}
+        found = []
+        for position, entry in enumerate(self.definitions.entries("SearchParameter")):
+            name = self.definitions.packages[entry.package].name
+            found.append((order.get(name, 0), position, entry.url))
+        found.sort()
+        seen: set[str] = set()
+        result = []
+        for _, _, url in found:
+            definition = self.definitions.find("SearchParameter", url)
+            if definition is not None and url not in seen:
+                seen.add(url)
+                result.append(definition)
+        return result
+
+    def _collect(self, definitions: Iterable[Mapping[str, Any]]) -> None:
+        for definition in definitions:
+            if not _usable(definition):
+                continue
+            self._by_url[definition["url"]] = dict(definition)
+            for base in definition["base"]:
+                code = definition["code"]
+                known = self._declared.setdefault(base, {}).get(code)
+                if known is None or known["url"] == definition["url"]:
+                    self._declared[base][code] = dict(definition)
+                elif _same(known, definition, base):
+                    targets = {*known.get("target", ()), *definition.get("target", ())}
+                    self._declared[base][code] = {**known, **({"target": sorted(targets)} if targets else {})}
+                else:
+                    self.conflicts.append(Conflict(base, code, definition["url"], known["url"]))
+                    self._declared[base][code] = dict(definition)
+
+    def _compile(self, resource_type: str) -> TypeParameters:
+        bases = ["Resource", "DomainResource", resource_type]
+        if resource_type in ("Binary", "Bundle", "Parameters"):
+            bases.remove("DomainResource")
+        declared: dict[str, dict[str, Any]] = {}
+        for base in bases:
+            declared.update(self._declared.get(base, {}))
+        compartments = self._compartments.get(resource_type, {})
+        by_code = {code: self._parameter(resource_type, definition) for code, definition in sorted(declared.items())}
+        anchors = {
+            compartment: {_bare(path) for code in codes if code in by_code for path in by_code[code].paths}
+            for compartment, codes in compartments.items()
+        }
+        for code, parameter in by_code.items():
+            if parameter.kind == "reference" and parameter.paths:
+                bare = {_bare(path) for path in parameter.paths}
+                anchored = frozenset(name for name, covered in anchors.items() if bare <= covered)
+                by_code[code] = _replaced(parameter, anchored=anchored)
+        status = by_code.get("status")
+        return TypeParameters(
+            resource_type,
+            by_code,
+            {name: tuple(code for code in codes if code in by_code) for name, codes in compartments.items()},
+            "status" if status and status.single and status.leaf_types == {"code"} else None,
+            next((code for code in MAIN_DATES if code in by_code and by_code[code].kind == "date"), None),
+        )
+
+    def _parameter(self, resource_type: str, definition: Mapping[str, Any]) -> Parameter:
+        expression = definition.get("expression", "")
+        try:
+            found = tuple(path for path in paths(expression) if path.root in ("", resource_type, *_ABSTRACT))
+            rest = ""
+        except UnsupportedExpressionError:
+            found, rest = (), expression
+        ends = [place for path in found for place in places(self.elements, resource_type, path)]
+        code = definition["code"]
+        kind = "special" if code == "near" else definition["type"]
+        systems, codes = self._required_codes(ends) if kind == "token" else (frozenset(), ())
+        return Parameter(
+            code=code,
+            kind=kind,
+            url=definition["url"],
+            resource_type=resource_type,
+            paths=found,
+            expression=rest,
+            targets=self._targets(definition, ends),
+            components=tuple(self._components(definition)),
+            leaf_types=frozenset(place.fhir_type for place in ends),
+            single=len(found) == 1 and all(place.single for place in ends) and not rest,
+            systems=systems,
+            codes=codes,
+            description=definition.get("description", ""),
+        )
+
+    def _targets(self, definition: Mapping[str, Any], ends: list[Place]) -> frozenset[str]:
+        """Return what a reference parameter may refer to: what its definition and its elements both allow."""
+        if definition["type"] != "reference":
+            return frozenset()
+        if ends and all(place.points_to for place in ends):
+            return frozenset(place.points_to for place in ends)
+        declared = frozenset(definition.get("target", ())) & self.types
+        if declared:
+            return declared
+        allowed = {
+            profile.rpartition("/")[2]
+            for place in ends
+            for choice in (place.element.types if place.element else ())
+            for profile in choice.targets
+        }
+        return frozenset(allowed) & self.types or self.types
+
+    def _components(self, definition: Mapping[str, Any]) -> Iterator[Component]:
+        for part in definition.get("component", ()):
+            meant = self._by_url.get(split_canonical(part["definition"])[0]) or self.definitions.find(
+                "SearchParameter", part["definition"]
+            )
+            try:
+                found = paths(part["expression"])
+            except UnsupportedExpressionError:
+                found = ()
+            if meant is not None:
+                yield Component(meant["type"], meant["code"], found, frozenset(meant.get("target", ())))
+
+    def _required_codes(self, ends: list[Place]) -> tuple[frozenset[str], tuple[str, ...]]:
+        """Return the systems and codes of a `code` element's required value set, when it lists whole code systems."""
+        systems: set[str] = set()
+        codes: list[str] = []
+        for place in ends:
+            binding = place.element.binding if place.element else None
+            if place.fhir_type != "code" or not binding or binding[0] != "required":
+                continue
+            value_set = self.definitions.find("ValueSet", binding[1])
+            for include in (value_set or {}).get("compose", {}).get("include", ()):
+                if "system" not in include:
+                    return frozenset(), ()
+                systems.add(include["system"])
+                listed = include.get("concept")
+                if listed is None:
+                    code_system = self.definitions.find("CodeSystem", include["system"])
+                    listed = _flat((code_system or {}).get("concept", ()))
+                codes += [concept["code"] for concept in listed]
+        return frozenset(systems), tuple(dict.fromkeys(codes))
+
+
+def _usable(definition: Mapping[str, Any]) -> bool:
+    return bool(
+        definition.get("base")
+        and definition.get("code") not in _RESERVED
+        and definition.get("code")
+        and definition.get("type") in KINDS
+        and definition.get("status") not in _DRAFT_STATUSES
+        and (definition.get("expression") or definition.get("code") == "near")
+    )
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any], base: str) -> bool:
+    """Tell whether two definitions mean the same on a type, whatever they say of others."""
+    if one["type"] != other["type"]:
+        return False
+    first, second = one.get("expression", ""), other.get("expression", "")
+    try:
+        roots = ("", base)
+        return {path.steps for path in paths(first) if path.root in roots} == {
+            path.steps for path in paths(second) if path.root in roots
+        }
+    except UnsupportedExpressionError:
+        return bool(first == second)
+
+
+def _bare(path: Path) -> Path:
+    """Return a path without the root and without filters on what is referred to."""
+    return Path("", tuple(step for step in path.steps if not isinstance(step, PointsTo)))
+
+
+def _replaced(parameter: Parameter, *, anchored: frozenset[str]) -> Parameter:
+    values = {name: getattr(parameter, name) for name in Parameter.__dataclass_fields__ if name != "field"}
+    return Parameter(**{**values, "anchored": anchored})
+
+
+def _flat(concepts: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for concept in concepts:
+        yield concept
+        yield from _flat(concept.get("concept", ()))

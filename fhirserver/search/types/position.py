@@ -1,0 +1,86 @@
+"""The special parameter `near` of Location: `latitude|longitude|distance|units`.
+
+https://hl7.org/fhir/R4/location.html#positional. A position is kept as `[longitude, latitude]`, as MongoDB wants it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fhirserver.issues import Text
+from fhirserver.search import escapes
+from fhirserver.search.types.values import Collector, Condition, ValueFault, Values, add
+
+_EARTH_RADIUS_KM: Final = 6_378.1
+_KILOMETRES: Final = {"km": 1.0, "": 1.0, "m": 0.001, "[mi_i]": 1.609344, "mi_i": 1.609344, "[mi_us]": 1.609347}
+_DEFAULT_DISTANCE: Final = 50.0
+_HALF_TURN: Final = 180.0
+_QUARTER_TURN: Final = 90.0
+_MIN_PARTS: Final = 2
+_MAX_PARTS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A place on earth and all around it.
+
+    Attributes:
+        longitude: degrees.
+        latitude: degrees.
+        distance: kilometres.
+    """
+
+    longitude: float
+    latitude: float
+    distance: float
+
+
+def collector(field: str) -> Collector:
+    """Return what extracts a position from `Location.position`."""
+
+    def position(element: Any, values: Values) -> None:
+        add(values, field, [float(element["longitude"]), float(element["latitude"])])
+
+    return position
+
+
+def read(text: str) -> Circle:
+    """Read `latitude|longitude[|distance[|units]]`.
+
+    Raises:
+        ValueFault: not of that form.
+    """
+    parts = [escapes.unescape(part).strip() for part in escapes.split(text, "|")]
+    try:
+        if not _MIN_PARTS <= len(parts) <= _MAX_PARTS:
+            raise ValueError(text)
+        latitude, longitude = float(parts[0]), float(parts[1])
+        distance = float(parts[2]) if len(parts) > _MIN_PARTS and parts[2] else _DEFAULT_DISTANCE
+        distance *= _KILOMETRES[parts[3] if len(parts) == _MAX_PARTS else ""]
+        if not (abs(latitude) <= _QUARTER_TURN and abs(longitude) <= _HALF_TURN and 0 <= distance < math.inf):
+            raise ValueError(text)
+    except (ValueError, KeyError):
+        raise ValueFault(
+            Text(
+                "une position s'écrit `latitude|longitude|distance|unité` (unité : km, m ou [mi_i])",
+                "a position is written `latitude|longitude|distance|unit` (unit: km, m or [mi_i])",
+            )
+        ) from None
+    return Circle(longitude, latitude, distance)
+
+
+def condition(path: str, circles: list[Circle]) -> Condition:
+    """Return the condition that a position lies in one of the circles."""
+    parts: list[Condition] = [
+        {
+            path: {
+                "$geoWithin": {
+                    "$centerSphere": [[c.longitude, c.latitude], min(c.distance / _EARTH_RADIUS_KM, math.pi)]
+                }
+            }
+        }
+        for c in circles
+    ]
+    return parts[0] if len(parts) == 1 else {"$or": parts}

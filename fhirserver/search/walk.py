@@ -1,0 +1,85 @@
+"""One walk through a resource for all parameters of its type: a tree of member names with collectors at its places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from fhirserver.search.places import Edge, Move
+from fhirserver.search.types.values import Collector, Values
+
+
+class Node:
+    """A place in the JSON of a type.
+
+    Attributes:
+        collectors: what to do with what stands here.
+        children: by the member's name.
+        items: one item of a list: name, position, node.
+        filters: stay here if the object has a member of that value: name, value, node.
+    """
+
+    __slots__ = ("children", "collectors", "filters", "items")
+
+    def __init__(self) -> None:
+        self.collectors: list[Collector] = []
+        self.children: dict[str, Node] = {}
+        self.items: list[tuple[str, int, Node]] = []
+        self.filters: list[tuple[str, str | bool, Node]] = []
+
+    def reach(self, moves: Iterable[Move]) -> Node:
+        """Return the node at the end of these moves, made where missing."""
+        node = self
+        for move in moves:
+            if isinstance(move, Edge):
+                node = node._child(move)  # noqa: SLF001 - another node of this class
+            else:
+                node = node._filter(move.name, move.value)  # noqa: SLF001 - the same
+        return node
+
+    def _child(self, edge: Edge) -> Node:
+        if edge.item is None:
+            return self.children.setdefault(edge.name, Node())
+        found = next((node for name, item, node in self.items if (name, item) == (edge.name, edge.item)), None)
+        if found is None:
+            found = Node()
+            self.items.append((edge.name, edge.item, found))
+        return found
+
+    def _filter(self, name: str, value: str | bool) -> Node:
+        found = next((node for of, wanted, node in self.filters if (of, wanted) == (name, value)), None)
+        if found is None:
+            found = Node()
+            self.filters.append((name, value, found))
+        return found
+
+    def collect(self, value: Any, values: Values) -> None:
+        """Collect from a JSON value and all below it.
+
+        What has not the form of its type is passed over: validation, where it is on, has refused it before.
+        """
+        for collector in self.collectors:
+            with suppress(AttributeError, KeyError, TypeError, ValueError, OverflowError, ArithmeticError):
+                collector(value, values)
+        if type(value) is not dict:
+            return
+        children = self.children
+        if children:
+            for name, below in value.items():
+                child = children.get(name)
+                if child is None:
+                    continue
+                if type(below) is list:
+                    for item in below:
+                        if item is not None:
+                            child.collect(item, values)
+                elif below is not None:
+                    child.collect(below, values)
+        for name, position, child in self.items:
+            below = value.get(name)
+            if type(below) is list and position < len(below):
+                child.collect(below[position], values)
+        for name, wanted, child in self.filters:
+            if value.get(name) == wanted:
+                child.collect(value, values)
