@@ -56,10 +56,13 @@ def binding_step(kit: Kit, element: Element, type_name: str) -> Check | None:
     if type_name in _PLAIN:
         return _plain(kit, binding) if binding and binding.strength != "example" else None
     makers: dict[str, Callable[[Kit, Binding | None], Check]] = {
-        "Coding": _coding,
         "CodeableConcept": _concept,
         "Quantity": _quantity,
     }
+    if type_name == "Coding":
+        # within a CodeableConcept another coding may say the same: there a relative system is a warning
+        inner = (element.definition.get("base") or {}).get("path") == "CodeableConcept.coding"
+        return _coding(kit, binding, "warning" if inner else "error")
     maker = makers.get(type_name)
     return maker(kit, binding) if maker else None
 
@@ -121,7 +124,7 @@ def _judge_code(kit: Kit, coding: dict[str, Any], path: Path, run: Run, *, displ
     return None if status.state is CodeState.UNVERIFIABLE else True
 
 
-def _coding(kit: Kit, binding: Binding | None) -> Check:
+def _coding(kit: Kit, binding: Binding | None, relative: Severity) -> Check:
     member = _member(kit, binding.value_set) if binding and binding.strength != "example" else None
 
     def check(value: Any, path: Path, run: Run) -> None:
@@ -131,7 +134,7 @@ def _coding(kit: Kit, binding: Binding | None) -> Check:
         if type(code) is not str:
             return
         if type(system) is str and system and not is_absolute(system):
-            run.warn("value", (path, "system", -1), "system-relative", texts.relative_system(system))
+            run.add(relative, "value", (path, "system", -1), "system-relative", texts.relative_system(system))
         known = _judge_code(kit, value, path, run)
         if member is None or binding is None or known is False:
             return

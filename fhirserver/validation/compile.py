@@ -139,6 +139,8 @@ class Compiler:
         check = self.checker(child, one_type)
         if code in FORMATS:
             rule = many_primitives(label, key, check, bounds) if child.repeats else one_primitive(label, check)
+            if child.slices and child.repeats:
+                rule = sliced_rule(self, child, label, bounds)
             if not _is_attribute(child, code):
                 shape.rules[f"_{key}"] = sibling_rule(label, key, self.kit.later("Element"), repeats=child.repeats)
         elif child.slices and child.repeats:

@@ -118,6 +118,6 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
         if any(canonical not in profiled or run.conforms(target.resource, canonical, target.path) for canonical in wanted):
             return
         why = run.why_not(target.resource, wanted[0], target.path)
-        run.error("value", path, "reference-profile", texts.wrong_profile(wanted, why, origin))
+        run.add(run.options.targets, "value", path, "reference-profile", texts.wrong_profile(wanted, why, origin))
 
     return check

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fhirserver.validation.bundles import bundle_rules
+from fhirserver.issues import Severity
 from fhirserver.validation.run import Check, Path
 from fhirserver.validation.special import EVERY_RESOURCE
 from fhirserver.validation.texts import rules as texts
@@ -40,12 +41,12 @@ def _in_force(run: Run, resource: dict[str, Any], path: Path, asked: Sequence[st
     kit = run.kit
     found: dict[str, Profile] = {}
     for canonical in asked:
-        _add(run, found, canonical, path, kind, path)
+        _add(run, found, canonical, path, kind, path, run.options.unknown_asked)
     meta = resource.get("meta")
     claims = meta.get("profile") if type(meta) is dict else None
     for index, canonical in enumerate(claims if type(claims) is list else ()):
         if type(canonical) is str:
-            _add(run, found, canonical, ((path, "meta", -1), "profile", index), kind, path)
+            _add(run, found, canonical, ((path, "meta", -1), "profile", index), kind, path, run.options.unknown_profiles)
     base = kit.profile(kind)
     if base is not None:
         found.setdefault(base.url, base)
@@ -53,11 +54,13 @@ def _in_force(run: Run, resource: dict[str, Any], path: Path, asked: Sequence[st
     return [profile for url, profile in found.items() if url not in above]
 
 
-def _add(run: Run, found: dict[str, Profile], canonical: str, at: Path, kind: str, path: Path) -> None:
+def _add(  # noqa: PLR0913, PLR0917 - one finding, all that it needs to say
+    run: Run, found: dict[str, Profile], canonical: str, at: Path, kind: str, path: Path, unknown: Severity
+) -> None:
     profile = run.kit.profile(canonical)
     if profile is None:
         near = renamed(run.kit, canonical)
-        run.add(run.options.unknown_profiles, "not-found", at, "profile-unknown", texts.profile_unknown(canonical, near))
+        run.add(unknown, "not-found", at, "profile-unknown", texts.profile_unknown(canonical, near))
     elif profile.type not in (kind, "Resource", "DomainResource"):
         run.error("invalid", path, "profile-type", texts.profile_wrong_type(canonical, profile.type, kind))
     else:

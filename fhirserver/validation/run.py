@@ -49,7 +49,9 @@ class Options:
         invariants: evaluate the FHIRPath invariants.
         terminology: look codes up in value sets and code systems that are not plain lists of the base.
         unknown_profiles: severity of a profile in `meta.profile` that is not loaded.
+        unknown_asked: severity of a profile asked for, by parameter or policy, that is not loaded.
         contradictions: severity of a slice that its own profile makes impossible to evaluate.
+        targets: severity of a resource at hand that does not meet the profile which a reference asks of it.
         content: check the stated size and hash of attachments against their content.
         references: check what references inside of the resource or Bundle lead to.
     """
@@ -57,7 +59,9 @@ class Options:
     invariants: bool = True
     terminology: bool = True
     unknown_profiles: Severity = "error"
+    unknown_asked: Severity = "warning"
     contradictions: Severity = "warning"
+    targets: Severity = "warning"
     content: bool = True
     references: bool = True
 

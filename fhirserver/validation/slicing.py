@@ -140,10 +140,12 @@ def sliced_rule(compiler: Compiler, element: Element, label: str, bounds: Bounds
     """Return the rule of a sliced element that repeats."""
     slicing = Slicing(compiler, element)
     types = element.types or [{"code": "Element"}]
-    rest = compiler.value(element, types[0])
+    rest = compiler.checker(element, types[0])
     bounded = bounds.most is not None or bounds.least > 1
 
-    def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+    primitive = types[0]["code"][:1].islower()
+
+    def rule(value: Any, owner: dict[str, Any], path: Path, run: Run) -> None:
         if type(value) is not list:
             run.error("structure", (path, label, -1), "json-array", texts.array_wanted(json_type(value)))
             return
@@ -152,8 +154,10 @@ def sliced_rule(compiler: Compiler, element: Element, label: str, bounds: Bounds
             return
         members: list[tuple[Item, Slice | None]] = []
         for index, one in enumerate(value):
+            if one is None and primitive and f"_{label}" in owner:
+                continue
             item = Item(one, None, (path, label, index))
-            piece = slicing.of(item, run) if type(one) is dict else None
+            piece = slicing.of(item, run) if one is not None else None
             members.append((item, piece))
             (piece.check if piece else rest)(one, item.path, run)
         slicing.judge(members, path, label, run)
