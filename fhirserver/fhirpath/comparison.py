@@ -127,5 +127,3 @@ def _check(compiler: Compiler, tree: Binary, left: Code, right: Code) -> None:
         f"{names[0]} et {names[1]} ne se comparent pas par {tree.operator}.",
         f"{names[0]} and {names[1]} cannot be compared by {tree.operator}.",
     )
-
-

@@ -32,7 +32,13 @@ class Expression:
     __slots__ = ("_code", "_items", "_model", "_uses_context", "context", "findings", "test", "text")
 
     def __init__(  # noqa: PLR0913, PLR0917 - made by the engine alone
-        self, text: str, context: Type | None, code: Code, model: Model, findings: tuple[Text, ...], uses_context: bool  # noqa: FBT001
+        self,
+        text: str,
+        context: Type | None,
+        code: Code,
+        model: Model,
+        findings: tuple[Text, ...],
+        uses_context: bool,  # noqa: FBT001
     ) -> None:
         self.text = text
         self.context = context

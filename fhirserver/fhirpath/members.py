@@ -76,7 +76,9 @@ def _root(compiler: Compiler, tree: Member, focus: Focus) -> Code | None:
             return this
         return next(iter(member_nodes(compiler.model, this, fields)), None) if this.__class__ is Node else None
 
-    return Code(rooted, single=True, possible=None if wanted.name in ("Resource", "DomainResource") else frozenset((wanted,)))
+    return Code(
+        rooted, single=True, possible=None if wanted.name in ("Resource", "DomainResource") else frozenset((wanted,))
+    )
 
 
 def _unknown(compiler: Compiler, tree: Member, holder: str) -> None:

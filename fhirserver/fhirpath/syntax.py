@@ -261,17 +261,13 @@ class _Parser:
             self._advance()
             return Literal(Quantity(Decimal(value), CALENDAR_UNITS[unit.text], calendar=True), token.position)
         if isinstance(value, int) and value >= 2**31:
-            raise syntax_error(
-                token.position, "entier au-delà de 2147483647", "an integer beyond 2147483647"
-            )
+            raise syntax_error(token.position, "entier au-delà de 2147483647", "an integer beyond 2147483647")
         return Literal(value, token.position)
 
     def _identifier(self) -> Token:
         token = self._advance()
         named = token.kind == "quoted" or (
-            token.kind == "word"
-            and token.text not in _KEYWORDS
-            and not token.text.startswith("$")
+            token.kind == "word" and token.text not in _KEYWORDS and not token.text.startswith("$")
         )
         if not named:
             self._refuse(token)

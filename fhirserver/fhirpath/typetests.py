@@ -105,9 +105,7 @@ def chosen(compiler: Compiler, source: Code, wanted: tuple[Type, ...], *, only_o
     if concrete and source.type is None and not compiler.located:
         # Of one known complex type: raw from here on.
         def raw(this: Any, env: Environment) -> Any:
-            return [
-                item.value for item in items(this, env) if item.__class__ is Node and fits(item.type)
-            ]
+            return [item.value for item in items(this, env) if item.__class__ is Node and fits(item.type)]
 
         return _maybe_single(raw, single=single, type_=wanted[0])
 
@@ -142,7 +140,9 @@ def _choice_key(compiler: Compiler, operand: Tree, focus: Focus, wanted: tuple[T
     if field is None or not field.choice:
         return None
     fitting = [entry for entry in field.entries.values() if entry.type is wanted[0]]
-    special = [e for e in field.entries.values() if e.type is not wanted[0] and not e.type.primitive and e.type.is_a(wanted[0])]
+    special = [
+        e for e in field.entries.values() if e.type is not wanted[0] and not e.type.primitive and e.type.is_a(wanted[0])
+    ]
     if len(fitting) != 1 or special:
         return None
     return members.of_entry(source, fitting[0])

@@ -18,7 +18,11 @@ _COMPONENT: Final = re.compile(r"([^\d\s./(){}\[\]+-]*(?:\[[^\]\s]*\][^\d\s./(){
 _ANNOTATION: Final = re.compile(r"\{[\x21-\x7a\x7c\x7e\x20]*?\}")
 _TEN: Final = re.compile(r"10[*^]([+-]?\d+)?")
 _NUMBER: Final = re.compile(r"\d+")
-_OFFSETS: Final = {"Cel": Fraction("273.15"), "[degF]": Fraction("459.67") * Fraction(5, 9), "[degRe]": Fraction("273.15")}
+_OFFSETS: Final = {
+    "Cel": Fraction("273.15"),
+    "[degF]": Fraction("459.67") * Fraction(5, 9),
+    "[degRe]": Fraction("273.15"),
+}
 
 Dimension = tuple[tuple[str, int], ...]
 

@@ -82,9 +82,7 @@ def _refers_to_all(resource: dict[str, Any], contained: list[dict[str, Any]]) ->
     Inside of a string the quotes would be escaped: what is found is a member of an object.
     """
     text = write(resource)
-    return all(
-        type(id_ := held.get("id")) is str and b'"reference":' + write("#" + id_) in text for held in contained
-    )
+    return all(type(id_ := held.get("id")) is str and b'"reference":' + write("#" + id_) in text for held in contained)
 
 
 _SHORTCUTS: Final = {

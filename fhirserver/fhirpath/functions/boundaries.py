@@ -56,7 +56,9 @@ def bound(value: Any, precision: int | None, *, high: bool) -> Any:
     """
     if isinstance(value, Quantity):
         number = _bound_number(value.value, precision, high=high)
-        return number if number is None else Quantity(number, value.unit, calendar=value.calendar, foreign=value.foreign)
+        return (
+            number if number is None else Quantity(number, value.unit, calendar=value.calendar, foreign=value.foreign)
+        )
     if isinstance(value, Moment):
         return _bound_time(value, precision, high=high) if value.kind == "time" else _bound_day(value, precision, high)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):

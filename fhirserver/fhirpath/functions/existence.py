@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from fhirserver.fhirpath.compiler import Compiler
     from fhirserver.fhirpath.syntax import Call
 
-_ALWAYS: Final = {"allTrue": (False, True), "anyTrue": (True, False), "allFalse": (True, True), "anyFalse": (False, False)}
+_ALWAYS: Final = {
+    "allTrue": (False, True),
+    "anyTrue": (True, False),
+    "allFalse": (True, True),
+    "anyFalse": (False, False),
+}
 
 
 @function("empty")

@@ -48,7 +48,9 @@ def where(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code:  
     if mentions(tree.arguments, "$index"):
         each, items = _indexed(tree.arguments[0], criterion), many(source)
         return Code(
-            lambda this, env: [item for item, kept in each(items(this, env), env) if kept is True], single=False, **shape
+            lambda this, env: [item for item, kept in each(items(this, env), env) if kept is True],
+            single=False,
+            **shape,
         )
     if source.single:
 

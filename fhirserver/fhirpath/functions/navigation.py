@@ -35,7 +35,9 @@ def descendants(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> C
     model, items = compiler.model, compiler.nodes(source)
 
     def run(this: Any, env: Environment) -> Any:
-        return [below for item in items(this, env) if item.__class__ is Node for below in nodes.descendants(model, item)]
+        return [
+            below for item in items(this, env) if item.__class__ is Node for below in nodes.descendants(model, item)
+        ]
 
     return Code(run, single=False, unordered=True)
 

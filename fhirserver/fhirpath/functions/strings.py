@@ -37,7 +37,9 @@ def text_of(compiler: Compiler, source: Code, tree: Call) -> Callable[[Any, Envi
     if types and STRING not in types:
         names = " | ".join(sorted(type_.name for type_ in types)[:5])
         compiler.find(
-            tree.position, f"{tree.name}() attend une chaîne et non {names}.", f"{tree.name}() takes a string, not {names}."
+            tree.position,
+            f"{tree.name}() attend une chaîne et non {names}.",
+            f"{tree.name}() takes a string, not {names}.",
         )
     if low.type is STRING:
         return run
