@@ -19,7 +19,7 @@ def perform(services: Services, request: Request, bundle: dict[str, Any]) -> Ans
     """Perform each entry by the router, as if it had come alone; a failure is that entry's own."""
     found = entries.read(bundle, request.base, services.settings.max_bundle_entries)
     answers = [_perform(services, request, entry) for entry in found]
-    return Answer(200, resource={"resourceType": "Bundle", "type": "batch-response", "entry": answers})
+    return Answer(200, resource=entries.response("batch-response", answers))
 
 
 def _perform(services: Services, whole: Request, entry: entries.Entry | Failure) -> dict[str, Any]:

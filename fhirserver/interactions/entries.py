@@ -158,6 +158,11 @@ def respond(answer: Answer, whole: Request) -> dict[str, Any]:
     return entry
 
 
+def response(kind: str, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the Bundle of response entries; FHIR has no empty lists."""
+    return {"resourceType": "Bundle", "type": kind, **({"entry": answers} if answers else {})}
+
+
 def embedded(answer: Answer) -> Any:
     """Return an answer's resource as a part of a Bundle: stored bytes go in as they are."""
     if answer.resource is not None:

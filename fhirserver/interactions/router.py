@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from fhirserver.errors import Failure, Forbidden, MethodNotAllowed, NotFound
+from fhirserver.errors import BadRequest, Failure, Forbidden, MethodNotAllowed, NotFound
 from fhirserver.interactions import (
     bundle,
     conditional,
@@ -98,7 +98,7 @@ class Router:
             if second.startswith("$"):
                 return services.operations.invoke(services, request, second[1:], kind, None)
         if not ID.fullmatch(second):
-            raise _unknown_route(request.path)
+            raise _malformed_id(second) if request.method == "PUT" else _unknown_route(request.path)
         if len(rest) == 1:
             if request.method == "GET":
                 return read.read(services, request, kind, second)
@@ -145,6 +145,17 @@ def _by_method(method: str, **handlers: Handler) -> Answer:
             rule="method",
         )
     return handler()
+
+
+def _malformed_id(identity: str) -> BadRequest:
+    return BadRequest(
+        Text(
+            f"« {identity[:80]} » n'est pas un id FHIR : 1 à 64 lettres, chiffres, tirets ou points.",
+            f'"{identity[:80]}" is no FHIR id: 1 to 64 letters, digits, hyphens or dots.',
+        ),
+        code="value",
+        rule="id",
+    )
 
 
 def _unknown_type(name: str) -> NotFound:

@@ -42,7 +42,7 @@ def perform(services: Services, request: Request, bundle: dict[str, Any]) -> Ans
 
     answers = services.store.transact(work)
     responses = [entries.respond(answer.settle(), request) for answer in answers]
-    return Answer(200, resource={"resourceType": "Bundle", "type": "transaction-response", "entry": responses})
+    return Answer(200, resource=entries.response("transaction-response", responses))
 
 
 def _readable(found: Sequence[Entry | BadRequest]) -> list[Entry]:
