@@ -26,6 +26,7 @@ from typing import Any, Final
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
+from pymongo.write_concern import WriteConcern
 
 from fhirserver.errors import Failure
 from fhirserver.store.connection import DURABLE, translated
@@ -36,9 +37,8 @@ _REST: Final = 1.0
 """Seconds without a write after which a process leaves."""
 _TRUST: Final = 5.0
 """Seconds after which a process whose announcements did not get through announces itself anew before it writes."""
-DROP_MS: Final = 180_000
-"""Milliseconds of silence after which a process is taken for dead: MongoDB ends a transaction after 60 s, a write
-concern after 15 s, and a socket after 120 s."""
+DROP_MS: Final = 75_000
+"""Milliseconds of silence after which a process is taken for dead: MongoDB ends its transactions after 60 s."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -50,7 +50,8 @@ class Clock:
     """
 
     def __init__(self, collection: Collection[dict[str, Any]]) -> None:
-        self._collection = collection
+        # a horizon that is read anew may be forgotten by a change of primary; an announcement may not
+        self._collection = collection.with_options(write_concern=WriteConcern(1))
         self._durable = collection.with_options(write_concern=DURABLE)
         self._id = secrets.token_hex(8)
         self._lock = threading.Lock()
@@ -60,7 +61,8 @@ class Clock:
         self._thread: threading.Thread | None = None
         # guarded by _lock
         self._in_flight: Counter[datetime] = Counter()
-        self._active = False
+        self._active = False  # moments are given without announcing first
+        self._announced = False  # the document names this process
         self._base = datetime.min.replace(tzinfo=UTC)  # MongoDB's time at the monotonic time _base_at
         self._base_at = 0.0
         self._floor = self._base  # no moment before this one is given any more
@@ -101,7 +103,7 @@ class Clock:
 
         Call it before reading what it is said of. It is less than half a second old, more while a write takes long.
         """
-        if time.monotonic() - self._horizon_at < RENEW:
+        if self._closed or time.monotonic() - self._horizon_at < RENEW:
             return self._horizon
         with self._announcing:
             if time.monotonic() - self._horizon_at >= RENEW:
@@ -114,6 +116,9 @@ class Clock:
         self._wake.set()
         if self._thread:
             self._thread.join(timeout=2)
+        if self._announced:
+            with suppress(Failure, PyMongoError):
+                self._announce(durable=True)
 
     def _estimate(self, now: float) -> datetime:
         return self._base + timedelta(seconds=now - self._base_at)
@@ -134,7 +139,7 @@ class Clock:
             self._wake.wait()
             time.sleep(RENEW)
             with self._lock:
-                if not self._active and not self._in_flight:
+                if not self._announced:
                     self._wake.clear()
                     continue
             # while MongoDB is away, `take` announces anew before it gives a moment
@@ -169,6 +174,7 @@ class Clock:
         with self._lock:
             self._base, self._base_at = document["now"], answered
             self._horizon, self._horizon_at = max(self._horizon, document["horizon"]), answered
+            self._announced = entering or low is not None
             if entering:
                 self._active = True
                 self._floor = max(self._floor, document["now"], document["horizon"] + _MILLISECOND)

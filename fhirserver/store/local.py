@@ -24,6 +24,7 @@ _PATIENCE: Final = 60.0
 """Seconds that a start may take: after a kill, mongod replays its journal first."""
 _NOT_YET_INITIALIZED: Final = 94
 _PORT_TRIES: Final = 5
+_LOG_LINES: Final = 60
 
 # mongod lives as long as somebody holds the other end of the keeper's standard input: when this process dies, even by
 # SIGKILL, the shell reads end-of-file and ends mongod. (PR_SET_PDEATHSIG would act when the starting *thread* ends.)
@@ -104,7 +105,7 @@ class LocalMongod:
             self._launch()
             if self._becomes_primary():
                 return
-        raise LocalMongodError(f"mongod does not start in {self._folder}:\n{self._end_of_log()}")
+        raise LocalMongodError(f"mongod does not start in {self._folder}:\n{self._complaints()}")
 
     def stop(self) -> None:
         """End it cleanly."""
@@ -165,20 +166,25 @@ class LocalMongod:
                 assert self._process is not None
                 if self._process.poll() is not None:
                     self._release()
-                    if "Address already in use" in self._end_of_log():
+                    if "Address already in use" in self._complaints():
                         return False
-                    raise LocalMongodError(f"mongod does not start in {self._folder}:\n{self._end_of_log()}")
+                    raise LocalMongodError(f"mongod does not start in {self._folder}:\n{self._complaints()}")
                 with suppress(PyMongoError):
                     if client.admin.command("hello").get("isWritablePrimary"):
                         return True
                     _make_primary(client, f"127.0.0.1:{self.port}")
                 time.sleep(0.01)
         self.kill()
-        raise LocalMongodError(f"mongod does not become primary in {self._folder}:\n{self._end_of_log()}")
+        raise LocalMongodError(f"mongod does not become primary in {self._folder}:\n{self._complaints()}")
 
-    def _end_of_log(self) -> str:
+    def _complaints(self) -> str:
+        """Return what mongod said last of errors in its log, one JSON object a line."""
         log = self._folder / "mongod.log"
-        return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else "(no log)"
+        if not log.exists():
+            return "(no log)"
+        last = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        errors = [line for line in last if '"s":"E"' in line or '"s":"F"' in line]
+        return "\n".join((errors or last)[-3:])
 
 
 def _make_primary(client: MongoClient[dict[str, Any]], address: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -48,6 +49,7 @@ class Store:
         self.outbox = Outbox(self.database)
         self.turns = Turns()
         self.clock = Clock(self.database["clock"])
+        atexit.register(self.close)
 
     def prepare(self, more: Iterable[Index] = ()) -> None:
         """Make the collections and indexes that are missing: ours, and those of other rooms."""
@@ -55,7 +57,8 @@ class Store:
             indexes.ensure(self.database, [*indexes.OWN, *more])
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Let go of all connections; a process that ends without it holds the horizon back for a while."""
+        atexit.unregister(self.close)
         self.clock.close()
         self.client.close()
 

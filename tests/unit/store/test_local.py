@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fhirserver.store import Draft, Store, local
+from fhirserver.store.local import LocalMongod, LocalMongodError
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_it_starts_again_after_a_stop_and_after_a_crash_on_another_port_too_and_keeps_its_data(tmp_path: Path) -> None:
+    with LocalMongod(tmp_path / "new" / "data") as first:
+        store = Store(first.uri)
+        created = store.create(Draft({"resourceType": "Patient"}))
+        store.close()
+        first.kill()
+        assert not is_alive(first.pid)
+    with LocalMongod(tmp_path / "new" / "data") as second:
+        store = Store(second.uri)
+        assert store.read("Patient", created.id) == created
+        store.close()
+
+
+def test_it_ends_with_the_process_that_started_it_even_if_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from fhirserver.store.local import LocalMongod;"
+        "mongod = LocalMongod(Path(sys.argv[1])); print(mongod.pid, flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    pid = int(process.stdout.readline())
+    assert is_alive(pid)
+    process.kill()
+    process.communicate()
+    while is_alive(pid):
+        time.sleep(0.05)
+
+
+def test_a_folder_in_use_is_refused_with_the_reason(mongod: LocalMongod) -> None:
+    with pytest.raises(LocalMongodError, match="DBPathInUse"):
+        LocalMongod(mongod._folder)
+    assert is_alive(mongod.pid)
+
+
+def test_a_crash_by_itself_is_noticed_and_it_can_be_started_again(tmp_path: Path) -> None:
+    with LocalMongod(tmp_path) as running:
+        os.kill(running.pid, signal.SIGKILL)
+        assert running._process is not None
+        running._process.wait(timeout=20)
+        running.kill()
+        running.start()
+        assert is_alive(running.pid)
+
+
+def test_without_any_mongod_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(LocalMongodError, match="embedded"):
+        local.find_mongod()
