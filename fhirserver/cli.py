@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "load": "fhirserver.interactions.commands:load",
     "demo": "fhirserver.demo.commands:demo",
     "packages": "fhirserver.definitions.commands:packages",
-    "profiles": "fhirserver.definitions.commands:profiles",
+    "profile": "fhirserver.definitions.schema_commands:profile",
     "validate": "fhirserver.validation.commands:validate",
     "terminology": "fhirserver.terminology.commands:terminology",
 }

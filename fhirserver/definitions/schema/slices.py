@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
-from fhirserver.definitions.elementtree import Node
 from fhirserver.definitions.schema.values import Json, Lookup, bound, code_of, enumerate_codes, pattern, stated
+from fhirserver.definitions.snapshots.tree import Node
 
 _EXTENSION = re.compile(r"extension\('([^']+)'\)(?:\.|$)(.*)")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from fhirserver.definitions.elementtree import Node, tree
 from fhirserver.definitions.schema.slices import Slicer
 from fhirserver.definitions.schema.values import (
     Json,
@@ -20,6 +19,7 @@ from fhirserver.definitions.schema.values import (
     limits,
     primitive,
 )
+from fhirserver.definitions.snapshots.tree import Node, tree
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _COMMENT: Final = (
@@ -106,6 +106,7 @@ class _Writer:
         required = sorted(name for demand in demands if demand.keys() == {"required"} for name in demand["required"])
         others = [demand for demand in demands if demand.keys() != {"required"}]
         schema: Json = {"type": "object", "properties": properties, "additionalProperties": False}
+        schema["minProperties"] = 2 if _is_extension(node) else 1
         if required:
             schema["required"] = required
         if others:
@@ -119,7 +120,7 @@ class _Writer:
         for name, type_, piece in choices(child):
             value = self.value(piece, type_, root)
             code = code_of(type_) if type_ else ""
-            scalar = bool(code) and is_primitive(code)
+            scalar = type_ is not None and is_primitive(code) and not is_attribute(child)
             if not many:
                 found[name] = value
                 if scalar:
@@ -181,23 +182,7 @@ class _Writer:
             return options[0] if len(options) == 1 else {"anyOf": options}
         if code == "Resource":
             return {"type": "object", "properties": {"resourceType": {"type": "string"}}, "required": ["resourceType"]}
-        if code == "Reference":
-            return self._pointing(type_)
         return self.reference(code)
-
-    def _pointing(self, type_: Json) -> Json:
-        """Return the schema of a Reference: a relative one must name a type that the element allows."""
-        plain = self.reference("Reference")
-        targets: set[str] = set()
-        for canonical in type_.get("targetProfile", ()):
-            structure = self.lookup.structure(canonical)
-            if structure is None or structure["type"] in ("Resource", "DomainResource"):
-                return plain
-            targets.add(structure["type"])
-        if not targets:
-            return plain
-        relative = rf"^(?:#|urn:|[a-z][a-z0-9+.-]*://|(?:{'|'.join(sorted(targets))})[/?])"
-        return {"allOf": [plain, {"properties": {"reference": {"pattern": relative}}}]}
 
     def _same_as(self, content_reference: str, root: Node) -> Json:
         path = content_reference.rpartition("#")[2]
@@ -228,6 +213,16 @@ def choices(node: Node) -> list[tuple[str, Json | None, Node]]:
             piece = Node(node.name, "", node.element)
         found.append((stem + code[0].upper() + code[1:], narrowed, piece))
     return found
+
+
+def _is_extension(node: Node) -> bool:
+    """Whether a node is an extension, which holds a value or extensions beside its url."""
+    return node.name == "Extension" or [type_["code"] for type_ in node.element.get("type", ())] == ["Extension"]
+
+
+def is_attribute(node: Node) -> bool:
+    """Whether an element is an XML attribute (`Element.id`, `Extension.url`): it has no `_` sibling in JSON."""
+    return "xmlAttr" in node.element.get("representation", ())
 
 
 def _presence(child: Node, names: Json) -> list[Json]:
