@@ -1,4 +1,4 @@
-"""Parameters that shape the answer: `_sort`, `_count`, `_include`, `_total`, `_summary`, `_elements`, …
+"""Parameters that shape the answer: `_sort`, `_count`, `_include`, `_total`, `_summary`, `_elements`.
 
 https://hl7.org/fhir/R4/search.html#return. A value that the specification does not know is refused, never ignored.
 """

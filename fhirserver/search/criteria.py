@@ -155,7 +155,9 @@ class Criteria:
             found.append(words)
         return found
 
-    def _chain(self, parameter: Parameter, only: str, rest: str, raw: str, depth: int, said: str) -> Node:
+    def _chain(  # noqa: PLR0913, PLR0917 - the parts of one link
+        self, parameter: Parameter, only: str, rest: str, raw: str, depth: int, said: str
+    ) -> Node:
         if parameter.kind != "reference" or parameter.canonical:
             raise fault(
                 said,

@@ -68,6 +68,7 @@ class _Plan:
         self._main_date = parameters.main_date
         self._setting = setting
         self._registry = registry
+        self._references: list[tuple[str, frozenset[str]]] = []
         for parameter in parameters.by_code.values():
             self._add(parameter)
         self._compartments = tuple(
@@ -86,6 +87,8 @@ class _Plan:
             self._keys[parameter.field] = keys
         if parameter.kind == "reference":
             self._keys[parameter.field + reference.IDENTIFIER] = token.index_keys
+            if parameter.targets - parameter.anchored:
+                self._references.append((parameter.field, parameter.anchored))
 
     def _collector(self, parameter: Parameter, place: Place) -> Collector | None:
         if parameter.kind == "composite":
@@ -112,12 +115,13 @@ class _Plan:
         by_field = self._keys
         for field, found in values.items():
             if len(found) > 1:
-                values[field] = found = _distinct(found)
+                values[field] = _distinct(found)
             of = by_field.get(field)
             if of:
-                keys += of(field, found)
-        document: IndexValues = {"k": list(dict.fromkeys(keys)), "x": values}
+                keys += of(field, values[field])
         compartments = self._belongs_to(resource, values)
+        keys += self._reference_keys(resource, values, compartments)
+        document: IndexValues = {"k": list(dict.fromkeys(keys)), "x": values}
         if compartments:
             document["a"] = compartments
         if self._status and self._status in values:
@@ -126,6 +130,13 @@ class _Plan:
             spans = values.get(self._main_date)
             document["d"] = min(value["b"] for value in spans) if spans else NO_DATE
         return document
+
+    def _reference_keys(self, resource: dict[str, Any], values: Values, compartments: list[str]) -> list[str]:
+        """Return keys of all references that no compartment tells of."""
+        found = reference.everywhere(resource, self._setting).difference(compartments)
+        for field, anchored in self._references:
+            found.update(value for value in values.get(field, ()) if value.partition("/")[0] not in anchored)
+        return [reference.index_key(value) for value in sorted(found)]
 
     def _belongs_to(self, resource: dict[str, Any], values: Values) -> list[str]:
         found: dict[str, None] = {}
@@ -142,7 +153,9 @@ class _Plan:
 _COMPARTMENTS: Final = frozenset({"Patient", "Practitioner", "RelatedPerson", "Device", "Encounter"})
 
 
-def collector_of(kind: str, place: Place, field: str, setting: Setting) -> Collector | None:
+def collector_of(  # noqa: PLR0911 - one return for each kind
+    kind: str, place: Place, field: str, setting: Setting
+) -> Collector | None:
     """Return what extracts values of a parameter's kind at a place; None where there are none."""
     fhir_type = place.fhir_type
     match kind:
@@ -166,7 +179,9 @@ def collector_of(kind: str, place: Place, field: str, setting: Setting) -> Colle
             return None
 
 
-def _keys_of(parameter: Parameter) -> Callable[[str, list[Any]], list[str]] | None:
+def _keys_of(  # noqa: PLR0911 - one return for each kind
+    parameter: Parameter,
+) -> Callable[[str, list[Any]], list[str]] | None:
     match parameter.kind:
         case "token":
             return token.index_keys
@@ -174,9 +189,6 @@ def _keys_of(parameter: Parameter) -> Callable[[str, list[Any]], list[str]] | No
             return string.index_keys
         case "date":
             return date.index_keys
-        case "reference":
-            anchored = parameter.anchored
-            return lambda field, found: reference.index_keys(field, found, anchored)
         case "quantity":
             return quantity.index_keys
         case "number":

@@ -11,7 +11,9 @@ from functools import lru_cache
 from typing import Final
 
 _WITHOUT_DECOMPOSITION: Final = str.maketrans(
-    {"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ı": "i", "’": "'", "‘": "'", "ʼ": "'", "‐": "-", "‑": "-", "–": "-"}
+    {"œ": "oe", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ı": "i"}
+    | dict.fromkeys("’‘ʼ", "'")
+    | dict.fromkeys("‐‑–", "-")
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fhirserver.search import own
+from fhirserver.search.folding import fold
 from fhirserver.search.keys import Bounds
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.query import Test
@@ -18,7 +19,7 @@ VALUES: Final = "s.x."
 """Path of the kept values in a resource's document."""
 
 
-def condition(test: Test) -> Condition:
+def condition(test: Test) -> Condition:  # noqa: C901, PLR0911 - one return for each modifier
     """Return the condition that decides a test."""
     parameter, values = test.parameter, list(test.values)
     path = VALUES + parameter.field
@@ -73,7 +74,7 @@ def _without_implied_system(parameter: Parameter, value: token.Token) -> token.T
     return value
 
 
-def of_kind(kind: str, path: str, values: list[Any]) -> Condition:
+def of_kind(kind: str, path: str, values: list[Any]) -> Condition:  # noqa: PLR0911 - one return for each kind
     """Return the condition that one of these values, of a parameter kind, is there."""
     match kind:
         case "token":
@@ -101,7 +102,7 @@ def _composite(path: str, values: list[Any]) -> Condition:
     return composite.condition(path, alternatives)
 
 
-def bounds(test: Test) -> Bounds | None:
+def bounds(test: Test) -> Bounds | None:  # noqa: C901, PLR0911, PLR0912 - one return for each modifier and kind
     """Return where an index has the candidates of a test; None where no index helps."""
     parameter, values = test.parameter, list(test.values)
     match test.modifier:
@@ -110,7 +111,7 @@ def bounds(test: Test) -> Bounds | None:
         case "identifier":
             return token.bounds(parameter.field + reference.IDENTIFIER, values, 1)
         case "exact":
-            return string.bounds(parameter.field, [string.fold(value) for value in values])
+            return string.bounds(parameter.field, [fold(value) for value in values])
         case "below":
             return uri.bounds_below(parameter.field, values)
         case "above":
@@ -127,7 +128,7 @@ def bounds(test: Test) -> Bounds | None:
         case "quantity":
             return quantity.bounds(parameter.field, values)
         case "reference":
-            return reference.bounds(parameter.field, values, parameter.anchored)
+            return reference.bounds(values, parameter.anchored)
         case "uri":
             return uri.bounds(parameter.field, values)
         case _:

@@ -70,15 +70,15 @@ class Compiler:
         self._resolver = resolver
         self._depth = depth
 
-    def compile(self, node: Node) -> Compiled:  # noqa: PLR0911 - one return for each kind of condition
+    def compile(self, node: Node) -> Compiled:  # noqa: C901, PLR0911 - one return for each kind of condition
         """Return what a node asks for."""
         match node:
             case Test():
                 return Compiled(matching.condition(node), matching.bounds(node))
             case Ids(values):
                 return self._ids(f"{kind}/{value}" for kind in self._types for value in values)
-            case Updated(values):
-                return Compiled(_updated(values))
+            case Updated(moments):
+                return Compiled(_updated(moments))
             case Within(references):
                 found: Condition = {"$expr": {"$gt": [{"$size": _common(references)}, 0]}}
                 return Compiled(found, Bounds("a", references, (), 2), exact=True)
@@ -175,8 +175,8 @@ def _same_span(items: Sequence[Node]) -> list[Compiled]:
     """Return tighter bounds for several comparisons of one date, such as `date=ge…&date=le…`."""
     by_parameter: dict[str, list[Test]] = {}
     for item in items:
-        if isinstance(item, Test) and item.parameter.kind == "date" and item.parameter.single and len(item.values) == 1:
-            if not item.modifier:
+        if isinstance(item, Test) and item.parameter.kind == "date" and not item.modifier:  # noqa: SIM102 - two thoughts
+            if item.parameter.single and len(item.values) == 1:
                 by_parameter.setdefault(item.parameter.field, []).append(item)
     found = []
     for field, tests in by_parameter.items():
@@ -207,7 +207,7 @@ def _updated(values: Sequence[Compared[int]]) -> Condition:
     return parts[0] if len(parts) == 1 else {"$or": parts}
 
 
-def _updated_one(value: Compared[int]) -> Condition:
+def _updated_one(value: Compared[int]) -> Condition:  # noqa: PLR0911 - one return for each prefix
     from_low = _moment(value.begin + _MILLISECOND - 1)  # begin of the first millisecond at or after
     to_high = _moment(value.end)  # end ≤ high: begin before this millisecond
     ends_after = {"$gte": to_high}

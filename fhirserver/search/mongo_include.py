@@ -110,7 +110,7 @@ class Inclusion:
         room = MAX_INCLUDED - len(self._found)
         compiled = self._searcher.compile([resource_type], node, self._context)
         condition, hint = self._searcher.condition([resource_type], compiled)
-        projection = {**{name: 1 for name in _STORED}, **self.projection()}
+        projection = {**dict.fromkeys(_STORED, 1), **self.projection()}
         for document in self._searcher.find(condition, projection, self._context, hint=hint, limit=room + 1):
             if isinstance(node, Test) and _name(document) in self._seen:
                 continue
@@ -133,8 +133,8 @@ def _bounded() -> Issue:
         "warning",
         "too-costly",
         Text(
-            f"Les inclusions s'arrêtent à {MAX_INCLUDED} ressources et {MAX_ROUNDS} tours de `:iterate` : il en manque ; "
-            "réduisez `_count` ou précisez-les.",
+            f"Les inclusions s'arrêtent à {MAX_INCLUDED} ressources et {MAX_ROUNDS} tours de `:iterate` : "
+            "il en manque ; réduisez `_count` ou précisez-les.",
             f"Inclusion stops at {MAX_INCLUDED} resources and {MAX_ROUNDS} rounds of `:iterate`: some are missing; "
             "reduce `_count` or make the inclusions narrower.",
         ),

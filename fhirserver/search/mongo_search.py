@@ -18,6 +18,7 @@ from fhirserver.search.mongo_resolve import ChainResolver
 from fhirserver.search.parse import Rules, parse
 from fhirserver.search.query import And, Node, Query, Test
 from fhirserver.search.registry import Registry
+from fhirserver.search.types.reference import index_key
 from fhirserver.search.types.values import Condition
 from fhirserver.store.connection import translated
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from fhirserver.store import Store, Stored
 
-_STORED: Final = {name: 1 for name in ("t", "i", "v", "u", "live", "m", "body", "large", "files", "w")}
+_STORED: Final = dict.fromkeys(("t", "i", "v", "u", "live", "m", "body", "large", "files", "w"), 1)
 """Fields of which a `Stored` is made."""
 
 _ESTIMATE_LIMIT: Final = 10_000
@@ -161,6 +162,32 @@ class Searcher:
         condition, hint = self.condition([resource_type], compiled)
         found = self.find(condition, {"_id": 0, "i": 1}, context, hint=hint, limit=limit)
         return [document["i"] for document in found]
+
+    def referrers(
+        self, references: Sequence[str], limit: int = 10, session: ClientSession | None = None
+    ) -> list[tuple[str, str, str]]:
+        """Return who refers to one of these resources (`Type/id`), in any element, other than these themselves.
+
+        Returns:
+            Type and id of the referring resource, and the reference; `limit` referring resources at most.
+        """
+        context = Context(None, session, time.monotonic() + self._budget)
+        found: list[tuple[str, str, str]] = []
+        wanted = set(references)
+        for condition, hint in (
+            (
+                {"t": {"$in": sorted(self.registry.types)}, "s.k": {"$in": [index_key(r) for r in references]}},
+                indexes.KEYS,
+            ),
+            ({"s.a": {"$in": list(references)}}, indexes.COMPARTMENT_UPDATED),
+        ):
+            projection = {"_id": 0, "t": 1, "i": 1, "s.k": 1, "s.a": 1}
+            most = limit + len(references)
+            for document in self.find({"live": True, **condition}, projection, context, hint=hint, limit=most):
+                if f"{document['t']}/{document['i']}" not in wanted:
+                    named = {*document["s"].get("a", ()), *(key[1:] for key in document["s"]["k"] if key[0] == "&")}
+                    found.append((document["t"], document["i"], min(named & wanted)))
+        return list(dict.fromkeys(found))[:limit]
 
     def compile(self, types: Sequence[str], node: Node, context: Context, depth: int = 0) -> Compiled:
         """Return a condition, narrowed to what the caller may see, as MongoDB takes it."""

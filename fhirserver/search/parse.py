@@ -7,7 +7,7 @@ with a warning and without a place in the `self` link. A value that cannot be re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fhirserver.issues import Issue, Text
@@ -35,7 +35,7 @@ class Rules:
         expand: what `:in`, `:below` and `:above` of tokens mean; None without a terminology.
     """
 
-    setting: Setting = Setting()
+    setting: Setting = field(default_factory=Setting)
     page_size: int = 20
     max_page_size: int = 1_000
     expand: ValueSetTokens | None = None
@@ -46,7 +46,7 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
     types: Sequence[str],
     pairs: Sequence[tuple[str, str]],
     *,
-    rules: Rules = Rules(),  # noqa: B008 - immutable
+    rules: Rules | None = None,
     lenient: bool = False,
     compartment: tuple[str, str] | None = None,
 ) -> Query:
@@ -57,13 +57,14 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
         types: the types of the route or, for a search of the whole system, all that the server offers; `_type` chooses
             among them.
         pairs: names and values of the query, decoded, in order.
-        rules: what reading depends on.
+        rules: what reading depends on; None: the defaults.
         lenient: ignore unknown parameters with a warning.
         compartment: type and id of the compartment to which the route is limited.
 
     Raises:
         BadRequest: something in it cannot be understood; the text names the parameter and says how to mend it.
     """
+    rules = rules or Rules()
     _check_size(pairs)
     chosen = _types(types, pairs)
     criteria = Criteria(registry, Reader(rules.setting, registry.types, rules.expand))

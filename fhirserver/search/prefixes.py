@@ -41,7 +41,9 @@ def split(text: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else ("eq", text)
 
 
-def comparison(value: Compared[Any], begin: str = "b", end: str = "e") -> dict[str, Any]:
+def comparison(  # noqa: PLR0911 - one return for each prefix
+    value: Compared[Any], begin: str = "b", end: str = "e"
+) -> dict[str, Any]:
     """Return the condition on a kept interval with fields `b` and `e`."""
     low, high = value.begin, value.end
     contained = {begin: {"$gte": low}, end: {"$lte": high}}
@@ -66,7 +68,9 @@ def comparison(value: Compared[Any], begin: str = "b", end: str = "e") -> dict[s
             return contained
 
 
-def window(value: Compared[Scalar], lowest: Scalar, highest: Scalar) -> Window[Scalar]:
+def window(  # noqa: PLR0911 - one return for each prefix
+    value: Compared[Scalar], lowest: Scalar, highest: Scalar
+) -> Window[Scalar]:
     """Return the limits between which begin and end of matching intervals lie."""
     low, high = value.begin, value.end
     match value.prefix:

@@ -16,7 +16,7 @@ from fhirserver.definitions import Definitions, split_canonical
 from fhirserver.definitions.elements import Elements
 from fhirserver.search import own
 from fhirserver.search.expressions import Path, PointsTo, UnsupportedExpressionError, paths
-from fhirserver.search.parameters import KINDS, MAIN_DATES, Component, Parameter, TypeParameters
+from fhirserver.search.parameters import KINDS, MAIN_DATES, Component, Kind, Parameter, TypeParameters
 from fhirserver.search.places import Place, places
 
 _ABSTRACT: Final = ("Resource", "DomainResource")
@@ -165,7 +165,7 @@ class Registry:
             found, rest = (), expression
         ends = [place for path in found for place in places(self.elements, resource_type, path)]
         code = definition["code"]
-        kind = "special" if code == "near" else definition["type"]
+        kind: Kind = "special" if code == "near" else definition["type"]
         systems, codes = self._required_codes(ends) if kind == "token" else (frozenset(), ())
         return Parameter(
             code=code,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from fhirserver.search.places import Edge, Move
+from fhirserver.search.places import Edge, Filter, Move
 from fhirserver.search.types.values import Collector, Values
 
 
@@ -32,10 +32,7 @@ class Node:
         """Return the node at the end of these moves, made where missing."""
         node = self
         for move in moves:
-            if isinstance(move, Edge):
-                node = node._child(move)  # noqa: SLF001 - another node of this class
-            else:
-                node = node._filter(move.name, move.value)  # noqa: SLF001 - the same
+            node = node._child(move) if isinstance(move, Edge) else node._filter(move)
         return node
 
     def _child(self, edge: Edge) -> Node:
@@ -47,11 +44,11 @@ class Node:
             self.items.append((edge.name, edge.item, found))
         return found
 
-    def _filter(self, name: str, value: str | bool) -> Node:
-        found = next((node for of, wanted, node in self.filters if (of, wanted) == (name, value)), None)
+    def _filter(self, wanted: Filter) -> Node:
+        found = next((node for name, value, node in self.filters if (name, value) == (wanted.name, wanted.value)), None)
         if found is None:
             found = Node()
-            self.filters.append((name, value, found))
+            self.filters.append((wanted.name, wanted.value, found))
         return found
 
     def collect(self, value: Any, values: Values) -> None:
@@ -62,24 +59,26 @@ class Node:
         for collector in self.collectors:
             with suppress(AttributeError, KeyError, TypeError, ValueError, OverflowError, ArithmeticError):
                 collector(value, values)
-        if type(value) is not dict:
-            return
+        if type(value) is dict:
+            if self.children:
+                self._descend(value, values)
+            for name, position, child in self.items:
+                below = value.get(name)
+                if type(below) is list and position < len(below):
+                    child.collect(below[position], values)
+            for name, wanted, child in self.filters:
+                if value.get(name) == wanted:
+                    child.collect(value, values)
+
+    def _descend(self, value: dict[str, Any], values: Values) -> None:
         children = self.children
-        if children:
-            for name, below in value.items():
-                child = children.get(name)
-                if child is None:
-                    continue
-                if type(below) is list:
-                    for item in below:
-                        if item is not None:
-                            child.collect(item, values)
-                elif below is not None:
-                    child.collect(below, values)
-        for name, position, child in self.items:
-            below = value.get(name)
-            if type(below) is list and position < len(below):
-                child.collect(below[position], values)
-        for name, wanted, child in self.filters:
-            if value.get(name) == wanted:
-                child.collect(value, values)
+        for name, below in value.items():
+            child = children.get(name)
+            if child is None:
+                continue
+            if type(below) is list:
+                for item in below:
+                    if item is not None:
+                        child.collect(item, values)
+            elif below is not None:
+                child.collect(below, values)

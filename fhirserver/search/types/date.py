@@ -99,7 +99,8 @@ def read(text: str, setting: Setting) -> Compared[int]:
     except (ValueError, OverflowError):
         raise ValueFault(
             Text(
-                f"« {rest[:40]} » n'est pas une date FHIR (AAAA, AAAA-MM, AAAA-MM-JJ ou AAAA-MM-JJThh:mm[:ss][Z|±hh:mm])",
+                f"« {rest[:40]} » n'est pas une date FHIR "
+                "(AAAA, AAAA-MM, AAAA-MM-JJ ou AAAA-MM-JJThh:mm[:ss][Z|±hh:mm])",
                 f'"{rest[:40]}" is not a FHIR date (YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm[:ss][Z|±hh:mm])',
             )
         ) from None

@@ -78,7 +78,9 @@ def interval(prefix: str, number: Decimal) -> tuple[Decimal, Decimal]:
     return number, number
 
 
-def comparison(value: Compared[str], begin: str = "b", end: str = "e") -> Condition:
+def comparison(  # noqa: PLR0911 - one return for each prefix
+    value: Compared[str], begin: str = "b", end: str = "e"
+) -> Condition:
     """Return the condition on a kept interval.
 
     A point of the resource is in the interval [begin, end) of the query; `ap` includes its end.

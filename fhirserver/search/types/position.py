@@ -53,21 +53,22 @@ def read(text: str) -> Circle:
         ValueFault: not of that form.
     """
     parts = [escapes.unescape(part).strip() for part in escapes.split(text, "|")]
+    wrong = ValueFault(
+        Text(
+            "une position s'écrit `latitude|longitude|distance|unité` (unité : km, m ou [mi_i])",
+            "a position is written `latitude|longitude|distance|unit` (unit: km, m or [mi_i])",
+        )
+    )
+    if not _MIN_PARTS <= len(parts) <= _MAX_PARTS:
+        raise wrong
     try:
-        if not _MIN_PARTS <= len(parts) <= _MAX_PARTS:
-            raise ValueError(text)
         latitude, longitude = float(parts[0]), float(parts[1])
         distance = float(parts[2]) if len(parts) > _MIN_PARTS and parts[2] else _DEFAULT_DISTANCE
         distance *= _KILOMETRES[parts[3] if len(parts) == _MAX_PARTS else ""]
-        if not (abs(latitude) <= _QUARTER_TURN and abs(longitude) <= _HALF_TURN and 0 <= distance < math.inf):
-            raise ValueError(text)
     except (ValueError, KeyError):
-        raise ValueFault(
-            Text(
-                "une position s'écrit `latitude|longitude|distance|unité` (unité : km, m ou [mi_i])",
-                "a position is written `latitude|longitude|distance|unit` (unit: km, m or [mi_i])",
-            )
-        ) from None
+        raise wrong from None
+    if not (abs(latitude) <= _QUARTER_TURN and abs(longitude) <= _HALF_TURN and 0 <= distance < math.inf):
+        raise wrong
     return Circle(longitude, latitude, distance)
 
 

@@ -3,6 +3,7 @@
 A value is kept as `Type/id` when it refers to a resource of this server, however it was written, and as it stands
 otherwise (absolute urls of others, canonicals with their version). `:identifier` keeps logical references, as tokens;
 so are the identifiers of contained resources referred to, so that a chain such as `patient.identifier` finds them.
+One key, `&Type/id`, serves every parameter (and element) through which a resource refers to another.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from fhirserver.search.types.values import Collector, Condition, Setting, ValueF
 IDENTIFIER: Final = ":identifier"
 _RELATIVE: Final = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
+_NESTED: Final = frozenset({dict, list})
 _URIS: Final = frozenset({"uri", "url", "canonical", "oid", "uuid"})
 
 
@@ -49,7 +51,9 @@ def local(reference: str, setting: Setting) -> str:
     return reference
 
 
-def collector(fhir_type: str, field: str, points_to: str, setting: Setting) -> Collector | None:
+def collector(  # noqa: C901 - one branch for each FHIR type
+    fhir_type: str, field: str, points_to: str, setting: Setting
+) -> Collector | None:
     """Return what extracts references from elements of a FHIR type; None if it has none.
 
     Args:
@@ -94,9 +98,24 @@ def _identifier(element: Any, field: str, values: Values) -> None:
         add(values, field + IDENTIFIER, token.stored(value, element.get("system", "")))
 
 
-def index_keys(field: str, found: list[str], anchored: frozenset[str]) -> list[str]:
-    """Return the keys of references, save those to types whose compartments hold them anyway."""
-    return [keys.point(field, value) for value in found if not (anchored and value.partition("/")[0] in anchored)]
+def index_key(value: str) -> str:
+    """Return the key of a reference, whatever the parameter."""
+    return f"&{value}"[: keys.MAX_LENGTH]
+
+
+def everywhere(resource: Any, setting: Setting) -> set[str]:
+    """Return all literal references to resources of this server, and such urls, anywhere in a resource."""
+    found: set[str] = set()
+    pending = [resource]
+    while pending:
+        value = pending.pop()
+        if type(value) is dict:
+            literal = value.get("reference") or value.get("url")
+            if type(literal) is str and _RELATIVE.fullmatch(kept := local(literal, setting)):
+                found.add(kept)
+            value = value.values()
+        pending += [member for member in value if type(member) in _NESTED]
+    return found
 
 
 def read(text: str, targets: frozenset[str], only: str | None, setting: Setting, *, canonical: bool) -> Target:
@@ -147,14 +166,14 @@ def condition(path: str, targets: list[Target]) -> Condition:
     return parts[0] if len(parts) == 1 else {"$or": parts}
 
 
-def bounds(field: str, targets: list[Target], anchored: frozenset[str]) -> Bounds:
+def bounds(targets: list[Target], anchored: frozenset[str]) -> Bounds:
     """Return where candidates stand: in compartments, among the keys, or in both."""
     values = [value for target in targets for value in target.values]
     within = tuple(value for value in values if value.partition("/")[0] in anchored)
     compartments = Bounds("a", within, (), 2) if within else None
-    outside = tuple(keys.point(field, value) for value in values if value.partition("/")[0] not in anchored)
+    outside = tuple(index_key(value) for value in values if value.partition("/")[0] not in anchored)
     ranges = tuple(
-        (keys.point(field, f"{target.canonical}|"), keys.point(field, f"{target.canonical}}}"))
+        (index_key(f"{target.canonical}|"), index_key(f"{target.canonical}}}"))
         for target in targets
         if target.canonical
     )

@@ -48,7 +48,7 @@ def stored(code: str, system: str) -> str:
     return code + SEPARATOR + system
 
 
-def collector(fhir_type: str, field: str) -> Collector | None:
+def collector(fhir_type: str, field: str) -> Collector | None:  # noqa: PLR0911 - one return for each FHIR type
     """Return what extracts tokens from elements of a FHIR type; None if it has no tokens."""
     if fhir_type in _PRIMITIVES:
         return lambda element, values: add(values, field, stored(str(element), ""))
