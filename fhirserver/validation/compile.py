@@ -34,6 +34,7 @@ from fhirserver.validation.references import target_step
 from fhirserver.validation.run import Check, Path, Rule, Run
 from fhirserver.validation.slicing import Slicing, single_rule, sliced_rule
 from fhirserver.validation.special import SPECIAL
+from fhirserver.validation.texts import rules as rule_texts
 from fhirserver.validation.texts import structure as texts
 from fhirserver.validation.texts import values as value_texts
 from fhirserver.validation.tree import Element, type_name, walk_to
@@ -106,6 +107,8 @@ class Compiler:
             if name == "id" and is_resource:
                 kind = {"code": "id"}  # R4's snapshots say string, its prose says id
             self._key(shape, child, name, name, kind)
+            if name == "id" and not is_resource:
+                shape.rules["id"] = _unique(shape.rules["id"])
         if child.least and keys:
             shape.needs.append(Need(name, tuple(keys), child.least, child.origin))
 
@@ -329,6 +332,18 @@ def _any_of(kit: Kit, code: str, profiles: list[str], origin: str) -> Check:
 
 def _accept(_value: Any, _owner: dict[str, Any], _path: Path, _run: Run) -> None:
     return
+
+
+def _unique(rule: Rule) -> Rule:
+    """Return the rule of an element's id, which is unique in its resource."""
+
+    def unique(value: Any, owner: dict[str, Any], path: Path, run: Run) -> None:
+        rule(value, owner, path, run)
+        seen = run.memory.setdefault(("ids", id(run.scope.resource)), {})
+        if type(value) is str and seen.setdefault(value, owner) is not owner:
+            run.error("duplicate", path, "element-id", rule_texts.id_twice(value))
+
+    return unique
 
 
 def _accept_value(_value: Any, _path: Path, _run: Run) -> None:

@@ -133,11 +133,12 @@ class Kit:
             return frozenset()
         found = {resource, *(parent.rpartition("/")[2] for parent in profile.parents)}
         if not names:
-            return frozenset(found)
+            return frozenset({*found, "Element"})  # many extensions say Element and mean resources too
+        found = {"Element"}
         places: list[tuple[Element, str]] = [(profile.root, resource)]
         for name in names:
             places = [step for element, path in places for step in self._step(element, path, name)]
-        found = {path for _, path in places}
+        found |= {path for _, path in places}
         for element, _ in places:
             for one in element.types or [{"code": "Element"}]:
                 found.add(one["code"])

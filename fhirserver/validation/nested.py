@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fhirserver.validation.run import Check, Path, Run
+from fhirserver.validation.texts import rules as rule_texts
 from fhirserver.validation.texts import structure as texts
 
 if TYPE_CHECKING:
@@ -32,7 +33,13 @@ def resource_value(kit: Kit, element: Element, one_type: dict[str, Any]) -> Chec
             run.error("value", path, "resource-type", texts.type_not_allowed(found, allowed, origin))
             return
         with run.within(value, path, held):
-            run.judge_resource(value, path, profiles)
+            if len(profiles) > 1:
+                run.judge_resource(value, path)
+                if not any(run.conforms(value, profile, path) for profile in profiles):
+                    why = run.why_not(value, profiles[0], path)
+                    run.error("value", path, "profile-choice", rule_texts.no_profile(profiles, why))
+            else:
+                run.judge_resource(value, path, profiles)
 
     return check
 

@@ -101,10 +101,10 @@ def places_of(run: Run, bundle: Scope, reference: str, own_url: str | None) -> l
     places: list[int] = []
     if ":" in plain.partition("/")[0]:
         places = index.full.get(plain, [])
-    elif own_url is not None and not own_url.startswith("urn:"):
-        base = own_url.rsplit("/", 2)[0]
-        places = index.full.get(f"{base}/{plain}", [])
-    if not places and ":" not in plain.partition("/")[0]:
+    elif own_url is not None and "/" in own_url:
+        base = own_url.rpartition("/")[0].rpartition("/")[0]
+        places = index.full.get(f"{base}/{plain}" if base else plain, [])
+    else:
         places = index.local.get(plain, [])
     if version:
         exact = [place for place in places if _version(bundle, place) == version]

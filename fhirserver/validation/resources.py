@@ -40,13 +40,15 @@ def _in_force(run: Run, resource: dict[str, Any], path: Path, asked: Sequence[st
     """Return the profiles to judge by: those asked for and claimed, without the parents of others, or the base type."""
     kit = run.kit
     found: dict[str, Profile] = {}
-    for canonical in asked:
-        _add(run, found, canonical, path, kind, path, run.options.unknown_asked)
     meta = resource.get("meta")
     claims = meta.get("profile") if type(meta) is dict else None
     for index, canonical in enumerate(claims if type(claims) is list else ()):
         if type(canonical) is str:
             _add(run, found, canonical, ((path, "meta", -1), "profile", index), kind, path, run.options.unknown_profiles)
+    # a profile asked for and not known is an error where it leaves nothing but the base type to judge by
+    unknown: Severity = "warning" if found else run.options.unknown_asked
+    for canonical in asked:
+        _add(run, found, canonical, path, kind, path, unknown)
     base = kit.profile(kind)
     if base is not None:
         found.setdefault(base.url, base)

@@ -49,7 +49,8 @@ class Options:
         invariants: evaluate the FHIRPath invariants.
         terminology: look codes up in value sets and code systems that are not plain lists of the base.
         unknown_profiles: severity of a profile in `meta.profile` that is not loaded.
-        unknown_asked: severity of a profile asked for, by parameter or policy, that is not loaded.
+        unknown_asked: severity of a profile asked for, by parameter or policy, that is not loaded, where the resource
+            claims none either; otherwise it is a warning.
         contradictions: severity of a slice that its own profile makes impossible to evaluate.
         targets: severity of a resource at hand that does not meet the profile which a reference asks of it.
         content: check the stated size and hash of attachments against their content.
@@ -59,7 +60,7 @@ class Options:
     invariants: bool = True
     terminology: bool = True
     unknown_profiles: Severity = "error"
-    unknown_asked: Severity = "warning"
+    unknown_asked: Severity = "error"
     contradictions: Severity = "warning"
     targets: Severity = "warning"
     content: bool = True

@@ -73,22 +73,6 @@ def not_here(reference: str, aggregation: Sequence[str], origin: str) -> Text:
     )
 
 
-def not_in_bundle(reference: str) -> Text:
-    """Return: a document or message must hold what it refers to."""
-    return Text(
-        f"« {reference} » ne désigne aucune entrée de ce Bundle, qui doit tout contenir : ajoutez l'entrée.",
-        f'"{reference}" names no entry of this Bundle, which must hold everything: add the entry.',
-    )
-
-
-def several_in_bundle(reference: str) -> Text:
-    """Return: several entries answer to one reference."""
-    return Text(
-        f"« {reference} » désigne plusieurs entrées de ce Bundle : précisez la version ou rendez les fullUrl uniques.",
-        f'"{reference}" names several entries of this Bundle: state the version, or make each fullUrl unique.',
-    )
-
-
 def contained_orphan(own: str) -> Text:
     """Return: a contained resource that nothing refers to (dom-3)."""
     return Text(

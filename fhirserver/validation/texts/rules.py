@@ -125,3 +125,19 @@ def profile_wrong_type(canonical: str, wanted: str, found: str) -> Text:
         f"Le profil {canonical} porte sur {wanted}, la ressource est un(e) {found}.",
         f"The profile {canonical} is for {wanted}, the resource is a {found}.",
     )
+
+
+def no_profile(canonicals: Sequence[str], why: Text | None) -> Text:
+    """Return: none of the profiles of which one is needed is met."""
+    return Text(
+        f"Aucun de ces profils n'est respecté, or il en faut un : {', '.join(canonicals)}" + (f" ({why.fr})" if why else "."),
+        f"None of these profiles is met, and one is needed: {', '.join(canonicals)}" + (f" ({why.en})" if why else "."),
+    )
+
+
+def id_twice(own: str) -> Text:
+    """Return: two elements of one resource have the same id."""
+    return Text(
+        f"L'id d'élément « {own} » figure deux fois dans la ressource : rendez-le unique.",
+        f'The element id "{own}" stands twice in the resource: make it unique.',
+    )
