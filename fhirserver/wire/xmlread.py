@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 from xml.parsers import expat
+from xml.sax.saxutils import quoteattr
 
 from fhirserver.errors import Unreadable
 from fhirserver.issues import Issue, Text
@@ -18,6 +19,8 @@ from fhirserver.wire.xmlmodel import FHIR, XHTML, XSI, Model, Slot
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}")
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_OPENING: Final = re.compile(rb"<([^\s/>]+)")
+_DECLARED: Final = re.compile(r"\sxmlns(?::([^\s=]+))?\s*=")
 _SPACE: Final = " \t\r\n"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 
@@ -230,16 +233,22 @@ class Reader:
     def _source_of_xhtml(self) -> str:
         """Return the XHTML just read as it stands in the source, made to stand alone."""
         at = self._parser.CurrentByteIndex
-        end = self._data.index(b">", at) + 1 if self._data[at : at + 2] == b"</" else at
+        tag = _OPENING.match(self._data, self._start)
+        assert tag is not None
+        # for `<div/>` expat is already past the tag, where the end tag of what holds it may stand
+        closes = self._data.startswith(b"</" + tag[1], at)
+        end = self._data.index(b">", at) + 1 if closes else at
         source = self._data[self._start : end].decode()
         if is_xhtml(source):
             return source
         # it uses namespaces that are declared further up: they are repeated on it
-        declared = dict(self._namespaces)
-        stated = "".join(f' {f"xmlns:{prefix}" if prefix else "xmlns"}="{uri}"' for prefix, uri in declared.items())
-        opening = re.match(r"<[^\s/>]+", source)
-        assert opening is not None
-        return source[: opening.end()] + stated + source[opening.end() :]
+        own = {prefix or None for prefix in _DECLARED.findall(source[: source.index(">")])}
+        outer = {prefix: uri for prefix, uri in self._namespaces if prefix not in own}
+        stated = "".join(
+            f" {f'xmlns:{prefix}' if prefix else 'xmlns'}={quoteattr(uri)}" for prefix, uri in outer.items()
+        )
+        after = len(tag[0].decode())
+        return source[:after] + stated + source[after:]
 
     def _refusal(self, fr: str, en: str, line: int | None = None, expression: str | None = None) -> Unreadable:
         at = line or self._parser.CurrentLineNumber

@@ -78,6 +78,10 @@ class Writer:
 
     def _child(self, name: str, slot: Slot, content: Mapping[str, Any], depth: int) -> None:
         values, extras = content.get(name), content.get(f"_{name}")
+        if slot.shape == "primitive" and extras is None and isinstance(values, str):
+            self._line(depth)
+            self._parts.append(f'<{name} value="{values.translate(_ATTRIBUTE)}"/>')
+            return
         if not isinstance(values, list) and not isinstance(extras, list):
             values, extras = [values], [extras]
         values, extras = values or [], extras or []
