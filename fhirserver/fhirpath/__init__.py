@@ -3,9 +3,9 @@
 from fhirserver.fhirpath.engine import Engine, Expression
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import EvaluationError, ExpressionError
-from fhirserver.fhirpath.moments import Moment
 from fhirserver.fhirpath.nodes import Location, Node
-from fhirserver.fhirpath.quantities import Quantity
+from fhirserver.fhirpath.values.moments import Moment
+from fhirserver.fhirpath.values.quantities import Quantity
 
 __all__ = [
     "Engine",

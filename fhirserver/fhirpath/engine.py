@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from fhirserver.fhirpath.code import Code, Focus, many, noded, truth
-from fhirserver.fhirpath.compiler import Compiler
+from fhirserver.fhirpath.compiled.code import Code, Focus, many, noded, truth
+from fhirserver.fhirpath.compiled.compiler import Compiler
+from fhirserver.fhirpath.compiled.universal import shortcut
 from fhirserver.fhirpath.environment import Environment
-from fhirserver.fhirpath.errors import EvaluationError, ExpressionError, fails
+from fhirserver.fhirpath.errors import ExpressionError, fails
+from fhirserver.fhirpath.grammar.syntax import parse
 from fhirserver.fhirpath.model import Model, Structures, Type
 from fhirserver.fhirpath.nodes import Location, Node, resource_node
-from fhirserver.fhirpath.syntax import parse
-from fhirserver.fhirpath.universal import shortcut
 from fhirserver.issues import Text
 
 _DATA_FAULTS = (AttributeError, TypeError, KeyError, IndexError, ValueError, RecursionError, MemoryError)
@@ -56,7 +56,7 @@ class Expression:
         return f"Expression({self.text!r}, {self.context!r})"
 
     def evaluate(self, focus: Any, env: Environment) -> list[Any]:
-        """Return the result: Nodes for FHIR values, Python values (bool, int, Decimal, str, Moment, Quantity) for others.
+        """Return the result: Nodes for FHIR values, Python values (bool, str, Decimal, Moment…) for others.
 
         Raises:
             EvaluationError: no result on these data.

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple, Protocol
 
 from fhirserver.definitions.elements import Elements
-from fhirserver.fhirpath import quantities
-from fhirserver.fhirpath.moments import read_date, read_date_time, read_time
+from fhirserver.fhirpath.values import quantities
+from fhirserver.fhirpath.values.moments import read_date, read_date_time, read_time
 
 BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
 ABSTRACT_RESOURCES: Final = frozenset({"Resource", "DomainResource"})
@@ -183,10 +183,10 @@ class Model:
         return self._make(actual)
 
     def at(self, path: str) -> tuple[Type, ...]:
-        """Return the types that the element at a path may have: one for `Patient.contact` or
-        `Observation.valueQuantity`, several for `Observation.value[x]`, none where there is no such element.
+        """Return the types that the element at a path may have, none where there is no such element.
 
-        Slice names (`Patient.identifier:INS`) are passed over.
+        One for `Patient.contact` or `Observation.valueQuantity`, several for `Observation.value[x]`; slice names
+        (`Patient.identifier:INS`) are passed over.
         """
         head, *names = path.split(".")
         first = self.find(head)

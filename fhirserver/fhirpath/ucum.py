@@ -99,7 +99,7 @@ def _raised(unit: Unit, power: int) -> Unit:
 
 @cache
 def _table() -> dict[str, _Entry]:
-    from fhirserver.fhirpath import ucum_units  # noqa: PLC0415 - most processes never read a unit
+    from fhirserver.fhirpath.values import ucum_units  # noqa: PLC0415 - most processes never read a unit
 
     table = {base: _Entry("1", base, metric=True, own=True) for base in ucum_units.BASE_UNITS}
     for line in ucum_units.UNITS.splitlines():
@@ -112,7 +112,7 @@ def _table() -> dict[str, _Entry]:
 
 @cache
 def _prefixes() -> dict[str, Fraction]:
-    from fhirserver.fhirpath import ucum_units  # noqa: PLC0415 - as above
+    from fhirserver.fhirpath.values import ucum_units  # noqa: PLC0415 - as above
 
     return {prefix: Fraction(value) for prefix, value in ucum_units.PREFIXES.items()}
 

@@ -12,7 +12,7 @@ from fhirserver.fhirpath.functions import (
     strings,
     subsetting,
 )
-from fhirserver.fhirpath.registry import FUNCTIONS
+from fhirserver.fhirpath.functions.registry import FUNCTIONS
 
 __all__ = [
     "FUNCTIONS",

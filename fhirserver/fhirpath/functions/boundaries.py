@@ -6,19 +6,19 @@ import calendar
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath import quantities
-from fhirserver.fhirpath.code import BOOLEAN, Code, Focus, lowered, one
+from fhirserver.fhirpath.compiled.code import Code, Focus, lowered, one
 from fhirserver.fhirpath.environment import Environment
-from fhirserver.fhirpath.equality import as_quantity
 from fhirserver.fhirpath.errors import fails
-from fhirserver.fhirpath.model import DECIMAL, INTEGER
-from fhirserver.fhirpath.moments import Moment, written
-from fhirserver.fhirpath.quantities import Quantity
-from fhirserver.fhirpath.registry import function
+from fhirserver.fhirpath.functions.registry import function
+from fhirserver.fhirpath.model import BOOLEAN, DECIMAL, INTEGER
+from fhirserver.fhirpath.values import quantities
+from fhirserver.fhirpath.values.equality import as_quantity
+from fhirserver.fhirpath.values.moments import Moment, MomentKind, written
+from fhirserver.fhirpath.values.quantities import Quantity
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
-    from fhirserver.fhirpath.syntax import Call
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Call
 
 _MAX_PLACES: Final = 28
 _DEFAULT_PLACES: Final = 8
@@ -94,7 +94,7 @@ def _bound_day(value: Moment, precision: int | None, high: bool) -> Moment | Non
     offset = value.offset
     if length > 3 and offset is None and value.kind == "dateTime":  # noqa: PLR2004 - with a time
         offset = _ZONES[high]
-    kind = "dateTime" if length > 3 else "date"  # noqa: PLR2004 - as above
+    kind: MomentKind = "dateTime" if length > 3 else "date"  # noqa: PLR2004 - as above
     return written(kind, tuple(parts[:length]), offset if length > 3 else None, 3 if digits == 17 else 0)  # noqa: PLR2004
 
 

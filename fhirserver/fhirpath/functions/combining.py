@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.fhirpath import operators
-from fhirserver.fhirpath.code import Code, Focus, lowered, many
+from fhirserver.fhirpath.compiled.code import Code, Focus, lowered, many
 from fhirserver.fhirpath.environment import Environment
-from fhirserver.fhirpath.equality import contains, distinct
-from fhirserver.fhirpath.registry import function
+from fhirserver.fhirpath.functions.registry import function
+from fhirserver.fhirpath.operators import binary as operators
+from fhirserver.fhirpath.values.equality import contains, distinct
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
-    from fhirserver.fhirpath.syntax import Call
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Call
 
 
 @function("union", 1)

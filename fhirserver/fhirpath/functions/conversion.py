@@ -6,20 +6,20 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath.code import BOOLEAN, Code, Focus, lowered, one
+from fhirserver.fhirpath.compiled.code import Code, Focus, lowered, one
 from fhirserver.fhirpath.environment import Environment
-from fhirserver.fhirpath.model import DATE, DATE_TIME, DECIMAL, INTEGER, QUANTITY, STRING, TIME
-from fhirserver.fhirpath.moments import Moment, read_date, read_date_time, read_moment, read_time
+from fhirserver.fhirpath.functions.registry import function
+from fhirserver.fhirpath.model import BOOLEAN, DATE, DATE_TIME, DECIMAL, INTEGER, QUANTITY, STRING, TIME
 from fhirserver.fhirpath.nodes import Node
-from fhirserver.fhirpath.quantities import Quantity, compare, read_quantity
-from fhirserver.fhirpath.registry import function
+from fhirserver.fhirpath.values.moments import Moment, read_date, read_date_time, read_moment, read_time
+from fhirserver.fhirpath.values.quantities import Quantity, compare, read_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fhirserver.fhirpath.compiler import Compiler
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Call
     from fhirserver.fhirpath.model import Type
-    from fhirserver.fhirpath.syntax import Call
 
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0", "0.0"})

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath.code import BOOLEAN, Code, Focus, focus_on, lowered, many, present, truth
+from fhirserver.fhirpath.compiled.code import Code, Focus, focus_on, lowered, many, present, truth
 from fhirserver.fhirpath.environment import Environment
-from fhirserver.fhirpath.equality import contains, distinct
 from fhirserver.fhirpath.errors import fails
-from fhirserver.fhirpath.model import INTEGER
-from fhirserver.fhirpath.operators import lowering
-from fhirserver.fhirpath.registry import function
+from fhirserver.fhirpath.functions.registry import function
+from fhirserver.fhirpath.model import BOOLEAN, INTEGER
+from fhirserver.fhirpath.operators.binary import lowering
+from fhirserver.fhirpath.values.equality import contains, distinct
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
-    from fhirserver.fhirpath.syntax import Call
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Call
 
 _ALWAYS: Final = {
     "allTrue": (False, True),
@@ -45,7 +45,7 @@ def exists(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code: 
     items = many(source)
 
     def found(this: Any, env: Environment) -> bool:
-        return any(criterion(item, env) is True for item in items(this, env))  # noqa: SIM110 - one generator
+        return any(criterion(item, env) is True for item in items(this, env))
 
     return Code(found, single=True, type=BOOLEAN)
 

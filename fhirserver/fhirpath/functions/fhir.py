@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.fhirpath.code import BOOLEAN, Code, Focus, lowered, many, one, unwrapped
+from fhirserver.fhirpath.compiled.code import Code, Focus, lowered, many, one, unwrapped
+from fhirserver.fhirpath.compiled.members import of_entry
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import fails
-from fhirserver.fhirpath.functions.narrative import is_safe_narrative
-from fhirserver.fhirpath.members import of_entry
+from fhirserver.fhirpath.functions.registry import function
+from fhirserver.fhirpath.model import BOOLEAN
 from fhirserver.fhirpath.nodes import Node, member_nodes
+from fhirserver.fhirpath.operators.typetests import type_of
 from fhirserver.fhirpath.references import resolved
-from fhirserver.fhirpath.registry import function
-from fhirserver.fhirpath.typetests import type_of
+from fhirserver.fhirpath.values.narrative import is_safe_narrative
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
-    from fhirserver.fhirpath.syntax import Call
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Call
 
 
 @function("extension", 1)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath import typetests
-from fhirserver.fhirpath.code import BOOLEAN, EMPTY, Code, Focus, focus_on, many, one, truth
+from fhirserver.fhirpath.compiled.code import EMPTY, Code, Focus, Run, focus_on, many, one, truth
 from fhirserver.fhirpath.environment import Environment
-from fhirserver.fhirpath.equality import contains
 from fhirserver.fhirpath.errors import fails
-from fhirserver.fhirpath.operators import lowering
-from fhirserver.fhirpath.registry import function
-from fhirserver.fhirpath.syntax import Call, Tree, Variable
+from fhirserver.fhirpath.functions.registry import function
+from fhirserver.fhirpath.grammar.syntax import Call, Tree, Variable
+from fhirserver.fhirpath.model import BOOLEAN
+from fhirserver.fhirpath.operators import typetests
+from fhirserver.fhirpath.operators.binary import lowering
+from fhirserver.fhirpath.values.equality import contains
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
+    from fhirserver.fhirpath.compiled.compiler import Compiler
 
 MAX_ITEMS: Final = 100_000
 """Most items that repeat() gathers: an expression that makes new ones for ever ends there."""
@@ -44,24 +45,26 @@ def where(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code:  
         return EMPTY
     criterion = truth(compiler.compile(tree.arguments[0], focus_on(source)))
     run = source.run
-    shape = {"type": source.type, "possible": source.possible, "unordered": source.unordered}
+    kept: Run
+    single = source.single
     if mentions(tree.arguments, "$index"):
-        each, items = _indexed(tree.arguments[0], criterion), many(source)
-        return Code(
-            lambda this, env: [item for item, kept in each(items(this, env), env) if kept is True],
-            single=False,
-            **shape,
-        )
-    if source.single:
+        each, items, single = _indexed(tree.arguments[0], criterion), many(source), False
+
+        def kept(this: Any, env: Environment) -> Any:
+            return [item for item, holds in each(items(this, env), env) if holds is True]
+
+    elif single:
 
         def kept(this: Any, env: Environment) -> Any:
             item = run(this, env)
             return item if item is not None and criterion(item, env) is True else None
 
-        return Code(kept, single=True, **shape)
-    return Code(
-        lambda this, env: [item for item in run(this, env) if criterion(item, env) is True], single=False, **shape
-    )
+    else:
+
+        def kept(this: Any, env: Environment) -> Any:
+            return [item for item in run(this, env) if criterion(item, env) is True]
+
+    return Code(kept, single, source.type, source.possible, unordered=source.unordered)
 
 
 @function("select", 1)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fhirserver.fhirpath import nodes
-from fhirserver.fhirpath.code import Code, Focus
+from fhirserver.fhirpath.compiled.code import Code, Focus
 from fhirserver.fhirpath.environment import Environment
+from fhirserver.fhirpath.functions.registry import function
 from fhirserver.fhirpath.model import DATE, DATE_TIME, TIME
-from fhirserver.fhirpath.moments import MomentKind, now_as
 from fhirserver.fhirpath.nodes import Node
-from fhirserver.fhirpath.registry import function
+from fhirserver.fhirpath.values.moments import MomentKind, now_as
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Call
     from fhirserver.fhirpath.model import Type
-    from fhirserver.fhirpath.syntax import Call
 
 
 @function("children")

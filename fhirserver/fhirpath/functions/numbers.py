@@ -5,20 +5,20 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, DecimalException
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath.arithmetic import checked_number
-from fhirserver.fhirpath.code import Code, Focus, lowered, one
+from fhirserver.fhirpath.compiled.code import Code, Focus, lowered, one
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import fails
+from fhirserver.fhirpath.functions.registry import function
 from fhirserver.fhirpath.model import DECIMAL, INTEGER, NUMBERS, QUANTITY
-from fhirserver.fhirpath.quantities import Quantity
-from fhirserver.fhirpath.registry import function
+from fhirserver.fhirpath.operators.arithmetic import checked_number
+from fhirserver.fhirpath.values.quantities import Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fhirserver.fhirpath.compiler import Compiler
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Call
     from fhirserver.fhirpath.model import Type
-    from fhirserver.fhirpath.syntax import Call
 
 _EXACT: Final = Context(prec=28)
 _ROUNDED: Final = Context(prec=17)
@@ -26,7 +26,7 @@ _MAX_POWER: Final = 10_000
 _MAX_PLACES: Final = 28
 
 
-def _math(
+def _math(  # noqa: PLR0913 - a table of functions, one a row
     name: str, compute: Callable[..., Any], type_: Type | None, most: int = 0, least: int = 0, *, quantity: bool = False
 ) -> None:
     @function(name, least, most)

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import regex
 
-from fhirserver.fhirpath.arithmetic import MAX_TEXT
-from fhirserver.fhirpath.code import BOOLEAN, STRING, Code, Focus, lowered, many, one
+from fhirserver.fhirpath.compiled.code import Code, Focus, lowered, many, one
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import fails
-from fhirserver.fhirpath.model import INTEGER
-from fhirserver.fhirpath.registry import function
+from fhirserver.fhirpath.functions.registry import function
+from fhirserver.fhirpath.model import BOOLEAN, INTEGER, STRING
+from fhirserver.fhirpath.operators.arithmetic import MAX_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fhirserver.fhirpath.compiler import Compiler
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Call
     from fhirserver.fhirpath.model import Type
-    from fhirserver.fhirpath.syntax import Call
 
 REGEX_SECONDS: Final = 0.2
 """Longest time that one regular expression may take on one text."""

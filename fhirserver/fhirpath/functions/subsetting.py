@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.fhirpath import comparison
-from fhirserver.fhirpath.code import EMPTY, Code, Focus, focus_on, lowered, many, one, too_many
+from fhirserver.fhirpath.compiled.code import EMPTY, Code, Focus, focus_on, lowered, many, one, too_many
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import fails
-from fhirserver.fhirpath.registry import function
-from fhirserver.fhirpath.syntax import Call, Sign, Tree, Variable
+from fhirserver.fhirpath.functions.registry import function
+from fhirserver.fhirpath.grammar.syntax import Call, Sign, Tree, Variable
+from fhirserver.fhirpath.operators import comparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fhirserver.fhirpath.compiler import Compiler
+    from fhirserver.fhirpath.compiled.compiler import Compiler
 
 
 def _picking(name: str, pick: Callable[[list[Any]], Any]) -> None:

@@ -8,15 +8,19 @@ from typing import Final
 from lxml import etree
 
 _XHTML: Final = "{http://www.w3.org/1999/xhtml}"
-_ELEMENTS: Final = frozenset(
-    "a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img "
-    "li ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var".split()
-)
-_ATTRIBUTES: Final = frozenset(
-    "abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset "
-    "cite class colspan compact coords dir frame headers height href hreflang hspace id lang longdesc name nowrap rel "
-    "rev rowspan rules scope shape span src start style summary tabindex title type valign value vspace width".split()
-)
+_ELEMENTS: Final = frozenset({
+    "a", "abbr", "acronym", "b", "big", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd",
+    "dfn", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "li", "ol", "p", "pre",
+    "q", "samp", "small", "span", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr",
+    "tt", "ul", "var",
+})  # fmt: skip
+_ATTRIBUTES: Final = frozenset({
+    "abbr", "accesskey", "align", "alt", "axis", "bgcolor", "border", "cellhalign", "cellpadding", "cellspacing",
+    "cellvalign", "char", "charoff", "charset", "cite", "class", "colspan", "compact", "coords", "dir", "frame",
+    "headers", "height", "href", "hreflang", "hspace", "id", "lang", "longdesc", "name", "nowrap", "rel", "rev",
+    "rowspan", "rules", "scope", "shape", "span", "src", "start", "style", "summary", "tabindex", "title", "type",
+    "valign", "value", "vspace", "width",
+})  # fmt: skip
 _SAFE_SCHEMES: Final = ("http:", "https:", "mailto:", "tel:", "data:image/", "#", "cid:")
 
 
@@ -33,7 +37,7 @@ def is_safe_narrative(text: str) -> bool:
     if root.tag != _XHTML + "div":
         return False
     return all(_allowed(element) for element in root.iter()) and bool(
-        "".join(root.itertext()).strip() or root.find(f".//{_XHTML}img") is not None
+        "".join(str(text) for text in root.itertext()).strip() or root.find(f".//{_XHTML}img") is not None
     )
 
 
@@ -45,7 +49,7 @@ def _allowed(element: etree._Element) -> bool:
     for name, value in element.attrib.items():
         if name not in _ATTRIBUTES and not str(name).startswith("{http://www.w3.org/XML/1998/namespace}"):
             return False
-        if name in ("href", "src") and ":" in str(value).split("/", 1)[0]:
-            if not str(value).strip().lower().startswith(_SAFE_SCHEMES):
-                return False
+        address = str(value).strip().lower() if name in ("href", "src") else ""
+        if ":" in address.partition("/")[0] and not address.startswith(_SAFE_SCHEMES):
+            return False
     return True

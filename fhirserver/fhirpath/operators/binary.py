@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath import arithmetic, comparison
-from fhirserver.fhirpath.code import BOOLEAN, Code, Focus, Run, lowered, many, one, truth, unwrapped
+from fhirserver.fhirpath.compiled.code import Code, Focus, Run, lowered, many, one, truth, unwrapped
 from fhirserver.fhirpath.environment import Environment
-from fhirserver.fhirpath.equality import contains, distinct
-from fhirserver.fhirpath.model import NUMBERS, QUANTITY
-from fhirserver.fhirpath.syntax import Binary, Literal, Sign
+from fhirserver.fhirpath.grammar.syntax import Binary, Literal, Sign
+from fhirserver.fhirpath.model import BOOLEAN, NUMBERS, QUANTITY
+from fhirserver.fhirpath.operators import arithmetic, comparison
+from fhirserver.fhirpath.values.equality import contains, distinct
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
+    from fhirserver.fhirpath.compiled.compiler import Compiler
 
 _COMPARISONS: Final = frozenset({"<", ">", "<=", ">="})
 _EQUALITIES: Final = frozenset({"=", "!=", "~", "!~"})
@@ -103,39 +103,46 @@ def _membership(item: Code, collection: Code) -> Code:
 
 
 def _logic(operator: str, left: Run, right: Run) -> Run:
-    if operator == "and":
+    build = {"and": _and, "or": _or, "xor": _xor, "implies": _implies}[operator]
+    return build(left, right)
 
-        def both(this: Any, env: Environment) -> bool | None:
-            mine = left(this, env)
-            if mine is False:
-                return False
-            other = right(this, env)
-            return False if other is False else (None if mine is None or other is None else True)
 
-        return both
-    if operator == "or":
+def _and(left: Run, right: Run) -> Run:
+    def both(this: Any, env: Environment) -> bool | None:
+        mine = left(this, env)
+        if mine is False:
+            return False
+        other = right(this, env)
+        return False if other is False else (None if mine is None or other is None else True)
 
-        def either(this: Any, env: Environment) -> bool | None:
-            mine = left(this, env)
-            if mine is True:
-                return True
-            other = right(this, env)
-            return True if other is True else (None if mine is None or other is None else False)
+    return both
 
-        return either
-    if operator == "xor":
 
-        def differs(this: Any, env: Environment) -> bool | None:
-            mine, other = left(this, env), right(this, env)
-            return None if mine is None or other is None else mine is not other
+def _or(left: Run, right: Run) -> Run:
+    def either(this: Any, env: Environment) -> bool | None:
+        mine = left(this, env)
+        if mine is True:
+            return True
+        other = right(this, env)
+        return True if other is True else (None if mine is None or other is None else False)
 
-        return differs
+    return either
 
-    def implies(this: Any, env: Environment) -> bool | None:
+
+def _xor(left: Run, right: Run) -> Run:
+    def differs(this: Any, env: Environment) -> bool | None:
+        mine, other = left(this, env), right(this, env)
+        return None if mine is None or other is None else mine is not other
+
+    return differs
+
+
+def _implies(left: Run, right: Run) -> Run:
+    def implied(this: Any, env: Environment) -> bool | None:
         mine = left(this, env)
         if mine is False:
             return True
         other = right(this, env)
         return True if other is True else (other if mine is True else None)
 
-    return implies
+    return implied

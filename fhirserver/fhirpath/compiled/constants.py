@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath.code import Code
+from fhirserver.fhirpath.compiled.code import Code
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import fails
 from fhirserver.fhirpath.model import BASE, STRING
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
-    from fhirserver.fhirpath.syntax import Constant
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Constant
 
 _SYSTEMS: Final = {
     "sct": "http://snomed.info/sct",

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath import moments, quantities
-from fhirserver.fhirpath.code import BOOLEAN, Code, Run, lowered, many, one
+from fhirserver.fhirpath.compiled.code import Code, Run, lowered, many, one
 from fhirserver.fhirpath.environment import Environment
-from fhirserver.fhirpath.equality import as_quantity, equal_lists, equivalent_lists
 from fhirserver.fhirpath.errors import fails
-from fhirserver.fhirpath.model import MOMENTS, NUMBERS, QUANTITY, STRING, Type
-from fhirserver.fhirpath.moments import Moment
-from fhirserver.fhirpath.quantities import Quantity
+from fhirserver.fhirpath.model import BOOLEAN, MOMENTS, NUMBERS, QUANTITY, STRING
+from fhirserver.fhirpath.values import moments, quantities
+from fhirserver.fhirpath.values.equality import as_quantity, equal_lists, equivalent_lists
+from fhirserver.fhirpath.values.moments import Moment
+from fhirserver.fhirpath.values.quantities import Quantity
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
-    from fhirserver.fhirpath.syntax import Binary
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Binary
 
 _ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": python.lt, ">": python.gt, "<=": python.le, ">=": python.ge,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.code import Code, Focus
-    from fhirserver.fhirpath.compiler import Compiler
-    from fhirserver.fhirpath.syntax import Call
+    from fhirserver.fhirpath.compiled.code import Code, Focus
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Call
 
     Build = Callable[[Compiler, Code, Call, Focus], Code]
 

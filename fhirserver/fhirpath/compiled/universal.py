@@ -64,7 +64,7 @@ def _dom_3(type_: Type, compiled: Callable[[Any, Environment], bool | None]) -> 
     if not type_.resource:
         return compiled
 
-    def all_referenced(this: Any, env: Environment) -> bool | None:
+    def all_referenced(this: dict[str, Any], env: Environment) -> bool | None:
         contained = this.get("contained")
         if not contained:
             return True

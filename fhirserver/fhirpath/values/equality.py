@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from fhirserver.fhirpath import moments, quantities
-from fhirserver.fhirpath.moments import Moment
 from fhirserver.fhirpath.nodes import Node
-from fhirserver.fhirpath.quantities import Quantity
+from fhirserver.fhirpath.values import moments, quantities
+from fhirserver.fhirpath.values.moments import Moment
+from fhirserver.fhirpath.values.quantities import Quantity
 
 
-def equal(left: Any, right: Any) -> bool | None:  # noqa: PLR0911 - one return for one pair of types
+def equal(left: Any, right: Any) -> bool | None:
     """Tell whether two items are equal; None where it is undecidable."""
     if isinstance(left, Node):
         left = left.value

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fhirserver.fhirpath import members, operators, typetests
-from fhirserver.fhirpath.code import EMPTY, Code, Focus, lowered, many, noded, one, system_type
-from fhirserver.fhirpath.constants import constant
+from fhirserver.fhirpath.compiled import members
+from fhirserver.fhirpath.compiled.code import EMPTY, Code, Focus, lowered, many, noded, one, system_type
+from fhirserver.fhirpath.compiled.constants import constant
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import ExpressionError, fails
 from fhirserver.fhirpath.functions import FUNCTIONS
-from fhirserver.fhirpath.model import INTEGER, Model
-from fhirserver.fhirpath.syntax import (
+from fhirserver.fhirpath.grammar.syntax import (
     Binary,
     Call,
     Constant,
@@ -23,6 +22,9 @@ from fhirserver.fhirpath.syntax import (
     TypeTest,
     Variable,
 )
+from fhirserver.fhirpath.model import INTEGER, Model
+from fhirserver.fhirpath.operators import binary as operators
+from fhirserver.fhirpath.operators import typetests
 from fhirserver.issues import Text
 
 _THIS: Final = Variable("$this", 0)
@@ -53,7 +55,7 @@ class Compiler:
             raise error
         self.findings.append(error)
 
-    def compile(self, tree: Tree, focus: Focus) -> Code:
+    def compile(self, tree: Tree, focus: Focus) -> Code:  # noqa: PLR0911 - one return for one kind of tree
         """Return the closure of a tree whose `$this` is as the focus says."""
         match tree:
             case Literal():

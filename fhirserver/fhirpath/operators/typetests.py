@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.fhirpath import members
-from fhirserver.fhirpath.code import BOOLEAN, Code, Focus, many, one, system_type
+from fhirserver.fhirpath.compiled import members
+from fhirserver.fhirpath.compiled.code import Code, Focus, many, one, system_type
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import ExpressionError
-from fhirserver.fhirpath.model import ANY, SYSTEM_TYPES, Type
+from fhirserver.fhirpath.grammar.syntax import Member, Tree, TypeTest
+from fhirserver.fhirpath.model import ANY, BOOLEAN, SYSTEM_TYPES, Type
 from fhirserver.fhirpath.nodes import Node
-from fhirserver.fhirpath.syntax import Member, Tree, TypeTest
 from fhirserver.issues import Text
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
+    from fhirserver.fhirpath.compiled.compiler import Compiler
 
 
 def operator(compiler: Compiler, tree: TypeTest, focus: Focus) -> Code:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NoReturn
 
-from fhirserver.fhirpath.moments import Moment, read_moment
-from fhirserver.fhirpath.tokens import Token, syntax_error, tokens
-from fhirserver.fhirpath.quantities import CALENDAR_UNITS, Quantity
+from fhirserver.fhirpath.grammar.tokens import Token, syntax_error, tokens
+from fhirserver.fhirpath.values.moments import Moment, read_moment
+from fhirserver.fhirpath.values.quantities import CALENDAR_UNITS, Quantity
 
 MAX_DEPTH: Final = 150
 """Nesting beyond which an expression is refused: deeper trees would exhaust Python's stack."""
@@ -199,7 +199,7 @@ class _Parser:
             else:
                 return tree
 
-    def _term(self) -> Tree:
+    def _term(self) -> Tree:  # noqa: PLR0911 - one return for one kind of term
         token = self._next
         if token.kind == "number":
             return self._number()

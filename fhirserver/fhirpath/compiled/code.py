@@ -30,9 +30,9 @@ from fhirserver.fhirpath.model import (
     Model,
     Type,
 )
-from fhirserver.fhirpath.moments import Moment
 from fhirserver.fhirpath.nodes import Node
-from fhirserver.fhirpath.quantities import Quantity
+from fhirserver.fhirpath.values.moments import Moment
+from fhirserver.fhirpath.values.quantities import Quantity
 
 Run = Callable[[Any, Environment], Any]
 
@@ -219,9 +219,7 @@ def truth(code: Code) -> Run:
 
     def judged(this: Any, env: Environment) -> bool | None:
         item = run(this, env)
-        if item is None or item is True or item is False:
-            return item  # type: ignore[no-any-return] # the three are just these
-        return True
+        return None if item is None else item is not False
 
     return judged
 

@@ -190,7 +190,7 @@ def _add_seconds(moment: Moment, seconds: Decimal) -> Moment | None:
     if rest < 0:
         minutes, rest = minutes - 1, rest + 60
     try:
-        moved = datetime(*clock[:3], clock[3], clock[4], tzinfo=UTC) + timedelta(minutes=int(minutes))
+        moved = datetime(clock[0], clock[1], clock[2], clock[3], clock[4], tzinfo=UTC) + timedelta(minutes=int(minutes))
     except (OverflowError, ValueError):
         return None
     parts = (moved.year, moved.month, moved.day, moved.hour, moved.minute, rest)

@@ -6,17 +6,18 @@ from collections.abc import Callable
 from decimal import ROUND_DOWN, Context, Decimal, DecimalException
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.fhirpath import moments, quantities, ucum
-from fhirserver.fhirpath.code import Code, lowered, one
+from fhirserver.fhirpath import ucum
+from fhirserver.fhirpath.compiled.code import Code, lowered, one
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import EvaluationError, fails
 from fhirserver.fhirpath.model import DECIMAL, INTEGER, MOMENTS, NUMBERS, QUANTITY, STRING, Type
-from fhirserver.fhirpath.moments import Moment
-from fhirserver.fhirpath.quantities import Quantity
+from fhirserver.fhirpath.values import moments, quantities
+from fhirserver.fhirpath.values.moments import Moment
+from fhirserver.fhirpath.values.quantities import Quantity
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.compiler import Compiler
-    from fhirserver.fhirpath.syntax import Binary
+    from fhirserver.fhirpath.compiled.compiler import Compiler
+    from fhirserver.fhirpath.grammar.syntax import Binary
 
 MAX_TEXT: Final = 1_000_000
 """Longest text that an expression may build, in characters."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.fhirpath.code import EMPTY, Code, Focus, many
+from fhirserver.fhirpath.compiled.code import EMPTY, Code, Focus, many
 from fhirserver.fhirpath.environment import Environment
+from fhirserver.fhirpath.grammar.syntax import Member, Variable
 from fhirserver.fhirpath.model import Entry, Field, Type
 from fhirserver.fhirpath.nodes import Node, member_nodes
-from fhirserver.fhirpath.syntax import Member, Variable
 
 if TYPE_CHECKING:
-    from fhirserver.fhirpath.code import Run
-    from fhirserver.fhirpath.compiler import Compiler
+    from fhirserver.fhirpath.compiled.code import Run
+    from fhirserver.fhirpath.compiled.compiler import Compiler
 
 
 def member(compiler: Compiler, tree: Member, focus: Focus) -> Code:
@@ -41,7 +41,7 @@ def of_known(compiler: Compiler, source: Code, holder: Type, tree: Member) -> Co
         return _of_primitive(source, field)
     on_this = tree.source is None or (isinstance(tree.source, Variable) and tree.source.name == "$this")
     if field.choice and len(field.entries) > 1:
-        return _choice(compiler, source, field)
+        return _choice(source, field)
     entry = next(iter(field.entries.values()))
     return of_entry(source, entry, on_this=on_this)
 
@@ -124,26 +124,11 @@ def _complex(source: Code, entry: Entry, *, on_this: bool) -> Code:
 
 
 def _primitive(source: Code, entry: Entry, *, on_this: bool) -> Code:
-    key, sibling, type_, run = entry.key, entry.sibling, entry.type, source.run
     if entry.field.many:
         return _primitives(source, entry)
     if not source.single:
-
-        def each(this: Any, env: Environment) -> Any:
-            found = []
-            for holder in run(this, env):
-                if sibling in holder:
-                    found.append(Node(holder.get(key), type_, holder[sibling], None, key))
-                elif key in holder:
-                    found.append(holder[key])
-            return found
-
-        return Code(
-            each,
-            single=False,
-            type=type_,
-            plain=lambda this, env: [holder[key] for holder in run(this, env) if holder.get(key) is not None],
-        )
+        return _primitive_of_each(source, entry)
+    key, sibling, type_, run = entry.key, entry.sibling, entry.type, source.run
     if on_this:
 
         def get(this: Any, env: Environment) -> Any:  # noqa: ARG001 - a closure's shape
@@ -174,6 +159,24 @@ def _primitive(source: Code, entry: Entry, *, on_this: bool) -> Code:
     return Code(follow, single=True, type=type_, plain=follow_plain)
 
 
+def _primitive_of_each(source: Code, entry: Entry) -> Code:
+    key, sibling, type_, run = entry.key, entry.sibling, entry.type, source.run
+
+    def each(this: Any, env: Environment) -> Any:
+        found = []
+        for holder in run(this, env):
+            if sibling in holder:
+                found.append(Node(holder.get(key), type_, holder[sibling], None, key))
+            elif key in holder:
+                found.append(holder[key])
+        return found
+
+    def plain(this: Any, env: Environment) -> Any:
+        return [holder[key] for holder in run(this, env) if holder.get(key) is not None]
+
+    return Code(each, single=False, type=type_, plain=plain)
+
+
 def _primitives(source: Code, entry: Entry) -> Code:
     key, sibling, type_, holders = entry.key, entry.sibling, entry.type, many(source)
 
@@ -199,8 +202,8 @@ def _primitives(source: Code, entry: Entry) -> Code:
     return Code(each, single=False, type=type_, plain=plain)
 
 
-def _choice(compiler: Compiler, source: Code, field: Field) -> Code:
-    model, run = compiler.model, source.run
+def _choice(source: Code, field: Field) -> Code:
+    run = source.run
     entries = {**field.entries, **{entry.sibling: entry for entry in field.entries.values() if entry.type.primitive}}
     names = frozenset(entries)
 
@@ -209,9 +212,8 @@ def _choice(compiler: Compiler, source: Code, field: Field) -> Code:
             if key in names:
                 entry = entries[key]
                 value = holder.get(entry.key)
-                type_ = model.of_resource(value) if entry.type.resource else entry.type
-                sibling = holder.get(entry.sibling) if type_.primitive else None
-                return Node(value, type_, sibling, None, entry.key)
+                sibling = holder.get(entry.sibling) if entry.type.primitive else None
+                return Node(value, entry.type, sibling, None, entry.key)
         return None
 
     possible = frozenset(entry.type for entry in field.entries.values())

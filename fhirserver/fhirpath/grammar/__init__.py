@@ -1,0 +1,1 @@
+"""The grammar: from text to a syntax tree."""

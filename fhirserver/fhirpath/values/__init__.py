@@ -1,0 +1,1 @@
+"""What expressions compute with: dates, quantities, equality, narratives."""
