@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from flask import Flask
 
 from fhirserver.access import issuer, keys
+from fhirserver.access.secrets import made_secret
 from fhirserver.access.tokens import Trust, Verifier
-from fhirserver.definitions import Definitions, PackageSource, load
+from fhirserver.definitions.pinned.inforce import in_force
 from fhirserver.fhirpath import Engine
 from fhirserver.interactions.capabilities import Capabilities
 from fhirserver.interactions.checking import Checker
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.services import Services
 from fhirserver.operations.registry import Operations
+from fhirserver.search import indexes as search_indexes
+from fhirserver.search.cursors import Cursors
 from fhirserver.search.extract import Indexer
+from fhirserver.search.mongo_search import Searcher
+from fhirserver.search.parse import Rules
 from fhirserver.search.registry import Registry
+from fhirserver.search.types.values import Setting
 from fhirserver.settings import Settings
 from fhirserver.store import Index, Store
 from fhirserver.terminology import Terminology
@@ -27,24 +33,19 @@ from fhirserver.wire.formats import JSON, Formats
 from fhirserver.wire.gateway import Gateway
 
 
-def definitions(settings: Settings) -> Definitions:
-    """Load the packages in force: R4 core and the project's own profiles."""
-    core: Path = settings.cache / "packages" / "hl7.fhir.r4.core-4.0.1.tgz"
-    return load([PackageSource.of(core), PackageSource.of(settings.profiles)], settings.cache / "compiled")
-
-
-def indexes(settings: Settings) -> list[Index]:
+def indexes() -> Sequence[Index]:
     """Return the indexes that other rooms than the store need."""
-    return []
+    return search_indexes.INDEXES
 
 
 def services(settings: Settings, store: Store) -> Services:
     """Wire the parts that interactions work with."""
-    loaded = definitions(settings)
+    loaded = in_force(settings)
     engine = Engine(loaded)
     terminology = Terminology(loaded)
     policy = Policy.read(settings.profile_policy)
     registry = Registry(loaded)
+    setting = Setting(settings.time_zone, (f"{settings.public_url.rstrip('/')}/fhir/",) if settings.public_url else ())
     operations = Operations()
     types = frozenset(settings.types) or loaded.resource_types
     formats = ("json",)
@@ -54,14 +55,21 @@ def services(settings: Settings, store: Store) -> Services:
         store=store,
         checker=Checker(Validator(loaded, terminology, engine), policy, enabled=settings.validation == "on"),
         registry=registry,
-        indexer=Indexer(registry),
-        searcher=None,
+        indexer=Indexer(registry, setting),
+        searcher=searcher(settings, store, registry, setting),
         operations=operations,
         capabilities=Capabilities(settings, loaded, types, registry, operations, policy, formats, ()),
         types=types,
     )
     Router(made)
     return made
+
+
+def searcher(settings: Settings, store: Store, registry: Registry, setting: Setting) -> Searcher:
+    """Return what searches the store."""
+    secret = settings.cursor_secret.encode() or made_secret(settings.state / "cursor.key")
+    rules = Rules(setting, settings.page_size, settings.max_page_size)
+    return Searcher(store, registry, rules, Cursors(secret))
 
 
 def verifier(settings: Settings) -> Verifier:

@@ -150,6 +150,9 @@ class Settings:
     token_issuers: tuple[str, ...] = _setting(
         (), "Issuers (`iss`) that are believed with those keys. Empty: tokens of those keys are refused.", _words
     )
+    cursor_secret: str = _setting(
+        "", "Secret of page links, the same on all machines of one service. Empty: made in the state folder."
+    )
     token_audience: str = _setting("fhirserver", "Audience (`aud`) that a token must name.")
     demo_issuer: Literal["auto", "on", "off"] = _setting(
         "auto",

@@ -75,6 +75,13 @@ class Caller:
     name: str | None = None
     purpose: str = "TREAT"
 
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is hidden from the caller: an operator with a scope on all types."""
+        return self.role is Role.OPERATOR and any(
+            scope.type == "*" and "r" in scope.letters and "s" in scope.letters for scope in self.scopes
+        )
+
     def who(self) -> dict[str, str]:
         """Return what an audit record says about the caller."""
         given = {

@@ -1,6 +1,6 @@
 """Whose resource is it: the patient compartment (https://hl7.org/fhir/R4/compartmentdefinition-patient.html).
 
-Narrower than FHIR's: a resource is a patient's when it is about him, not when he merely took part in it.
+Wider than FHIR's where a resource names the patient by INS alone, or by a contained Patient that carries it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,22 @@ def elements(resource_type: str) -> tuple[str, ...]:
     return _ABOUT.get(resource_type, ("subject", "patient"))
 
 
-def concerns(resource: dict[str, Any], ins: Ins, ids: Collection[str]) -> bool:
-    """Tell whether a resource is about the patient of an INS, whose Patient resources have these ids."""
+def concerns(resource: dict[str, Any], ins: Ins, ids: Collection[str], anchors: Collection[str] = ()) -> bool:
+    """Tell whether a resource belongs to the patient of an INS.
+
+    Args:
+        resource: the resource.
+        ins: the patient's identity.
+        ids: of the Patient resources that carry it.
+        anchors: the compartments that the resource is in by FHIR's definition: `Patient/1`.
+    """
     resource_type = resource.get("resourceType", "")
     if resource_type in OPEN:
         return True
     if resource_type == "Patient":
         return resource.get("id") in ids or _identified(resource, ins)
+    if any(f"Patient/{identity}" in anchors for identity in ids):
+        return True
     contained = {f"#{item.get('id')}": item for item in resource.get("contained", ()) if isinstance(item, dict)}
     for path in elements(resource_type):
         for reference in _at(resource, path.split(".")):

@@ -5,7 +5,6 @@ A sandbox's means to give each role a token at once; production believes the key
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from pathlib import Path
@@ -22,10 +21,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from fhirserver.access.caller import Role
 from fhirserver.access.keys import Key
+from fhirserver.access.secrets import kept
 
 ISSUER: Final = "urn:fhirserver:demo"
 LIFETIME: Final = 24 * 3600
 """Seconds; the demo promises twelve hours at least."""
+_WRITTEN: Final = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 TEST_INS: Final = {"system": "urn:oid:1.2.250.1.213.1.4.11", "value": "284058832102532"}
 
 PERSONAS: Final[dict[str, dict[str, Any]]] = {
@@ -44,24 +45,10 @@ SCOPES: Final = {"patient": "patient/*.rs", "operator": "system/*.cruds", "hospi
 
 
 def private_key(state: Path) -> ec.EllipticCurvePrivateKey:
-    """Return the installation's signing key, made at first use in a file that only its owner reads.
-
-    Several processes may come here at once: the first link wins, and all return what it wrote.
-    """
+    """Return the installation's signing key, made at first use in a file that only its owner reads."""
     path = state / "demo-issuer.pem"
-    if not path.exists():
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = ec.generate_private_key(ec.SECP256R1())
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    key = load_pem_private_key(path.read_bytes(), password=None)
+    data = kept(path, lambda: ec.generate_private_key(ec.SECP256R1()).private_bytes(*_WRITTEN))
+    key = load_pem_private_key(data, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{path} holds no elliptic curve key")
     return key

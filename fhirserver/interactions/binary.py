@@ -83,10 +83,9 @@ def _take(
 
 def present(services: Services, request: Request, stored: Stored) -> Answer:
     """Answer a Binary as its content, or as the resource when a FHIR format was asked for."""
-    resource = jsontext.read(stored.body)
     if request.wants_resource:
-        data = services.store.files.read(stored.files[0])
-        return Answer(200, stored, resource={**resource, "data": base64.b64encode(data).decode("ascii")})
+        return Answer(200, stored, json=complete(services, stored))
+    resource = jsontext.read(stored.body)
     content = services.store.files.open(stored.files[0])
     assert content is not None, "content is kept in the commit of its version"
     media = str(resource.get("contentType", "application/octet-stream"))
@@ -101,6 +100,12 @@ def present(services: Services, request: Request, stored: Stored) -> Answer:
         "Content-Length": str(end - start),
     }
     return Answer(206, stored, raw=content.pieces(start, end), media=media, headers=head)
+
+
+def complete(services: Services, stored: Stored) -> bytes:
+    """Return a Binary as FHIR JSON, its content in base64."""
+    data = services.store.files.read(stored.files[0])
+    return jsontext.write({**jsontext.read(stored.body), "data": base64.b64encode(data).decode("ascii")})
 
 
 def _bounds(ranges: str, size: int) -> tuple[int, int]:

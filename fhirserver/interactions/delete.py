@@ -27,7 +27,7 @@ def delete(services: Services, request: Request, kind: str, identity: str) -> An
         if current is None or current.deleted:
             return Answer(204, issues=(NOTHING,), written=True)
         if not request.in_bundle:
-            referrers.refuse_if_any(services, [(kind, identity)])
+            referrers.refuse_if_any(services, transaction, [(kind, identity)])
         planned = transaction.delete(kind, identity, request.provenance())
         return Answer(204, planned=planned, issues=(_DELETED,), written=True)
 

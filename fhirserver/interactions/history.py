@@ -15,7 +15,7 @@ import orjson
 from fhirserver import jsontext
 from fhirserver.access.decide import Grant, decide
 from fhirserver.errors import BadRequest, Forbidden
-from fhirserver.interactions import visibility
+from fhirserver.interactions import binary, visibility
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
@@ -85,7 +85,9 @@ def _answer(services: Services, request: Request, query: HistoryQuery, grant: Gr
         "total": total,
         "link": _links(request, given, page),
         "entry": [
-            _entry(request, stored) for stored in page.versions if grant.whole or _shown(services, grant, stored)
+            _entry(services, request, stored)
+            for stored in page.versions
+            if grant.whole or _shown(services, grant, stored)
         ],
     }
     if not bundle["entry"]:
@@ -97,13 +99,14 @@ def _shown(services: Services, grant: Grant, stored: Stored) -> bool:
     return not stored.deleted and visibility.sees(services, grant, stored)
 
 
-def _entry(request: Request, stored: Stored) -> dict[str, Any]:
+def _entry(services: Services, request: Request, stored: Stored) -> dict[str, Any]:
     url = f"{stored.type}/{stored.id}"
     created = stored.version == 1 or stored.method == "POST"
     status = _STATUS["POST"] if created and stored.method != "DELETE" else _STATUS[stored.method]
     entry: dict[str, Any] = {"fullUrl": f"{request.base}/{url}"}
     if not stored.deleted:
-        entry["resource"] = orjson.Fragment(stored.body)
+        body = binary.complete(services, stored) if stored.type == "Binary" and stored.files else stored.body
+        entry["resource"] = orjson.Fragment(body)
     entry["request"] = {"method": stored.method, "url": stored.type if stored.method == "POST" else url}
     entry["response"] = {"status": status, "etag": stored.etag, "lastModified": _write(stored.updated)}
     return entry

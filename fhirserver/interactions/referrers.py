@@ -3,11 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
+from fhirserver.errors import Conflict
 from fhirserver.interactions.services import Services
+from fhirserver.issues import Text
+from fhirserver.search.indexes import KEYS
+from fhirserver.search.types.reference import index_key
+from fhirserver.store import Transaction
+
+_NAMED: Final = 10
 
 
 def refuse_if_any(
-    services: Services, deleted: Sequence[tuple[str, str]], rewritten: Collection[tuple[str, str | None]] = ()
+    services: Services,
+    transaction: Transaction,
+    deleted: Sequence[tuple[str, str]],
+    spared: Collection[tuple[str, str]] = (),
 ) -> None:
-    """Refuse to delete what current resources refer to."""
+    """Refuse to delete what current resources refer to, naming some of them.
+
+    Args:
+        deleted: types and ids to be deleted: they may refer to one another.
+        spared: resources that the same commit writes anew; what they say then is looked at there.
+
+    Raises:
+        Conflict: others refer to one of them, and the setting `delete_referenced` refuses.
+    """
+    if services.settings.delete_referenced == "allow":
+        return
+    ours = {f"{kind}/{identity}" for kind, identity in (*deleted, *spared)}
+    for kind, identity in deleted:
+        found = transaction.find(
+            {"t": {"$in": sorted(services.types)}, "s.k": index_key(f"{kind}/{identity}"), "live": True},
+            limit=_NAMED + len(ours),
+            projection={"t": 1, "i": 1},
+            hint=KEYS,
+        )
+        names = [f"{document['t']}/{document['i']}" for document in found]
+        others = [name for name in names if name not in ours]
+        if others:
+            shown = ", ".join(others[:_NAMED])
+            raise Conflict(
+                Text(
+                    f"{kind}/{identity} est désignée par {shown} : supprimez ou modifiez d'abord ces ressources.",
+                    f"{shown} refer to {kind}/{identity}: delete or change these resources first.",
+                ),
+                rule="referenced",
+            )

@@ -1,1 +1,211 @@
-"""search (https://hl7.org/fhir/R4/http.html#search)."""
+"""search: of a type, of everything, of a compartment, by GET or by form (https://hl7.org/fhir/R4/http.html#search)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import orjson
+
+from fhirserver import jsontext
+from fhirserver.access.decide import Grant, decide
+from fhirserver.errors import BadRequest, Forbidden, NotFound, UnsupportedMediaType
+from fhirserver.interactions import binary, subset, visibility
+from fhirserver.interactions.exchange import Answer, Request, query_pairs
+from fhirserver.interactions.outcomes import outcome
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Text
+from fhirserver.search.mongo_search import ResultPage
+from fhirserver.search.parse import parse
+from fhirserver.store import Stored
+
+COMPARTMENTS: Final = ("Patient", "Encounter", "RelatedPerson", "Practitioner", "Device")
+_FORM: Final = "application/x-www-form-urlencoded"
+
+Pairs = Sequence[tuple[str, str]]
+
+
+def of_type(services: Services, request: Request, kind: str) -> Answer:
+    """Search a type by the query string."""
+    return _search(services, request, [kind], kind, request.pairs())
+
+
+def by_form(services: Services, request: Request, kind: str) -> Answer:
+    """Search a type by a form (`POST _search`), to which a query string may add."""
+    return _search(services, request, [kind], kind, _form(request))
+
+
+def everywhere(services: Services, request: Request) -> Answer:
+    """Search all types, or those of `_type`."""
+    return _everywhere(services, request, request.pairs())
+
+
+def everywhere_by_form(services: Services, request: Request) -> Answer:
+    """Search all types by a form."""
+    return _everywhere(services, request, _form(request))
+
+
+def compartment(services: Services, request: Request, kind: str, identity: str, wanted: str) -> Answer:
+    """Search what belongs to a patient, an encounter…: one type, or `*` for all."""
+    return _compartment(services, request, (kind, identity), wanted, request.pairs())
+
+
+def compartment_by_form(services: Services, request: Request, kind: str, identity: str, wanted: str) -> Answer:
+    """Search a compartment by a form."""
+    return _compartment(services, request, (kind, identity), wanted, _form(request))
+
+
+def _everywhere(services: Services, request: Request, pairs: Pairs) -> Answer:
+    return _search(services, request, _allowed(services, request, pairs), "", pairs)
+
+
+def _compartment(services: Services, request: Request, place: tuple[str, str], wanted: str, pairs: Pairs) -> Answer:
+    kind, identity = place
+    if kind not in COMPARTMENTS:
+        raise NotFound(
+            Text(f"{kind} ne forme pas de compartiment.", f"{kind} forms no compartment."), rule="compartment"
+        )
+    types = [wanted] if wanted != "*" else _allowed(services, request, pairs)
+    members = [each for each in types if kind in services.registry.of(each).compartments]
+    if not members:
+        raise NotFound(
+            Text(
+                f"{wanted} n'est pas dans le compartiment de {kind}.", f"{wanted} is not in the compartment of {kind}."
+            ),
+            rule="compartment",
+        )
+    return _search(services, request, members, f"{kind}/{identity}/{wanted}", pairs, place)
+
+
+def _allowed(services: Services, request: Request, pairs: Pairs) -> list[str]:
+    """Return the types that the caller may search: all that `_type` names, or as many as there are."""
+    named = {name for key, value in pairs if key == "_type" for name in value.split(",") if name}
+    if named:
+        return sorted(named & services.types) or sorted(services.types)
+    allowed = []
+    for kind in sorted(services.types):
+        try:
+            decide(request.caller, "s", kind)
+        except Forbidden:
+            continue
+        allowed.append(kind)
+    if not allowed:
+        decide(request.caller, "s", None)
+    return allowed
+
+
+def _search(
+    services: Services,
+    request: Request,
+    types: Sequence[str],
+    path: str,
+    pairs: Pairs,
+    place: tuple[str, str] | None = None,
+) -> Answer:
+    after = None
+    cursor = next((value for name, value in pairs if name == "_cursor"), None)
+    if cursor is not None:
+        position = services.searcher.cursors.open(cursor)
+        if position.path != path:
+            raise BadRequest(
+                Text("Ce curseur est d'une autre recherche.", "This cursor is of another search."),
+                expression="http._cursor",
+                rule="search-cursor",
+            )
+        pairs, after = position.pairs, position.after
+        if not path:
+            types = _allowed(services, request, pairs)
+    query = parse(
+        services.registry,
+        types,
+        pairs,
+        rules=services.searcher.rules,
+        lenient=request.prefer.lenient,
+        compartment=place,
+    )
+    grants = [decide(request.caller, "s", kind) for kind in query.types]
+    grant = next((each for each in grants if not each.whole), Grant())
+    cut = subset.choose(services.definitions, pairs)
+    horizon = services.store.horizon()
+    session = None
+    if request.unit is not None:
+        request.unit.flush()
+        session = request.unit.session
+    narrowing = visibility.narrowing(services, request, grant)
+    page = services.searcher.run(replace(query, after=after), narrowing, session)
+    request.record(
+        "search",
+        query.types[0] if len(query.types) == 1 else None,
+        query=[list(pair) for pair in page.understood],
+        found=[f"{stored.type}/{stored.id}" for stored in (*page.matches, *page.includes)],
+    )
+
+    def resource(stored: Stored) -> Any:
+        body = binary.complete(services, stored) if stored.type == "Binary" and stored.files else stored.body
+        return orjson.Fragment(body) if cut is None else cut(jsontext.read(body))
+
+    entries = [_entry(request, stored, resource(stored), "match") for stored in page.matches]
+    entries += [_entry(request, stored, resource(stored), "include") for stored in page.includes]
+    if page.issues:
+        told = outcome(page.issues, request.language)
+        entries.append({"resource": told, "search": {"mode": "outcome"}})
+    bundle: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "meta": {"lastUpdated": horizon.isoformat(timespec="milliseconds").replace("+00:00", "Z")},
+        "type": "searchset",
+    }
+    if page.total is not None:
+        bundle["total"] = page.total
+    bundle["link"] = _links(services, request, path, pairs, page)
+    if entries:
+        bundle["entry"] = entries
+    return Answer(200, resource=bundle)
+
+
+def _entry(request: Request, stored: Stored, resource: Any, mode: str) -> dict[str, Any]:
+    return {
+        "fullUrl": f"{request.base}/{stored.type}/{stored.id}",
+        "resource": resource,
+        "search": {"mode": mode},
+    }
+
+
+def _links(services: Services, request: Request, path: str, pairs: Pairs, page: ResultPage) -> list[dict[str, str]]:
+    address = f"{request.base}/{path}" if path else request.base
+    query = urlencode(page.understood)
+    links = [{"relation": "self", "url": f"{address}?{query}" if query else address}]
+    if page.next is not None:
+        cursor = services.searcher.cursors.seal(path, pairs, page.next)
+        links.append({"relation": "next", "url": f"{address}?_cursor={cursor}"})
+    return links
+
+
+def _form(request: Request) -> list[tuple[str, str]]:
+    """Return the parameters of a form and of the query string.
+
+    Raises:
+        UnsupportedMediaType: the body is no form.
+        BadRequest: it is not UTF-8.
+    """
+    pairs = list(request.pairs())
+    if request.content is None:
+        return pairs
+    media = request.content.media.partition(";")[0].strip().lower()
+    body = request.content.read()
+    if not body:
+        return pairs
+    if media != _FORM:
+        raise UnsupportedMediaType(
+            Text(f"_search attend un formulaire ({_FORM}).", f"_search expects a form ({_FORM})."),
+            rule="content-type",
+            headers={"Accept": _FORM},
+        )
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest(
+            Text("Le formulaire n'est pas de l'UTF-8 valide.", "The form is not valid UTF-8."), rule="query"
+        ) from None
+    return pairs + query_pairs(text)

@@ -9,11 +9,12 @@ from fhirserver.store import Transaction
 
 
 def identities(
-    services: Services,
-    kind: str,
-    pairs: Sequence[tuple[str, str]],
-    most: int,
-    transaction: Transaction | None = None,
+    services: Services, kind: str, pairs: Sequence[tuple[str, str]], most: int, transaction: Transaction
 ) -> list[str]:
-    """Return the ids of at most `most` resources, as the transaction sees them."""
-    raise NotImplementedError
+    """Return the ids of at most `most` resources that criteria select, as a transaction sees them.
+
+    Raises:
+        BadRequest: a criterion cannot be understood.
+    """
+    found: list[str] = services.searcher.ids(kind, pairs, most, transaction.session)
+    return found

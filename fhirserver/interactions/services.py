@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fhirserver.definitions import Definitions
 from fhirserver.interactions.capabilities import Capabilities
@@ -11,6 +11,7 @@ from fhirserver.interactions.checking import Checker
 from fhirserver.operations.registry import Operations
 from fhirserver.search.extract import Indexer
 from fhirserver.search.registry import Registry
+from fhirserver.search.mongo_search import Searcher
 from fhirserver.settings import Settings
 from fhirserver.store import Store
 
@@ -33,7 +34,7 @@ class Services:
     checker: Checker
     registry: Registry
     indexer: Indexer
-    searcher: Any
+    searcher: Searcher
     operations: Operations
     capabilities: Capabilities
     types: frozenset[str]

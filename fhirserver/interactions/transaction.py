@@ -95,8 +95,12 @@ class _Attempt:
             (entry.kind, entry.identity) for entry in self._entries if entry.method == "DELETE" and entry.identity
         ]
         if deleted:
-            rewritten = {(entry.kind, entry.identity) for entry in self._entries if entry.method in ("PUT", "PATCH")}
-            referrers.refuse_if_any(self._services, deleted, rewritten)
+            rewritten = [
+                (entry.kind, entry.identity)
+                for entry in self._entries
+                if entry.method in ("PUT", "PATCH") and entry.identity
+            ]
+            referrers.refuse_if_any(self._services, self._transaction, deleted, rewritten)
 
     def _perform(self, entry: Entry) -> Answer:
         try:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Any
 
 from fhirserver import jsontext
 from fhirserver.access.caller import Ins
-from fhirserver.access.compartment import concerns
-from fhirserver.access.decide import Grant
-from fhirserver.errors import NotFound
+from fhirserver.access.compartment import OPEN, concerns
+from fhirserver.access.decide import Grant, decide
+from fhirserver.errors import Forbidden, NotFound
+from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
+from fhirserver.search.mongo_conditions import Narrowing
+from fhirserver.search.query import Ids, Node, Or, Within
 from fhirserver.store import Stored
 
 
@@ -32,17 +35,32 @@ def sees(services: Services, grant: Grant, stored: Stored) -> bool:
         return True
     if stored.deleted:
         return False
-    return concerns(jsontext.read(stored.body), grant.patient, patients(services, grant.patient))
+    resource: dict[str, Any] = jsontext.read(stored.body)
+    anchors = services.indexer.extract(resource).get("a", ())
+    return concerns(resource, grant.patient, patients(services, grant.patient), anchors)
 
 
-def sees_resource(services: Services, grant: Grant, resource: dict[str, Any]) -> bool:
-    """Tell whether a resource lies in the compartment."""
-    return grant.patient is None or concerns(resource, grant.patient, patients(services, grant.patient))
+def narrowing(services: Services, request: Request, grant: Grant) -> Narrowing | None:
+    """Return what limits a search, with its chains and includes, to what the caller may see; None: nothing."""
+    ids = patients(services, grant.patient) if grant.patient is not None else []
+    places = tuple(f"Patient/{identity}" for identity in ids)
+
+    def limit(kind: str) -> Node | None:
+        try:
+            here = decide(request.caller, "s", kind)
+        except Forbidden:
+            return Or(())
+        if here.whole or kind in OPEN:
+            return None
+        return Ids(tuple(ids)) if kind == "Patient" else Within(places)
+
+    return None if request.caller.everything else limit
 
 
-def patients(services: Services, ins: Ins) -> Collection[str]:
+def patients(services: Services, ins: Ins) -> Sequence[str]:
     """Return the ids of the Patient resources that carry an INS."""
-    return services.searcher.ids("Patient", [("identifier", f"{ins.system}|{ins.value}")])
+    found: list[str] = services.searcher.ids("Patient", [("identifier", f"{ins.system}|{ins.value}")])
+    return found
 
 
 def not_found(kind: str, identity: str) -> NotFound:

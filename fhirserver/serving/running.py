@@ -63,7 +63,7 @@ def prepare(settings: Settings) -> None:
         issuer.private_key(settings.state)
     store = Store(settings.mongodb_uri, settings.database)
     try:
-        store.prepare(app.indexes(settings))
+        store.prepare(app.indexes())
     finally:
         store.close()
 
