@@ -79,11 +79,18 @@ def sync_command(folders: tuple[Path, ...], registry: str | None) -> None:
 def _print_outcomes(outcomes: list[Outcome]) -> None:
     table = Table("package", "", "from", box=None, pad_edge=False)
     for outcome in outcomes:
-        place = outcome.place or "\n".join(outcome.reasons)
-        if outcome.state == "missing" and not outcome.pin.required:
-            place += "\n(not required: the project's own statement of it is in force)"
+        need = "required" if outcome.pin.required else "not required: the project's own statement of it is in force"
+        place = outcome.place or f"{'; '.join(outcome.reasons)} ({need})"
         table.add_row(str(outcome.pin.id), outcome.state, place)
-    Console().print(table)
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    """Print a table as wide as the terminal; to a file, as wide as it needs."""
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.overflow = "fold"
+    Console(width=None if sys.stdout.isatty() else 240).print(table)
 
 
 @packages.command("list")
@@ -101,7 +108,7 @@ def list_command(*, as_json: bool) -> None:
         other = sum(counts.values()) - sum(counts.get(kind, 0) for kind in _SHOWN)
         shown = [str(counts.get(kind, 0)) for kind in _SHOWN] if row["in_force"] else ["–"] * len(_SHOWN)
         table.add_row(row["name"], row["version"], *shown, str(other), row["source"])
-    Console().print(table)
+    _print(table)
 
 
 def _rows(settings: Settings, definitions: Definitions) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ TYPE_SLICING: Final = {"discriminator": [{"type": "type", "path": "$this"}], "or
 """How the types of a choice are sliced where nobody says it."""
 
 _BINDABLE: Final = frozenset(
-    {"code", "Coding", "CodeableConcept", "Quantity", "string", "uri", "canonical", "Extension", "Duration", "Age"}
+    {"code", "Coding", "CodeableConcept", "Quantity", "string", "uri", "canonical", "Duration", "Age"}
 )
 
 
@@ -77,7 +77,7 @@ def settled(node: Node) -> dict[str, Any]:
     """Return the element of a node as its slices leave it.
 
     A slicing that neither says how nor slices anything is dropped; a choice all of whose types are slices is closed;
-    and a slice of a choice keeps a binding only where its type can be bound.
+    and a slice keeps a binding only where its type can be bound, and the binding says how strongly.
     """
     element = node.element
     slicing = element.get("slicing")
@@ -89,6 +89,7 @@ def settled(node: Node) -> dict[str, Any]:
         if discriminators == [("type", "$this")] and {type_["code"] for type_ in element.get("type", ())} <= sliced:
             element = {**element, "slicing": {**slicing, "rules": "closed"}}
     types = element.get("type")
-    if node.slice and types and not any(type_["code"] in _BINDABLE for type_ in types):
+    bindable = not node.slice or not types or any(type_["code"] in _BINDABLE for type_ in types)
+    if "binding" in element and not (bindable and element["binding"].get("strength")):
         element = without(element, "binding")
     return element
