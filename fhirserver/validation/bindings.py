@@ -19,6 +19,13 @@ from fhirserver.validation.tree import Element
 
 _MAX: Final = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
 _SEVERITY: Final[dict[str, Severity]] = {"required": "error", "extensible": "warning", "preferred": "information"}
+_ADDITIONAL: Final = frozenset(
+    {
+        "http://hl7.org/fhir/5.0/StructureDefinition/extension-ElementDefinition.binding.additional",
+        "http://hl7.org/fhir/tools/StructureDefinition/additional-binding",
+    }
+)
+_PURPOSES: Final = {"required": "required", "maximum": "required", "extensible": "extensible", "preferred": "preferred"}
 _PLAIN: Final = frozenset({"code", "string", "uri", "url", "canonical", "id", "markdown"})
 _REMEMBERED: Final = 4_000
 _UCUM: Final = "http://unitsofmeasure.org"
@@ -50,9 +57,29 @@ def binding_of(element: Element) -> Binding | None:
     return Binding(value_set, stated.get("strength", "example"), most, element.origin)
 
 
-def binding_step(kit: Kit, element: Element, type_name: str) -> Check | None:
-    """Return the check of an element's codes, None where its type has none or its binding asks for nothing."""
-    binding = binding_of(element)
+def additional_bindings(element: Element) -> list[Binding]:
+    """Return the bindings that a profile adds to the element's own (later FHIR versions' ElementDefinition.binding.additional)."""
+    found: list[Binding] = []
+    for extension in (element.definition.get("binding") or {}).get("extension", ()):
+        if extension.get("url") not in _ADDITIONAL:
+            continue
+        parts = {one.get("url"): one for one in extension.get("extension", ())}
+        purpose = parts.get("purpose", {}).get("valueCode")
+        value_set = parts.get("valueSet", {}).get("valueCanonical")
+        strength = _PURPOSES.get(purpose)
+        if strength and value_set and "usage" not in parts:
+            found.append(Binding(value_set, strength, None, element.origin))
+    return found
+
+
+def binding_steps(kit: Kit, element: Element, type_name: str) -> list[Check]:
+    """Return the checks of an element's codes; none where its type has no codes or its bindings ask for nothing."""
+    bindings = [binding_of(element), *additional_bindings(element)]
+    steps = [_step(kit, element, binding, type_name) for binding in bindings]
+    return [step for step in steps if step is not None]
+
+
+def _step(kit: Kit, element: Element, binding: Binding | None, type_name: str) -> Check | None:
     if type_name in _PLAIN:
         return _plain(kit, binding) if binding and binding.strength != "example" else None
     makers: dict[str, Callable[[Kit, Binding | None], Check]] = {
@@ -240,4 +267,3 @@ def _quantity(kit: Kit, binding: Binding | None) -> Check:
     return check
 
 
-__all__ = ["Binding", "Text", "binding_of", "binding_step"]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from fhirserver.definitions import split_canonical
-from fhirserver.validation.bindings import binding_step
+from fhirserver.validation.bindings import binding_steps
 from fhirserver.validation.constants import equals, matches
 from fhirserver.validation.extensions import extension_rule, missing_extensions
 from fhirserver.validation.formats import FORMATS
@@ -204,9 +204,7 @@ class Compiler:
     def primitive(self, child: Element, code: str) -> Check:
         """Compile the check of one primitive value."""
         steps = [*self._constant_steps(child), *limit_steps(child, code)]
-        bound = binding_step(self.kit, child, code)
-        if bound:
-            steps.append(bound)
+        steps.extend(binding_steps(self.kit, child, code))
         steps.extend(constraint_steps(self.kit, [child], code))
         steps.extend(SPECIAL.get(code, ()))
         return primitive_check(code, steps)
@@ -222,9 +220,7 @@ class Compiler:
         profiles = [p for p in one_type.get("profile", ()) if self.kit.tree(p) is not None]
         main, keys = self._base(child, code, profiles)
         steps: list[Check] = list(self._constant_steps(child))
-        bound = binding_step(self.kit, child, code)
-        if bound:
-            steps.append(bound)
+        steps.extend(binding_steps(self.kit, child, code))
         steps.extend(limit_steps(child, code))
         if code == "Reference":
             steps.append(target_step(self.kit, child, one_type))

@@ -111,7 +111,7 @@ def _right_canonical(value: str) -> bool:
 
 def _right_base64(value: str) -> bool:
     if _base64.fullmatch(value) is not None:
-        return True
+        return value != ""
     return _base64.fullmatch("".join(value.split())) is not None and not value.isspace()
 
 

@@ -19,6 +19,12 @@ from fhirserver.validation.tree import Element
 _STRUCTURAL: Final = frozenset({"ele-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2"})
 """Constraints that the walk itself decides: empty elements, contained resources, references to these, narratives."""
 
+_ERRATA: Final = {
+    "enableWhen.count() > 2 implies enableBehavior.exists()": "enableWhen.count() >= 2 implies enableBehavior.exists()",
+    "probability is decimal implies (probability as decimal) <= 100": "probability.empty() or ((probability is decimal) implies ((probability as decimal) <= 100))",
+}
+"""Expressions of R4 that do not say what their own prose says, and what they were corrected to in later versions."""
+
 Holds = Callable[[Any, Path, Run], bool | None]
 
 
@@ -45,7 +51,8 @@ def constraint_steps(
 
 
 def _step(kit: Kit, constraint: dict[str, Any], element: Element, type_name: str) -> Check | None:
-    key, expression = constraint["key"], constraint.get("expression")
+    key, stated = constraint["key"], constraint.get("expression")
+    expression = _ERRATA.get(stated, stated)
     origin = (constraint.get("source") or element.profile).partition("|")[0]
     severity = "error" if constraint.get("severity") == "error" else "warning"
     human = constraint.get("human", "")

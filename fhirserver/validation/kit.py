@@ -133,6 +133,8 @@ class Kit:
             return frozenset()
         found = {resource, *(parent.rpartition("/")[2] for parent in profile.parents)}
         if not names:
+            if profile.root.child("url"):
+                found |= {"CanonicalResource", "MetadataResource"}  # later versions' names for what has a url
             return frozenset({*found, "Element"})  # many extensions say Element and mean resources too
         found = {"Element"}
         places: list[tuple[Element, str]] = [(profile.root, resource)]

@@ -9,6 +9,8 @@ from fhirserver.validation.texts import rules as rule_texts
 from fhirserver.validation.texts import structure as texts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fhirserver.validation.kit import Kit
     from fhirserver.validation.tree import Element
 
@@ -17,31 +19,38 @@ _ANY: Final = frozenset({"Resource", "DomainResource"})
 
 def resource_value(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
     """Return the check of a resource that an element holds."""
-    wanted = one_type["code"]
-    profiles = [one for one in one_type.get("profile", ()) if kit.tree(one) is not None]
+    by_type: dict[str, list[str]] = {}
+    for one in element.types or [one_type]:
+        by_type.setdefault(one["code"], []).extend(one.get("profile", ()))
+    anything = bool(_ANY & by_type.keys())
+    general = [profile for name in _ANY for profile in by_type.get(name, ())]
+    allowed = list(by_type)
     origin = element.origin
     held: Literal["contained", "entry", "inside"] = (
         "contained" if element.name == "contained" else "entry" if element.path == "Bundle.entry.resource" else "inside"
     )
-    allowed = [one["code"] for one in element.types]
 
     def check(value: Any, path: Path, run: Run) -> None:
         found = resource_type(value, path, run)
         if found is None:
             return
-        if wanted not in _ANY and found not in allowed:
+        if not anything and found not in by_type:
             run.error("value", path, "resource-type", texts.type_not_allowed(found, allowed, origin))
             return
+        profiles = by_type.get(found, general)
         with run.within(value, path, held):
+            run.judge_resource(value, path, profiles if len(profiles) == 1 else ())
             if len(profiles) > 1:
-                run.judge_resource(value, path)
-                if not any(run.conforms(value, profile, path) for profile in profiles):
-                    why = run.why_not(value, profiles[0], path)
-                    run.error("value", path, "profile-choice", rule_texts.no_profile(profiles, why))
-            else:
-                run.judge_resource(value, path, profiles)
+                _judge_choice(kit, value, path, run, profiles)
 
     return check
+
+
+def _judge_choice(kit: Kit, value: dict[str, Any], path: Path, run: Run, profiles: Sequence[str]) -> None:
+    """Judge a resource that must meet one of several profiles; one that is not known here may be the one."""
+    if all(kit.tree(profile) is not None and not run.conforms(value, profile, path) for profile in profiles):
+        why = run.why_not(value, profiles[0], path)
+        run.error("value", path, "profile-choice", rule_texts.no_profile(profiles, why))
 
 
 def resource_type(value: Any, path: Path, run: Run) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.validation.bundles import bundle_rules
+from fhirserver.validation.conformance import search_parameter_rules
 from fhirserver.issues import Severity
 from fhirserver.validation.run import Check, Path
 from fhirserver.validation.special import EVERY_RESOURCE
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from fhirserver.validation.kit import Kit, Profile
     from fhirserver.validation.run import Run
 
-RULES: dict[str, tuple[Check, ...]] = {"Bundle": (bundle_rules,)}
+RULES: Final[dict[str, tuple[Check, ...]]] = {"Bundle": (bundle_rules,), "SearchParameter": (search_parameter_rules,)}
 """By resource type, beyond what definitions say."""
 
 

@@ -141,3 +141,19 @@ def id_twice(own: str) -> Text:
         f"L'id d'élément « {own} » figure deux fois dans la ressource : rendez-le unique.",
         f'The element id "{own}" stands twice in the resource: make it unique.',
     )
+
+
+def search_expression(expression: str, reason: Text) -> Text:
+    """Return: a search parameter's expression is no FHIRPath."""
+    return Text(
+        f"L'expression « {expression} » n'est pas du FHIRPath : {reason.fr}",
+        f'The expression "{expression}" is not FHIRPath: {reason.en}',
+    )
+
+
+def search_base(found: str, bases: Sequence[str]) -> Text:
+    """Return: a search parameter's expression speaks of a type outside of its base."""
+    return Text(
+        f"L'expression part de {found}, qui n'est pas dans base ({', '.join(bases)}).",
+        f"The expression begins at {found}, which is not in base ({', '.join(bases)}).",
+    )
