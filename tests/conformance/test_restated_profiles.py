@@ -15,11 +15,16 @@ from typing import Any
 
 import pytest
 
+from fhirserver import jsontext
 from fhirserver.definitions import Definitions, development
+from fhirserver.fhirpath import Engine
+from fhirserver.terminology import Terminology
+from fhirserver.validation import Validator
 
 ROOT = Path(__file__).parents[2]
 PROFILES = ROOT / "profiles"
 SHARED = ROOT.parent / "shared" / "packages"
+VERDICTS = ROOT.parent / "shared" / "oracle" / "french.jsonl"
 OFFICIAL = (
     "hl7.fhir.fr.core-2.1.0.tgz",
     "ihe.iti.mhd-4.2.3.tgz",
@@ -381,3 +386,22 @@ def test_no_sentence_of_the_official_texts_stands_in_the_restatement() -> None:
     mine = {words(text) for definition in own().values() for text in wording(definition)}
     whole = "\n".join(mine)
     assert [sentence for sentence in sentences if sentence in whole] == []
+
+
+def test_the_validator_refuses_the_same_elements_with_the_restatement_as_with_the_official_packages(
+    restatement: Definitions, originals: Definitions
+) -> None:
+    if not VERDICTS.is_file():
+        pytest.skip("recorded cases are not here (../shared/oracle)")
+    judges = [Validator(it, Terminology(it), Engine(it)) for it in (restatement, originals)]
+    different = []
+    for line in VERDICTS.read_bytes().splitlines():
+        case = jsontext.read(line)
+        profiles = [case["profile"]] if case.get("profile") else []
+        mine, other = (
+            {(it.code, it.expression) for it in judge.validate(case["resource"], profiles) if it.severity != "warning"}
+            for judge in judges
+        )
+        if mine != other:
+            different.append((case["id"], mine ^ other))
+    assert different == []
