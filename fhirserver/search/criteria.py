@@ -20,12 +20,12 @@ from fhirserver.search.readers import Reader, split_values
 from fhirserver.search.registry import Registry
 from fhirserver.search.types import date
 from fhirserver.search.types.values import ValueFault
+from fhirserver.search.words import WORD
 
 MAX_DEPTH: Final = 8
 """Most links of a chain, and levels of `_has`."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
-_WORD: Final = re.compile(r"[\w'-]+")
 
 
 class UnknownParameter(BadRequest):
@@ -149,7 +149,7 @@ class Criteria:
     def _words(self, said: str, parts: list[str]) -> list[tuple[str, ...]]:
         found = []
         for at, part in enumerate(parts):
-            words = tuple(_WORD.findall(fold(escapes.unescape(part))))
+            words = tuple(WORD.findall(fold(escapes.unescape(part))))
             if not words:
                 raise value_fault(said, Text("aucun mot à chercher", "no word to look for"), at, len(parts))
             found.append(words)

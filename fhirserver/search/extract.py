@@ -13,21 +13,21 @@ What is kept, under `s` of the resource's document (docs/decisions/search-index.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
+from fhirserver.search.evaluated import evaluator
 from fhirserver.search.instants import BEGINNING
 from fhirserver.search.parameters import Component, Parameter, TypeParameters
 from fhirserver.search.places import Place, places
 from fhirserver.search.registry import Registry
 from fhirserver.search.types import composite, date, number, position, quantity, reference, string, token, uri
 from fhirserver.search.types.values import Collector, Setting, Values
-from fhirserver.search.walk import Node
+from fhirserver.search.walk import MALFORMED, Node
 
 IndexValues = dict[str, Any]
 NO_DATE: Final = BEGINNING
 """Main date of a resource that has none: sorts before every date."""
-
-Evaluator = Callable[[dict[str, Any], Values], None]
 
 
 class Indexer:
@@ -65,9 +65,11 @@ class _Plan:
         self._tree = Node()
         self._keys: dict[str, Callable[[str, list[Any]], list[str]]] = {}
         self._status = parameters.status
+        self._statuses = frozenset(parameters.by_code[parameters.status].codes if parameters.status else ())
         self._main_date = parameters.main_date
         self._setting = setting
         self._registry = registry
+        self._evaluated: list[Collector] = []
         self._references: list[tuple[str, frozenset[str]]] = []
         for parameter in parameters.by_code.values():
             self._add(parameter)
@@ -82,6 +84,10 @@ class _Plan:
                 collector = self._collector(parameter, place)
                 if collector:
                     self._tree.reach(place.moves).collectors.append(collector)
+        if parameter.expression:
+            evaluate = evaluator(self._registry.engine, parameter, lambda of: self._simple(parameter, of))
+            if evaluate:
+                self._evaluated.append(evaluate)
         keys = _keys_of(parameter)
         if keys:
             self._keys[parameter.field] = keys
@@ -89,6 +95,10 @@ class _Plan:
             self._keys[parameter.field + reference.IDENTIFIER] = token.index_keys
             if parameter.targets - parameter.anchored:
                 self._references.append((parameter.field, parameter.anchored))
+
+    def _simple(self, parameter: Parameter, fhir_type: str) -> Collector | None:
+        place = Place((), fhir_type, "", single=False, element=None)
+        return collector_of(parameter.kind, place, parameter.field, self._setting)
 
     def _collector(self, parameter: Parameter, place: Place) -> Collector | None:
         if parameter.kind == "composite":
@@ -111,6 +121,9 @@ class _Plan:
     def extract(self, resource: dict[str, Any]) -> IndexValues:
         values: Values = {}
         self._tree.collect(resource, values)
+        for evaluate in self._evaluated:
+            with suppress(*MALFORMED):
+                evaluate(resource, values)
         keys: list[str] = []
         by_field = self._keys
         for field, found in values.items():
@@ -125,7 +138,9 @@ class _Plan:
         if compartments:
             document["a"] = compartments
         if self._status and self._status in values:
-            document["c"] = values[self._status][0].partition("\t")[0]
+            status = values[self._status][0].partition("\t")[0]
+            if status in self._statuses:
+                document["c"] = status
         if self._main_date:
             spans = values.get(self._main_date)
             document["d"] = min(value["b"] for value in spans) if spans else NO_DATE

@@ -40,6 +40,9 @@ class Resolver(Protocol):
     def listed(self, ids: Sequence[str]) -> list[str]:
         """Return `Type/id` of the items of List resources."""
 
+    def containing(self, types: Sequence[str], candidates: Compiled, words: Sequence[Words]) -> list[str]:
+        """Return `Type/id` of the candidates that contain the words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
@@ -95,7 +98,7 @@ class Compiler:
             case Not(item):
                 return Compiled({"$nor": [self.compile(item).condition]})
             case Words():
-                raise NotImplementedError
+                return self._all((node,))
 
     def _ids(self, references: Iterable[str]) -> Compiled:
         """What has one of these identities (`Type/id`)."""
@@ -129,12 +132,19 @@ class Compiler:
         return self._any(alternatives)
 
     def _all(self, items: Sequence[Node]) -> Compiled:
-        parts = [self.compile(item) for item in items]
+        words = [item for item in items if isinstance(item, Words)]
+        parts = [self.compile(item) for item in items if not isinstance(item, Words)]
+        if words:
+            found = self._resolver.containing(self._types, self._conjunction(parts, items), words)
+            parts.append(self._ids(found))
+        return self._conjunction(parts, items)
+
+    def _conjunction(self, parts: Sequence[Compiled], items: Sequence[Node]) -> Compiled:
         conditions = [part.condition for part in parts]
         candidates = [part for part in parts if part.bounds] + _same_span(items)
         best = min(candidates, key=lambda part: part.bounds.rank if part.bounds else 99, default=None)
         if best is None:
-            return Compiled({"$and": conditions} if conditions else {})
+            return Compiled(_and(conditions))
         if best.exact:
             conditions = [part.condition for part in parts if part is not best]
             return Compiled(_and(conditions), best.bounds, exact=not conditions)

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.issues import Issue, Text
 from fhirserver.search import matching
+from fhirserver.search.mongo_plan import plan
+from fhirserver.search.mongo_run import STORED
 from fhirserver.search.parameters import Parameter
 from fhirserver.search.query import Ids, Include, Or, Query, Test
 from fhirserver.search.types.reference import Target
 
 if TYPE_CHECKING:
-    from fhirserver.search.mongo_search import Context, Searcher
+    from fhirserver.search.mongo_run import Context
+    from fhirserver.search.mongo_search import Searcher
     from fhirserver.store import Stored
 
 MAX_INCLUDED: Final = 1_000
@@ -109,9 +112,9 @@ class Inclusion:
     def _fetch(self, resource_type: str, node: Ids | Test | Or) -> None:
         room = MAX_INCLUDED - len(self._found)
         compiled = self._searcher.compile([resource_type], node, self._context)
-        condition, hint = self._searcher.condition([resource_type], compiled)
-        projection = {**dict.fromkeys(_STORED, 1), **self.projection()}
-        for document in self._searcher.find(condition, projection, self._context, hint=hint, limit=room + 1):
+        condition, hint = plan([resource_type], compiled)
+        projection = {**STORED, **self.projection()}
+        for document in self._searcher.runner.find(condition, projection, self._context, hint=hint, limit=room + 1):
             if isinstance(node, Test) and _name(document) in self._seen:
                 continue
             if len(self._found) >= MAX_INCLUDED:
@@ -119,9 +122,6 @@ class Inclusion:
                 return
             self._seen.add(_name(document))
             self._found.append(document)
-
-
-_STORED: Final = ("t", "i", "v", "u", "live", "m", "body", "large", "files", "w")
 
 
 def _name(document: Document) -> str:

@@ -1,8 +1,8 @@
 """Sorting and paging by key: in which order matches come, and what comes after a given one.
 
-Values that are scalars of the document (`u`, the id, the main date) are sorted by MongoDB as they are, by an
-index where one has them in order. Any other is computed for each candidate: the lowest of a resource's values when ascending, the
-highest when descending. A resource without a value comes as if it had the lowest of all.
+Values that are scalars of the document (`u`, the id, the main date) are sorted by MongoDB as they are, by an index
+where one has them in order. Any other is computed for each candidate: the lowest of a resource's values when
+ascending, the highest when descending. A resource without a value comes as if it had the lowest of all.
 """
 
 from __future__ import annotations

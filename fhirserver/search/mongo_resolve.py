@@ -7,15 +7,20 @@ belongs on the outer resource then, or must be made narrower.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver import jsontext
 from fhirserver.errors import BadRequest
 from fhirserver.issues import Text
 from fhirserver.search.matching import VALUES
-from fhirserver.search.query import Has, Ids, Node
+from fhirserver.search.mongo_plan import plan
+from fhirserver.search.query import Has, Ids, Node, Words
+from fhirserver.search.words import of_content, of_narrative
 
 if TYPE_CHECKING:
-    from fhirserver.search.mongo_search import Context, Searcher
+    from fhirserver.search.mongo_conditions import Compiled
+    from fhirserver.search.mongo_run import Context
+    from fhirserver.search.mongo_search import Searcher
 
 MAX_SELECTED: Final = 10_000
 
@@ -34,8 +39,10 @@ class ChainResolver:
             BadRequest: more than `MAX_SELECTED`.
         """
         compiled = self._searcher.compile([resource_type], inner, self._context, depth)
-        condition, hint = self._searcher.condition([resource_type], compiled)
-        found = self._searcher.find(condition, {"_id": 0, "i": 1}, self._context, hint=hint, limit=MAX_SELECTED + 1)
+        condition, hint = plan([resource_type], compiled)
+        found = self._searcher.runner.find(
+            condition, {"_id": 0, "i": 1}, self._context, hint=hint, limit=MAX_SELECTED + 1
+        )
         return _checked([f"{resource_type}/{document['i']}" for document in found], resource_type)
 
     def referred(self, has: Has, types: Sequence[str], depth: int) -> list[str]:
@@ -45,10 +52,10 @@ class ChainResolver:
             BadRequest: more than `MAX_SELECTED`.
         """
         compiled = self._searcher.compile([has.resource_type], has.inner, self._context, depth + 1)
-        condition, hint = self._searcher.condition([has.resource_type], compiled)
+        condition, hint = plan([has.resource_type], compiled)
         path = VALUES + has.parameter.field
         starts = "|".join(f"{resource_type}/" for resource_type in types) if len(types) <= 20 else "[A-Z]"  # noqa: PLR2004
-        found = self._searcher.aggregate(
+        found = self._searcher.runner.aggregate(
             [
                 {"$match": condition},
                 {"$project": {"_id": 0, "r": f"${path}"}},
@@ -65,9 +72,31 @@ class ChainResolver:
     def listed(self, ids: Sequence[str]) -> list[str]:
         """Return `Type/id` of the items of List resources."""
         compiled = self._searcher.compile(["List"], Ids(tuple(ids)), self._context)
-        condition, hint = self._searcher.condition(["List"], compiled)
-        found = self._searcher.find(condition, {"_id": 0, "s.x.item": 1}, self._context, hint=hint)
+        condition, hint = plan(["List"], compiled)
+        found = self._searcher.runner.find(condition, {"_id": 0, "s.x.item": 1}, self._context, hint=hint)
         return [item for document in found for item in document.get("s", {}).get("x", {}).get("item", ())]
+
+    def containing(self, types: Sequence[str], candidates: Compiled, words: Sequence[Words]) -> list[str]:
+        """Return `Type/id` of the candidates that contain the words; each is read, within the time budget.
+
+        Raises:
+            BadRequest: more than `MAX_SELECTED`.
+            Unavailable: out of time.
+        """
+        found: list[str] = []
+        condition, hint = plan(types, candidates)
+        for document in self._searcher.runner.scan(condition, self._context, hint):
+            resource = jsontext.read(self._searcher.store.stored(document).body)
+            if all(_contains(resource, asked) for asked in words):
+                found.append(f"{document['t']}/{document['i']}")
+                if len(found) > MAX_SELECTED:
+                    break
+        return _checked(found, types[0])
+
+
+def _contains(resource: Any, asked: Words) -> bool:
+    words = of_narrative(resource) if asked.narrative else of_content(resource)
+    return any(words.issuperset(alternative) for alternative in asked.alternatives)
 
 
 def _checked(found: list[str], resource_type: str) -> list[str]:

@@ -10,25 +10,22 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver.issues import Issue
 from fhirserver.search import indexes
 from fhirserver.search.cursors import Cursors
-from fhirserver.search.keys import Bounds
 from fhirserver.search.mongo_conditions import Compiled, Compiler, Narrowing
 from fhirserver.search.mongo_include import Included, Inclusion
 from fhirserver.search.mongo_order import Order, order
+from fhirserver.search.mongo_plan import plan
 from fhirserver.search.mongo_resolve import ChainResolver
+from fhirserver.search.mongo_run import STORED, Context, Runner
 from fhirserver.search.parse import Rules, parse
-from fhirserver.search.query import And, Node, Query, Test
+from fhirserver.search.query import And, Node, Query
 from fhirserver.search.registry import Registry
 from fhirserver.search.types.reference import index_key
 from fhirserver.search.types.values import Condition
-from fhirserver.store.connection import translated
 
 if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
 
     from fhirserver.store import Store, Stored
-
-_STORED: Final = dict.fromkeys(("t", "i", "v", "u", "live", "m", "body", "large", "files", "w"), 1)
-"""Fields of which a `Stored` is made."""
 
 _ESTIMATE_LIMIT: Final = 10_000
 
@@ -54,25 +51,6 @@ class ResultPage:
     understood: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What every inner search of one request shares.
-
-    Attributes:
-        narrowing: what the caller may see; None: everything.
-        session: of a transaction; None outside.
-        deadline: monotonic time by which all must be done.
-    """
-
-    narrowing: Narrowing | None = None
-    session: ClientSession | None = None
-    deadline: float = 0.0
-
-    def remaining(self) -> float:
-        """Seconds left, at least a millisecond."""
-        return max(0.001, self.deadline - time.monotonic())
-
-
 class Searcher:
     """Searches the store; safe to share between threads.
 
@@ -93,6 +71,7 @@ class Searcher:
         time_budget: float = 10.0,
     ) -> None:
         self.store = store
+        self.runner = Runner(store)
         self.registry = registry
         self.rules = rules or Rules()
         self.cursors = cursors or Cursors(b"")
@@ -124,7 +103,7 @@ class Searcher:
         included = inclusion.run(documents) if query.includes or query.revincludes else Included((), ())
         total = len(matches) if not more and query.after is None and query.total != "none" else None
         if total is None and query.total in ("estimate", "accurate"):
-            total = self.count(compiled, query, context)
+            total = self._count(query, compiled, context)
         return ResultPage(
             matches,
             included.resources,
@@ -135,8 +114,13 @@ class Searcher:
         )
 
     def _counted(self, query: Query, compiled: Compiled, context: Context) -> ResultPage:
-        total = self.count(compiled, query, context)
+        total = self._count(query, compiled, context)
         return ResultPage((), total=total, issues=query.issues, understood=query.understood)
+
+    def _count(self, query: Query, compiled: Compiled, context: Context) -> int:
+        """Count all matches; no further than 10,000 for an estimate."""
+        condition, hint = plan(query.types, compiled)
+        return self.runner.count(condition, context, hint, _ESTIMATE_LIMIT if query.total == "estimate" else 0)
 
     def ids(
         self,
@@ -159,8 +143,8 @@ class Searcher:
     def select(self, resource_type: str, node: Node, limit: int, context: Context) -> list[str]:
         """Return the ids of a type that a condition selects, `limit` at most."""
         compiled = self.compile([resource_type], node, context)
-        condition, hint = self.condition([resource_type], compiled)
-        found = self.find(condition, {"_id": 0, "i": 1}, context, hint=hint, limit=limit)
+        condition, hint = plan([resource_type], compiled)
+        found = self.runner.find(condition, {"_id": 0, "i": 1}, context, hint=hint, limit=limit)
         return [document["i"] for document in found]
 
     def referrers(
@@ -183,7 +167,7 @@ class Searcher:
         ):
             projection = {"_id": 0, "t": 1, "i": 1, "s.k": 1, "s.a": 1}
             most = limit + len(references)
-            for document in self.find({"live": True, **condition}, projection, context, hint=hint, limit=most):
+            for document in self.runner.find({"live": True, **condition}, projection, context, hint=hint, limit=most):
                 if f"{document['t']}/{document['i']}" not in wanted:
                     named = {*document["s"].get("a", ()), *(key[1:] for key in document["s"]["k"] if key[0] == "&")}
                     found.append((document["t"], document["i"], min(named & wanted)))
@@ -206,108 +190,25 @@ class Searcher:
             alternatives.append({"t": resource_type, **inner.condition})
         return Compiled({"$and": [visible.condition, {"$or": alternatives}]}, visible.bounds)
 
-    def condition(
-        self, types: Sequence[str], compiled: Compiled, ordered: Order | None = None, node: Node | None = None
-    ) -> tuple[Condition, str | None]:
-        """Return the whole filter of a search and the name of its index."""
-        parts: dict[str, Any] = {"live": True, "t": types[0] if len(types) == 1 else {"$in": list(types)}}
-        conditions: list[Condition] = []
-        bounds = compiled.bounds
-        hint: str | None = indexes.TYPE_UPDATED
-        if bounds:
-            parts.update(bounds.condition())
-            hint = self._hint(bounds)
-            if hint == indexes.COMPARTMENT_UPDATED and ordered and ordered.by_main_date and len(types) == 1:
-                statuses = self._statuses(types[0], node)
-                if statuses is not None:
-                    parts["s.c"] = statuses
-                    hint = indexes.COMPARTMENT_DATE
-        if compiled.condition and not compiled.exact:
-            conditions.append(compiled.condition)
-        if conditions:
-            parts["$and"] = conditions
-        return parts, hint
-
-    def _hint(self, bounds: Bounds) -> str | None:
-        if bounds.also:
-            return None
-        return {"k": indexes.KEYS, "a": indexes.COMPARTMENT_UPDATED, "_id": "_id_"}[bounds.field]
-
-    def _statuses(self, resource_type: str, node: Node | None) -> Condition | None:
-        """Return the condition on the status field that lets the index give matches in the order of the main date."""
-        parameters = self.registry.of(resource_type)
-        if parameters.status is None:
-            return {"$in": [None]}
-        for item in node.items if isinstance(node, And) else (node,):
-            if isinstance(item, Test) and item.parameter.code == parameters.status and not item.modifier:
-                return {"$in": sorted({value.code for value in item.values if value.code is not None})}
-        codes = parameters.by_code[parameters.status].codes
-        return {"$in": [None, *codes]} if codes else None
-
     def _page(
         self, query: Query, compiled: Compiled, ordered: Order, projection: Mapping[str, Any], context: Context
     ) -> list[dict[str, Any]]:
-        condition, hint = self.condition(query.types, compiled, ordered, query.where)
-        projection = {**_STORED, **projection, **{key.field: 1 for key in ordered.keys if key.field != "_id"}}
+        lists = (self.registry.of(query.types[0]), query.where) if len(query.types) == 1 else None
+        condition, hint = plan(query.types, compiled, ordered, lists)
+        projection = {**STORED, **projection, **{key.field: 1 for key in ordered.keys if key.field != "_id"}}
         computed = ordered.computed
         after = ordered.after(query.after) if query.after is not None else None
         if not computed:
             if after:
                 condition = {"$and": [condition, after]}
-            return self.find(
+            return self.runner.find(
                 condition, projection, context, hint=hint, limit=query.count + 1, sort=ordered.specification
             )
         pipeline: list[dict[str, Any]] = [{"$match": condition}, {"$set": computed}]
         if after:
             pipeline.append({"$match": after})
         pipeline += [{"$sort": dict(ordered.specification)}, {"$limit": query.count + 1}, {"$project": projection}]
-        return self.aggregate(pipeline, context, hint)
-
-    def count(self, compiled: Compiled, query: Query, context: Context) -> int:
-        """Count all matches; no further than 10,000 for an estimate."""
-        condition, hint = self.condition(query.types, compiled)
-        options: dict[str, Any] = {"maxTimeMS": int(context.remaining() * 1000) + 1, "session": context.session}
-        if hint:
-            options["hint"] = hint
-        if query.total == "estimate":
-            options["limit"] = _ESTIMATE_LIMIT
-        if context.session is not None:
-            return self.store.resources.count_documents(condition, **options)
-        with translated():
-            return self.store.resources.count_documents(condition, **options)
-
-    def find(  # noqa: PLR0913 - what a find is made of
-        self,
-        condition: Condition,
-        projection: Mapping[str, Any],
-        context: Context,
-        *,
-        hint: str | None,
-        limit: int = 0,
-        sort: Sequence[tuple[str, int]] = (),
-    ) -> list[dict[str, Any]]:
-        """Return documents within the time that is left."""
-        return self.store.find(
-            condition,
-            sort=sort,
-            limit=limit,
-            projection=projection,
-            max_time=context.remaining(),
-            hint=hint,
-            session=context.session,
-        )
-
-    def aggregate(
-        self, pipeline: list[dict[str, Any]], context: Context, hint: str | None = None
-    ) -> list[dict[str, Any]]:
-        """Run a pipeline over the resources within the time that is left."""
-        options: dict[str, Any] = {"maxTimeMS": int(context.remaining() * 1000) + 1, "allowDiskUse": True}
-        if hint:
-            options["hint"] = hint
-        if context.session is not None:
-            return list(self.store.resources.aggregate(pipeline, session=context.session, **options))
-        with translated():
-            return list(self.store.resources.aggregate(pipeline, **options))
+        return self.runner.aggregate(pipeline, context, hint)
 
 
 def _both(node: Node, limit: Node) -> Node:

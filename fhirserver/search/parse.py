@@ -14,6 +14,7 @@ from fhirserver.issues import Issue, Text
 from fhirserver.search.controls import IGNORED_HERE, Controls
 from fhirserver.search.criteria import Criteria, UnknownParameter, conjunction
 from fhirserver.search.faults import fault
+from fhirserver.search.filter_expression import FilterReader
 from fhirserver.search.query import Node, Query, Within
 from fhirserver.search.readers import Reader, ValueSetTokens
 from fhirserver.search.registry import Registry
@@ -86,7 +87,9 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
                     Text("aucune requête nommée n'est offerte", "no named queries are offered"),
                     code="not-supported",
                 )
-            if not controls.read(name, raw):
+            if name == "_filter":
+                nodes.append(FilterReader(criteria, chosen, raw).read())
+            elif not controls.read(name, raw):
                 nodes.append(criteria.node(chosen, name, raw))
         except UnknownParameter as none:
             if not lenient:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from fhirserver.definitions import Definitions, split_canonical
 from fhirserver.definitions.elements import Elements
+from fhirserver.fhirpath import Engine
 from fhirserver.search import own
 from fhirserver.search.expressions import Path, PointsTo, UnsupportedExpressionError, paths
 from fhirserver.search.parameters import KINDS, MAIN_DATES, Component, Kind, Parameter, TypeParameters
@@ -56,6 +57,7 @@ class Registry:
     ) -> None:
         self.definitions = definitions
         self.elements = Elements(definitions)
+        self.engine = Engine(definitions)
         self.conflicts: list[Conflict] = []
         self._declared: dict[str, dict[str, dict[str, Any]]] = {}
         self._types: dict[str, TypeParameters] = {}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from fhirserver.search.places import Edge, Filter, Move
 from fhirserver.search.types.values import Collector, Values
+
+MALFORMED: Final = (AttributeError, KeyError, TypeError, ValueError, ArithmeticError)
+"""What a collector raises when an element has not the form of its type."""
 
 
 class Node:
@@ -57,7 +60,7 @@ class Node:
         What has not the form of its type is passed over: validation, where it is on, has refused it before.
         """
         for collector in self.collectors:
-            with suppress(AttributeError, KeyError, TypeError, ValueError, OverflowError, ArithmeticError):
+            with suppress(*MALFORMED):
                 collector(value, values)
         if type(value) is dict:
             if self.children:
