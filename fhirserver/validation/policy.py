@@ -1,134 +1,156 @@
-"""Which profile a resource must meet, by its type and what it claims.
+"""Which profiles a resource must meet: a pure function of the policy in force and the resource.
 
-What `meta.profile` claims is always checked; a policy adds what a type must meet without claiming it. The French
-policy is the default; `base` asks nothing beyond the base definitions; any other name is a JSON file:
-
-    {"MedicationRequest": [{"profile": "https://…", "unless": ["https://…"]}]}
-
-`unless`: claiming one of these takes the rule's place. `content`: the rule is for DocumentReferences whose content is
-`inline` or `referenced`.
+By default the French one: a prescription of medicines meets fr-medicationrequest, a document PDSm (the simplified form
+when its content is inline), everything else its base type; and whatever a resource claims in `meta.profile` it must
+meet as well, which is the validator's to see. Profiles that are drafts give warnings only, until claimed or required.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import jsonschema
+import orjson
 
-from fhirserver import jsontext
-
-_EPRESCRIPTION: Final = "https://interop.esante.gouv.fr/ig/fhir/eprescription/StructureDefinition"
-_PDSM: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition"
-
-_SCHEMA: Final = {
-    "type": "object",
-    "propertyNames": {"pattern": "^[A-Z][A-Za-z]+$"},
-    "additionalProperties": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "required": ["profile"],
-            "additionalProperties": False,
-            "properties": {
-                "profile": {"type": "string", "minLength": 1},
-                "unless": {"type": "array", "items": {"type": "string"}},
-                "content": {"enum": ["inline", "referenced"]},
-            },
-        },
-    },
-}
+_EPRESCRIPTION: Final = "https://interop.esante.gouv.fr/ig/fhir/eprescription/StructureDefinition/"
+_PDSM: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/"
+_CORE: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/"
+_BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
 
 
 class PolicyError(ValueError):
-    """A policy file that cannot be used; the message says where and why."""
+    """A policy file that cannot be used; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One demand on a type.
+class TypeRule:
+    """What one resource type must meet.
 
     Attributes:
-        profile: canonical url that resources of the type must meet.
-        unless: claims that take its place.
-        content: only for DocumentReferences whose content is inline, or is referenced.
+        required: profiles whose breach refuses the resource.
+        inline: these instead, for a DocumentReference that carries its content.
+        advised: profiles whose breach is a warning: drafts.
+        supported: profiles that are named in the CapabilityStatement as supported when claimed.
     """
 
-    profile: str
-    unless: tuple[str, ...] = ()
-    content: Literal["inline", "referenced"] | None = None
-
-    def applies(self, resource: Mapping[str, Any]) -> bool:
-        """Tell whether it is for this resource; anything malformed is left to validation."""
-        if self.unless:
-            meta = resource.get("meta")
-            claims = meta.get("profile") if isinstance(meta, dict) else None
-            if isinstance(claims, list) and any(
-                isinstance(claim, str) and claim.partition("|")[0] in self.unless for claim in claims
-            ):
-                return False
-        return self.content is None or (self.content == "inline") is _inline(resource)
+    required: tuple[str, ...] = ()
+    inline: tuple[str, ...] | None = None
+    advised: tuple[str, ...] = ()
+    supported: tuple[str, ...] = ()
 
 
-FRENCH: Final[dict[str, tuple[Rule, ...]]] = {
-    "MedicationRequest": (
-        Rule(f"{_EPRESCRIPTION}/fr-medicationrequest", (f"{_EPRESCRIPTION}/fr-inpatient-medicationrequest",)),
+FRENCH: Final[dict[str, TypeRule]] = {
+    "MedicationRequest": TypeRule(
+        required=(f"{_EPRESCRIPTION}fr-medicationrequest",),
+        supported=(f"{_EPRESCRIPTION}fr-inpatient-medicationrequest", f"{_CORE}fr-core-medication-request"),
     ),
-    "DocumentReference": (
-        Rule(f"{_PDSM}/pdsm-comprehensive-document-reference", content="referenced"),
-        Rule(f"{_PDSM}/pdsm-simplified-publish", content="inline"),
+    "DocumentReference": TypeRule(
+        required=(f"{_PDSM}pdsm-comprehensive-document-reference",),
+        inline=(f"{_PDSM}pdsm-simplified-publish",),
     ),
+    "ServiceRequest": TypeRule(advised=(f"{_CORE}fr-core-service-request",)),
+    "MedicationDispense": TypeRule(advised=(f"{_CORE}fr-core-medication-dispense",)),
+    "Bundle": TypeRule(supported=(f"{_PDSM}pdsm-comprehensive-provide-document-bundle",)),
+    "List": TypeRule(
+        supported=(f"{_PDSM}pdsm-submissionset-comprehensive", f"{_PDSM}pdsm-folder-comprehensive"),
+    ),
+    "Medication": TypeRule(
+        supported=(f"{_EPRESCRIPTION}fr-medication-noncompound", f"{_EPRESCRIPTION}fr-medication-compound"),
+    ),
+    "RequestGroup": TypeRule(supported=(f"{_EPRESCRIPTION}fr-requestgroup-for-prescription",)),
+    "Patient": TypeRule(supported=(f"{_CORE}fr-core-patient", f"{_CORE}fr-core-patient-ins")),
+    "Practitioner": TypeRule(supported=(f"{_CORE}fr-core-practitioner",)),
+    "PractitionerRole": TypeRule(supported=(f"{_CORE}fr-core-practitioner-role",)),
+    "Organization": TypeRule(supported=(f"{_CORE}fr-core-organization",)),
+    "Encounter": TypeRule(supported=(f"{_CORE}fr-core-encounter",)),
 }
+"""The policy in force when no other is set."""
+
+_URLS: Final = {"type": "array", "items": {"type": "string", "format": "uri", "minLength": 1}, "uniqueItems": True}
+SCHEMA: Final[dict[str, Any]] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "types": {
+            "type": "object",
+            "propertyNames": {"pattern": "^[A-Z][A-Za-z]+$"},
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {name: _URLS for name in ("required", "inline", "advised", "supported")},
+            },
+        },
+    },
+    "required": ["types"],
+}
+"""The contract of a policy file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The demands in force, by type."""
+    """Which profile each type must meet."""
 
-    rules: Mapping[str, tuple[Rule, ...]]
+    types: dict[str, TypeRule] = field(default_factory=lambda: FRENCH)
 
     @classmethod
-    def read(cls, name: str) -> Policy:
-        """Return the policy of a setting: empty (French), `base`, or the path of a JSON file.
+    def read(cls, place: str) -> Policy:
+        """Read a policy: empty for the French one, `base` for base types only, else the path of a JSON file.
 
         Raises:
-            PolicyError: the file cannot be read, or does not have the form above.
+            PolicyError: the file is missing, not JSON, or not a policy.
         """
-        if not name:
-            return cls(FRENCH)
-        if name == "base":
+        if not place:
+            return cls()
+        if place == "base":
             return cls({})
         try:
-            document = jsontext.read(Path(name).read_bytes())
-            jsonschema.validate(document, _SCHEMA)
-        except (OSError, jsonschema.ValidationError) as error:
-            raise PolicyError(f"{name}: {getattr(error, 'message', error)}") from error
+            stated = orjson.loads(Path(place).read_bytes())
+            jsonschema.validate(stated, SCHEMA)
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise PolicyError(f"{place}: {error}") from error
+        except jsonschema.ValidationError as error:
+            raise PolicyError(f"{place}: {error.json_path}: {error.message}") from error
         return cls(
             {
-                kind: tuple(Rule(item["profile"], tuple(item.get("unless", ())), item.get("content")) for item in items)
-                for kind, items in document.items()
+                name: TypeRule(
+                    tuple(rule.get("required", ())),
+                    tuple(rule["inline"]) if "inline" in rule else None,
+                    tuple(rule.get("advised", ())),
+                    tuple(rule.get("supported", ())),
+                )
+                for name, rule in stated["types"].items()
             }
         )
 
-    def profiles(self, resource: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the profiles that a resource must meet besides its base definition and what it claims."""
-        rules = self.rules.get(str(resource.get("resourceType")), ())
-        return tuple(rule.profile for rule in rules if rule.applies(resource))
+    def profiles(self, resource: dict[str, Any]) -> tuple[str, ...]:
+        """Return the profiles that a resource must meet, beside what it claims."""
+        rule = self.types.get(str(resource.get("resourceType")))
+        if rule is None:
+            return ()
+        if rule.inline is not None and has_inline_content(resource):
+            return rule.inline
+        return rule.required
 
-    def declared(self, kind: str) -> tuple[str, list[str]]:
-        """Return what the CapabilityStatement says of a type: its profile, and the supported ones."""
-        rules = self.rules.get(kind, ())
-        supported = list(dict.fromkeys(profile for rule in rules for profile in (rule.profile, *rule.unless)))
-        if len(rules) == 1 and not rules[0].unless and rules[0].content is None:
-            return rules[0].profile, supported
-        return f"http://hl7.org/fhir/StructureDefinition/{kind}", supported
+    def advised(self, resource: dict[str, Any]) -> tuple[str, ...]:
+        """Return the profiles that a resource would better meet: their breach is a warning."""
+        rule = self.types.get(str(resource.get("resourceType")))
+        return rule.advised if rule else ()
+
+    def declared(self, resource_type: str) -> tuple[str, list[str]]:
+        """Return what a CapabilityStatement says of a type: `profile`, and `supportedProfile` with all others."""
+        rule = self.types.get(resource_type, TypeRule())
+        profile = rule.required[0] if rule.required else f"{_BASE}{resource_type}"
+        others = [*rule.required[1:], *(rule.inline or ()), *rule.supported, *rule.advised]
+        return profile, list(dict.fromkeys(others))
 
 
-def _inline(resource: Mapping[str, Any]) -> bool:
-    content = resource.get("content")
-    return isinstance(content, list) and any(
-        isinstance(item, dict) and isinstance(item.get("attachment"), dict) and "data" in item["attachment"]
-        for item in content
+def has_inline_content(resource: dict[str, Any]) -> bool:
+    """Return whether a DocumentReference carries its content in itself (`content.attachment.data`)."""
+    contents = resource.get("content")
+    return isinstance(contents, list) and any(
+        isinstance(one, dict) and isinstance(one.get("attachment"), dict) and "data" in one["attachment"]
+        for one in contents
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.issues import Issue
@@ -30,13 +31,19 @@ class Validator:
         self.kit = Kit(definitions, terminology, engine, compile_profile)
 
     def validate(
-        self, resource: dict[str, Any], profiles: Sequence[str] = (), *, options: Options = _DEFAULT
+        self,
+        resource: dict[str, Any],
+        profiles: Sequence[str] = (),
+        *,
+        advised: Sequence[str] = (),
+        options: Options = _DEFAULT,
     ) -> list[Issue]:
         """Judge a resource by its base type, what it claims in `meta.profile`, and some profiles more.
 
         Args:
             resource: as `jsontext.read` gives it.
             profiles: canonical urls, `url` or `url|version`.
+            advised: canonical urls of profiles whose breach is a warning, such as drafts.
             options: how deep to look.
 
         Returns:
@@ -48,4 +55,17 @@ class Validator:
         run = Run(self.kit, options, scope, judge_resource)
         if resource_type(resource, path, run) is not None:
             judge_resource(run, resource, path, profiles)
+            for canonical in advised:
+                _advise(run, resource, path, canonical)
         return list(dict.fromkeys(run.issues)) if len(run.issues) > 1 else run.issues
+
+
+def _advise(run: Run, resource: dict[str, Any], path: Path, canonical: str) -> None:
+    """Note what a profile would refuse, as warnings; what refuses the resource already is not stated again."""
+    profile = run.kit.profile(canonical)
+    if profile is None or profile.type != resource["resourceType"]:
+        return
+    known = {(one.expression, one.rule) for one in run.issues if one.refuses}
+    for one in run.probe(profile.check, resource, path):
+        if one.refuses and (one.expression, one.rule) not in known:
+            run.issues.append(replace(one, severity="warning"))
