@@ -23,21 +23,24 @@ from fhirserver.issues import Text
 DURABLE: Final = WriteConcern(w="majority", j=True, wtimeout=15_000)
 """Acknowledged once a majority of the replica set has it on disk; beyond 15 s the client hears 503."""
 
+_OPTIONS: Final[dict[str, Any]] = {
+    "appname": "fhirserver",
+    "serverSelectionTimeoutMS": 10_000,  # an election takes less
+    "connectTimeoutMS": 3_000,
+    "socketTimeoutMS": 120_000,
+}
+
 _TOO_LARGE: Final = frozenset({10334, 17419, 17420})  # BSONObjectTooLarge, and an update's result beyond 16 MB
 
 
 def connect(uri: str) -> MongoClient[dict[str, Any]]:
-    """Return a client of a replica set; connects when first used, so make it after forking."""
-    return MongoClient(
-        uri,
-        tz_aware=True,
-        retryWrites=True,
-        retryReads=True,
-        serverSelectionTimeoutMS=10_000,
-        connectTimeoutMS=3_000,
-        socketTimeoutMS=120_000,
-        appname="fhirserver",
-    )
+    """Return a client of a replica set; connects when first used, so make it after forking.
+
+    Args:
+        uri: its options win over ours.
+    """
+    options = {name: value for name, value in _OPTIONS.items() if f"{name.lower()}=" not in uri.lower()}
+    return MongoClient(uri, tz_aware=True, **options)
 
 
 def unavailable() -> Unavailable:

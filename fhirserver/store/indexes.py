@@ -68,7 +68,7 @@ def ensure(database: Database[dict[str, Any]], indexes: Iterable[Index]) -> None
 
 def _create_collection(database: Database[dict[str, Any]], name: str) -> None:
     try:
-        database.create_collection(name)
+        database.create_collection(name, check_exists=False)
     except OperationFailure as error:
         if error.code != _EXISTS_ALREADY:
             raise
