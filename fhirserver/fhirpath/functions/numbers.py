@@ -50,9 +50,10 @@ def _math(  # noqa: PLR0913 - a table of functions, one a row
                 changed = compute(value.value, *given)
                 return Quantity(changed, value.unit, calendar=value.calendar, foreign=value.foreign)
             try:
-                return compute(value, *given)
+                result = compute(value, *given)
             except (DecimalException, OverflowError, ValueError):
                 return None
+            return None if isinstance(result, Decimal) and not result.is_finite() else result
 
         known = low.type if type_ is None and low.type in NUMBERS else type_
         return Code(computed, single=True, type=known)

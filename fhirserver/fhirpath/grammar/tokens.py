@@ -34,7 +34,7 @@ _TOKEN: Final = re.compile(
       | (?P<word>[$]?[A-Za-z_][A-Za-z0-9_]*)
       | (?P<quoted>`(?:[^`\\]|\\.)*`|"(?:[^"\\]|\\.)*")
       | (?P<string>'(?:[^'\\]|\\.)*')
-      | (?P<symbol><=|>=|!=|!~|[-+*/&|=~<>.,()\[\]{}%])""",
+      | (?P<symbol><=|>=|!=|!~|/(?!\*)|[-+*&|=~<>.,()\[\]{}%])""",
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)

@@ -88,8 +88,9 @@ def equivalent(left: Any, right: Any) -> bool:  # noqa: PLR0911 - one return for
     if isinstance(left, str) and isinstance(right, str):
         return _folded(left) == _folded(right)
     if isinstance(left, int | Decimal) and isinstance(right, int | Decimal):
-        places = min(_places(left), _places(right))
-        return round(Decimal(left), places) == round(Decimal(right), places)
+        mine, other = Decimal(left), Decimal(right)
+        places = min(quantities.places_of(mine), quantities.places_of(other))
+        return quantities.rounded(mine, places) == quantities.rounded(other, places)
     if isinstance(left, Moment) and isinstance(right, Moment):
         return (left.kind == "time") == (right.kind == "time") and moments.equivalent(left, right)
     if isinstance(left, Quantity) or isinstance(right, Quantity):
@@ -160,8 +161,3 @@ def distinct(items: Sequence[Any], low: Sequence[Any]) -> list[Any]:
 
 def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
-
-
-def _places(value: Any) -> int:
-    exponent = Decimal(value).normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -189,6 +189,7 @@ def _add_seconds(moment: Moment, seconds: Decimal) -> Moment | None:
     minutes, rest = divmod(held + seconds, 60)
     if rest < 0:
         minutes, rest = minutes - 1, rest + 60
+    rest = abs(rest)  # a zero may come negative
     try:
         moved = datetime(clock[0], clock[1], clock[2], clock[3], clock[4], tzinfo=UTC) + timedelta(minutes=int(minutes))
     except (OverflowError, ValueError):

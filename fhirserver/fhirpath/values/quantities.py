@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
 from fhirserver.fhirpath import ucum
@@ -20,6 +20,7 @@ CALENDAR_UNITS: Final = {
 _DEFINITE: Final = {"week": "wk", "day": "d", "hour": "h", "minute": "min", "second": "s", "millisecond": "ms"}
 _NOMINAL: Final = {"year": "a", "month": "mo"}
 _ADDABLE: Final = {"wk": "week", "d": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond"}
+_WIDE: Final = Context(prec=400)
 _QUANTITY: Final = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(?:'([^']+)'|([a-z]+))?")
 
 
@@ -99,7 +100,7 @@ def comparable(left: Quantity, right: Quantity) -> bool:
 
 def compare(left: Quantity, right: Quantity) -> int | None:
     """Return -1, 0 or 1; None where the units cannot be compared."""
-    if left.unit == right.unit and left.calendar == right.calendar:
+    if (left.unit, left.calendar, left.foreign) == (right.unit, right.calendar, right.foreign):
         return (left.value > right.value) - (left.value < right.value)
     if left.foreign or right.foreign:
         return None
@@ -132,13 +133,19 @@ def equivalent(left: Quantity, right: Quantity) -> bool:
 
 
 def _equal_rounded(left: Decimal, right: Decimal, precise: Decimal, other: Decimal) -> bool:
-    places = min(_places(precise), _places(other))
-    return round(left, places) == round(right, places)
+    places = min(places_of(precise), places_of(other))
+    return rounded(left, places) == rounded(right, places)
 
 
-def _places(value: Decimal) -> int:
+def places_of(value: Decimal) -> int:
+    """Return the digits after the point, zeros at the end not counted."""
     exponent = value.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def rounded(value: Decimal, places: int) -> Decimal:
+    """Return a number rounded to some places, halves away from zero."""
+    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _WIDE)
 
 
 def multiply(left: Quantity, right: Quantity, *, divide: bool = False) -> Quantity | None:
