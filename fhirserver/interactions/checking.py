@@ -27,11 +27,13 @@ class Checker:
         if not self._enabled:
             return []
         issues = self.issues(resource)
-        for issue in issues:
-            if issue.severity in ("error", "fatal"):
-                raise InvalidResource(issues)
+        if any(issue.refuses for issue in issues):
+            # what has to be mended comes first
+            raise InvalidResource(sorted(issues, key=lambda issue: not issue.refuses))
         return issues
 
     def issues(self, resource: dict[str, Any]) -> list[Issue]:
         """Return all findings, refusing none."""
-        return self._validator.validate(resource, self.policy.profiles(resource))
+        return self._validator.validate(
+            resource, self.policy.profiles(resource), advised=self.policy.advised(resource)
+        )

@@ -8,7 +8,7 @@ from typing import Final
 from fhirserver.errors import Conflict
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
-from fhirserver.search.indexes import KEYS
+from fhirserver.search.indexes import COMPARTMENT_UPDATED, KEYS
 from fhirserver.search.types.reference import index_key
 from fhirserver.store import Transaction
 
@@ -34,14 +34,7 @@ def refuse_if_any(
         return
     ours = {f"{kind}/{identity}" for kind, identity in (*deleted, *spared)}
     for kind, identity in deleted:
-        found = transaction.find(
-            {"t": {"$in": sorted(services.types)}, "s.k": index_key(f"{kind}/{identity}"), "live": True},
-            limit=_NAMED + len(ours),
-            projection={"t": 1, "i": 1},
-            hint=KEYS,
-        )
-        names = [f"{document['t']}/{document['i']}" for document in found]
-        others = [name for name in names if name not in ours]
+        others = [name for name in _names(services, transaction, f"{kind}/{identity}", len(ours)) if name not in ours]
         if others:
             shown = ", ".join(others[:_NAMED])
             raise Conflict(
@@ -51,3 +44,14 @@ def refuse_if_any(
                 ),
                 rule="referenced",
             )
+
+
+def _names(services: Services, transaction: Transaction, place: str, more: int) -> list[str]:
+    """Return who refers to a resource: through a compartment, or by the key that all other references have."""
+    types = {"$in": sorted(services.types)}
+    found = []
+    for condition, hint in (({"s.a": place}, COMPARTMENT_UPDATED), ({"s.k": index_key(place)}, KEYS)):
+        found += transaction.find(
+            {"t": types, **condition, "live": True}, limit=_NAMED + more, projection={"t": 1, "i": 1}, hint=hint
+        )
+    return list(dict.fromkeys(f"{document['t']}/{document['i']}" for document in found))

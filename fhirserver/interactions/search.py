@@ -18,7 +18,7 @@ from fhirserver.interactions.outcomes import outcome
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.search.mongo_search import ResultPage
-from fhirserver.search.parse import parse
+from fhirserver.search.parse import Rules, parse
 from fhirserver.store import Stored
 
 COMPARTMENTS: Final = ("Patient", "Encounter", "RelatedPerson", "Practitioner", "Device")
@@ -121,7 +121,7 @@ def _search(
         services.registry,
         types,
         pairs,
-        rules=services.searcher.rules,
+        rules=_rules(services, request),
         lenient=request.prefer.lenient,
         compartment=place,
     )
@@ -162,6 +162,15 @@ def _search(
     if entries:
         bundle["entry"] = entries
     return Answer(200, resource=bundle)
+
+
+def _rules(services: Services, request: Request) -> Rules:
+    """Return how values are read: absolute urls of this server, as the client sees it, are its own."""
+    rules = services.searcher.rules
+    base = f"{request.base}/"
+    if base in rules.setting.bases:
+        return rules
+    return replace(rules, setting=replace(rules.setting, bases=(*rules.setting.bases, base)))
 
 
 def _entry(request: Request, stored: Stored, resource: Any, mode: str) -> dict[str, Any]:

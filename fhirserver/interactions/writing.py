@@ -16,6 +16,7 @@ from fhirserver.interactions.services import Services
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Draft, Stored, Transaction
 from fhirserver.store.files import Upload
+from fhirserver.store.ids import id_beside, new_id
 
 
 def allow(request: Request, letter: Letter, kind: str) -> None:
@@ -81,15 +82,18 @@ def prepared(
 ) -> tuple[Draft, Upload | None]:
     """Return what the store takes: the resource with its index values, origin and place; and a Binary's content."""
     resource, upload = content.split(services.store, resource)
-    partition, beside = place(resource) if identity is None else (None, None)
+    if identity is None:
+        partition, beside = place(resource)
+        if request.unit is not None:
+            identity = request.unit.reserve(resource["resourceType"], partition, beside)
+        else:
+            identity = id_beside(beside) if beside and not partition else new_id(partition)
     draft = Draft(
         resource=resource,
         id=identity,
-        index=services.indexer.extract(resource),
+        index=services.indexer.extract({**resource, "id": identity}),
         origin=request.provenance(),
         method=method,
-        partition=partition,
-        beside=beside,
         files=(upload.ref,) if upload else (),
     )
     return draft, upload

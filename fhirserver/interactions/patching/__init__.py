@@ -1,0 +1,1 @@
+"""Patches: JSON Patch, merge patch, XML Patch and FHIRPath Patch, as pure functions on a resource."""

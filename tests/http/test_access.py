@@ -1,0 +1,155 @@
+"""Who may do what, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+import requests
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from fhirserver.access import issuer
+from fhirserver.store import Store
+from fhirserver.store.local import LocalMongod
+from tests.http.conftest import Client, Server, issue
+
+AsRole = Callable[[str], Client]
+
+
+def observation(patient: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": f"Patient/{patient}"},
+    }
+
+
+def patient(**ins: str) -> dict[str, Any]:
+    return {"resourceType": "Patient", "identifier": [{**issuer.TEST_INS, **ins}]}
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/fhir/metadata"])
+def test_health_metrics_and_metadata_need_no_token(server: Server, path: str) -> None:
+    assert requests.get(server.root + path, timeout=10).status_code == 200
+
+
+def test_without_a_token_everything_else_is_refused_with_a_challenge(anonymous: Client) -> None:
+    for answer in (anonymous.get("Patient/1"), anonymous.get("Patient"), anonymous.post("", {}), anonymous.get("x")):
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        assert issue(answer)["code"] == "login"
+
+
+def _forged(server: Server) -> dict[str, str]:
+    good = server.token("operator")
+    header, body, signature = good.split(".")
+    claims = jwt.decode(good, options={"verify_signature": False})
+    other = ec.generate_private_key(ec.SECP256R1())
+    public = issuer.private_key(server.state).public_key()
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    import base64
+    import hashlib
+    import hmac
+    import json
+
+    def part(value: dict[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    confused = f"{part({'alg': 'HS256', 'kid': 'demo'})}.{part(claims)}"
+    mac = base64.urlsafe_b64encode(hmac.new(pem, confused.encode(), hashlib.sha256).digest()).decode().rstrip("=")
+    return {
+        "garbage": "garbage",
+        "another key": jwt.encode(claims, other, "ES256", headers={"kid": "demo"}),
+        "alg none": f"{part({'alg': 'none'})}.{part(claims)}.",
+        "the public key as a secret": f"{confused}.{mac}",
+        "changed claims": f"{header}.{part({**claims, 'role': 'operator', 'x': 1})}.{signature}",
+        "expired": server.token("operator", exp=1_000_000_000),
+        "not yet": server.token("operator", nbf=9_000_000_000),
+        "another audience": server.token("operator", aud="elsewhere"),
+        "another issuer": server.token("operator", iss="https://elsewhere.example"),
+        "no role": server.token("operator", role="king"),
+        "too long": "x" * 10_000,
+    }
+
+
+def test_tokens_that_cannot_be_trusted_are_refused(server: Server) -> None:
+    for name, token in _forged(server).items():
+        answer = Client(server, token).get("Patient/1")
+        assert answer.status_code == 401, name
+        assert "invalid_token" in answer.headers["WWW-Authenticate"], name
+
+
+def test_a_pharmacist_reads_prescriptions_but_does_not_write_them(operator: Client, as_role: AsRole) -> None:
+    body = {
+        "resourceType": "MedicationRequest",
+        "status": "active",
+        "intent": "order",
+        "medicationCodeableConcept": {"text": "x"},
+        "subject": {"display": "y"},
+    }
+    created = as_role("prescriber").post("MedicationRequest", body)
+    assert created.status_code == 201
+    pharmacist = as_role("pharmacist")
+    assert pharmacist.get(f"MedicationRequest/{created.json()['id']}").status_code == 200
+    refused = pharmacist.post("MedicationRequest", body)
+    assert refused.status_code == 403
+    assert issue(refused)["code"] == "forbidden"
+
+
+def test_a_scope_that_does_not_cover_the_interaction_refuses_it(server: Server) -> None:
+    reader = Client(server, server.token("operator", scope="system/Patient.rs"))
+    assert reader.get("Patient?identifier=x").status_code == 200
+    assert reader.post("Patient", {"resourceType": "Patient"}).status_code == 403
+    assert reader.get("Observation?status=final").status_code == 403
+    assert reader.get("_history").status_code == 403
+
+
+def test_a_patient_reads_his_own_record_and_nothing_else(operator: Client, as_role: AsRole) -> None:
+    own = operator.post("Patient", patient()).json()["id"]
+    others = operator.post("Patient", patient(value="185057800608436")).json()["id"]
+    mine = operator.post("Observation", observation(own)).json()["id"]
+    theirs = operator.post("Observation", observation(others)).json()["id"]
+    me = as_role("patient")
+    assert me.get(f"Patient/{own}").status_code == 200
+    assert me.get(f"Observation/{mine}").status_code == 200
+    for path in (f"Patient/{others}", f"Observation/{theirs}", f"Observation/{theirs}/_history/1"):
+        assert me.get(path).status_code == 404
+    assert me.get(f"Observation/{theirs}/_history").status_code == 404
+    found = {entry["resource"]["id"] for entry in me.get("Observation?_count=1000").json().get("entry", [])}
+    assert mine in found
+    assert theirs not in found
+    people = {entry["resource"]["id"] for entry in me.get("Patient?_count=1000").json()["entry"]}
+    assert own in people
+    assert others not in people
+    assert me.get(f"Observation?subject=Patient/{others}").json()["total"] == 0
+    assert me.post("Observation", observation(own)).status_code == 403
+    assert me.put(f"Observation/{mine}", {**observation(own), "id": mine}).status_code == 403
+    assert me.delete(f"Observation/{mine}").status_code == 403
+    assert me.get("Observation/_history").status_code == 403
+
+
+def test_reads_searches_and_refusals_leave_records_before_the_answer(
+    mongod: LocalMongod, operator: Client, as_role: AsRole
+) -> None:
+    created = operator.post("Patient", patient(value="170017512300159")).json()["id"]
+    doctor = as_role("doctor")
+    doctor.get(f"Patient/{created}")
+    doctor.get(f"Patient?_id={created}")
+    as_role("pharmacist").delete(f"Patient/{created}")
+    store = Store(mongod.uri, "http-tests")
+    try:
+        records = list(store.database["audit"].find({"$or": [{"id": created}, {"found": f"Patient/{created}"}]}))
+        written = store.read("Patient", created)
+    finally:
+        store.close()
+    assert [record["action"] for record in records] == ["read", "search", "refused"]
+    assert records[0]["who"]["rpps"] == issuer.PERSONAS["doctor"]["rpps"]
+    assert records[0]["why"] == "TREAT"
+    assert records[2]["who"]["role"] == "pharmacist"
+    assert written is not None
+    assert written.origin["who"]["role"] == "operator"

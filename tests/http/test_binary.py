@@ -1,0 +1,112 @@
+"""Binary over HTTP: any content, byte for byte, base64 only where FHIR is asked for."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+
+import pytest
+
+from tests.http.conftest import Client
+
+PDF = b"%PDF-1.4\n" + bytes(range(256)) * 40
+
+
+def test_content_of_any_type_comes_back_as_it_was_sent(operator: Client) -> None:
+    created = operator.post("Binary", PDF, Content_Type="application/pdf")
+    assert created.status_code == 201
+    path = f"Binary/{created.json()['id']}"
+    read = operator.get(path)
+    assert read.content == PDF
+    assert read.headers["Content-Type"] == "application/pdf"
+    assert operator.get(path, Accept="application/pdf").content == PDF
+
+
+def test_a_fhir_accept_gets_the_resource_with_base64(operator: Client) -> None:
+    path = f"Binary/{operator.post('Binary', PDF, Content_Type='application/pdf').json()['id']}"
+    resource = operator.get(path, Accept="application/fhir+json").json()
+    assert resource["contentType"] == "application/pdf"
+    assert base64.b64decode(resource["data"]) == PDF
+    assert operator.get(f"{path}?_format=json").json() == resource
+
+
+def test_a_binary_resource_keeps_its_content_as_bytes(operator: Client) -> None:
+    body = {"resourceType": "Binary", "contentType": "image/png", "data": base64.b64encode(PDF).decode()}
+    path = f"Binary/{operator.post('Binary', body).json()['id']}"
+    assert operator.get(path, Accept="image/png").content == PDF
+    assert operator.get(path, Accept="application/fhir+json").json()["data"] == body["data"]
+
+
+@pytest.mark.parametrize("media", ["text/xml", "application/json", "text/plain; charset=iso-8859-1", "application/zip"])
+def test_only_fhirs_own_types_mean_the_resource(operator: Client, media: str) -> None:
+    content = b'<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3"/>'
+    created = operator.post("Binary", content, Content_Type=media)
+    assert created.status_code == 201
+    read = operator.get(f"Binary/{created.json()['id']}")
+    assert read.content == content
+    assert read.headers["Content-Type"] == media
+
+
+@pytest.mark.parametrize("media", ["text/html", "image/svg+xml", "text/xml", "application/xhtml+xml"])
+def test_what_a_browser_would_run_leaves_as_an_attachment_in_a_sandbox(operator: Client, media: str) -> None:
+    path = f"Binary/{operator.post('Binary', b'<script>', Content_Type=media).json()['id']}"
+    read = operator.get(path)
+    assert read.headers["Content-Disposition"] == "attachment"
+    assert read.headers["Content-Security-Policy"] == "sandbox"
+    assert read.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"), [("bytes=0-9", 0, 10), ("bytes=100-", 100, None), ("bytes=-7", -7, None)]
+)
+def test_a_range_is_answered_206(operator: Client, asked: str, start: int, end: int | None) -> None:
+    path = f"Binary/{operator.post('Binary', PDF, Content_Type='application/pdf').json()['id']}"
+    read = operator.get(path, Range=asked)
+    assert read.status_code == 206
+    assert read.content == PDF[start:end]
+    first = len(PDF) + start if start < 0 else start
+    assert read.headers["Content-Range"] == f"bytes {first}-{first + len(read.content) - 1}/{len(PDF)}"
+
+
+def test_a_range_beyond_the_content_is_answered_416(operator: Client) -> None:
+    path = f"Binary/{operator.post('Binary', PDF, Content_Type='application/pdf').json()['id']}"
+    read = operator.get(path, Range=f"bytes={len(PDF)}-")
+    assert read.status_code == 416
+    assert read.headers["Content-Range"] == f"bytes */{len(PDF)}"
+
+
+def test_an_update_replaces_content_and_vread_keeps_the_old(operator: Client) -> None:
+    identity = operator.post("Binary", b"one", Content_Type="text/plain").json()["id"]
+    second = operator.put(f"Binary/{identity}", b"two", Content_Type="text/plain")
+    assert (second.status_code, second.headers["ETag"]) == (200, 'W/"2"')
+    assert operator.get(f"Binary/{identity}").content == b"two"
+    assert operator.get(f"Binary/{identity}/_history/1").content == b"one"
+
+
+def test_large_content_is_kept_whole(operator: Client) -> None:
+    content = secrets.token_bytes(20 * 1024 * 1024)
+    created = operator.post("Binary", content, Content_Type="application/octet-stream")
+    assert created.status_code == 201
+    read = operator.get(f"Binary/{created.json()['id']}")
+    assert read.content == content
+    assert read.headers["Content-Length"] == str(len(content))
+
+
+def test_equal_content_keeps_separate_resources(operator: Client) -> None:
+    first = operator.post("Binary", b"same", Content_Type="text/plain").json()["id"]
+    second = operator.post("Binary", b"same", Content_Type="text/plain").json()["id"]
+    assert first != second
+    operator.delete(f"Binary/{first}")
+    assert operator.get(f"Binary/{first}").status_code == 410
+    assert operator.get(f"Binary/{second}").content == b"same"
+
+
+def test_an_empty_body_and_junk_base64_are_refused(operator: Client) -> None:
+    assert operator.post("Binary", b"", Content_Type="text/plain").status_code == 400
+    body = {"resourceType": "Binary", "contentType": "text/plain", "data": "a$b"}
+    assert operator.post("Binary", body).status_code in (400, 422)
+
+
+def test_content_beyond_the_limit_is_refused_and_not_kept(operator: Client) -> None:
+    answer = operator.post("Binary", b"x" * (50 * 1024 * 1024 + 1), Content_Type="application/zip")
+    assert answer.status_code == 413

@@ -1,0 +1,195 @@
+"""Conditional create, update, delete and references over HTTP."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.http.conftest import Client, Server, issue
+from tests.http.test_bundles import bundle, entry, observation, statuses, urn
+
+SYSTEM = "urn:tests"
+
+
+def value() -> str:
+    return secrets.token_hex(8)
+
+
+def patient(identifier: str, **more: Any) -> dict[str, Any]:
+    return {"resourceType": "Patient", "identifier": [{"system": SYSTEM, "value": identifier}], **more}
+
+
+def criteria(identifier: str) -> str:
+    return f"identifier={SYSTEM}|{identifier}"
+
+
+def test_a_conditional_create_creates_once_and_then_answers_what_is_there(operator: Client) -> None:
+    name = value()
+    first = operator.post("Patient", patient(name), If_None_Exist=criteria(name))
+    again = operator.post("Patient", patient(name), If_None_Exist=criteria(name))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.headers["Location"] == first.headers["Location"]
+    assert again.content == first.content
+
+
+def test_criteria_that_select_several_are_refused_with_412(operator: Client) -> None:
+    name = value()
+    for _ in range(2):
+        operator.post("Patient", patient(name))
+    assert operator.post("Patient", patient(name), If_None_Exist=criteria(name)).status_code == 412
+    assert operator.put(f"Patient?{criteria(name)}", patient(name)).status_code == 412
+    answer = operator.delete(f"Patient?{criteria(name)}")
+    assert answer.status_code == 412
+    assert issue(answer)["code"] == "multiple-matches"
+
+
+def test_an_interaction_without_criteria_is_refused(operator: Client) -> None:
+    assert operator.put("Patient", patient(value())).status_code == 400
+    assert operator.delete("Patient").status_code == 400
+    assert operator.delete("Patient?_format=json").status_code == 400
+    assert operator.post("Patient", patient(value()), If_None_Exist="").status_code == 400
+
+
+def test_unknown_criteria_are_refused_never_ignored(operator: Client) -> None:
+    assert operator.delete("Patient?nonsense=1").status_code == 400
+
+
+def test_a_conditional_update_creates_then_updates(operator: Client) -> None:
+    name = value()
+    first = operator.put(f"Patient?{criteria(name)}", patient(name))
+    second = operator.put(f"Patient?{criteria(name)}", patient(name, active=True))
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.json()["id"] == first.json()["id"]
+    assert second.headers["ETag"] == 'W/"2"'
+
+
+def test_a_conditional_update_with_an_id_takes_it_when_nothing_matches_and_it_is_free(operator: Client) -> None:
+    name, identity = value(), f"t-{value()}"
+    assert operator.put(f"Patient?{criteria(name)}", patient(name, id=identity)).status_code == 201
+    assert operator.get(f"Patient/{identity}").status_code == 200
+    taken = operator.put(f"Patient?{criteria(value())}", patient(value(), id=identity))
+    assert taken.status_code == 409
+
+
+def test_a_conditional_update_whose_body_names_another_id_than_the_match_is_refused(operator: Client) -> None:
+    name = value()
+    operator.post("Patient", patient(name))
+    answer = operator.put(f"Patient?{criteria(name)}", patient(name, id="other"))
+    assert answer.status_code == 400
+    assert issue(answer)["expression"] == ["Patient.id"]
+
+
+def test_a_conditional_delete_deletes_the_one_match_and_nothing_when_there_is_none(operator: Client) -> None:
+    name = value()
+    identity = operator.post("Patient", patient(name)).json()["id"]
+    assert operator.delete(f"Patient?{criteria(name)}").status_code == 204
+    assert operator.get(f"Patient/{identity}").status_code == 410
+    assert operator.delete(f"Patient?{criteria(name)}").status_code == 204
+
+
+def test_many_simultaneous_conditional_creates_make_one_resource(
+    server: Server, operator: Client, as_role: Callable[[str], Client]
+) -> None:
+    name = value()
+    token = server.token("operator")
+
+    def create(_: int) -> int:
+        return Client(server, token).post("Patient", patient(name), If_None_Exist=criteria(name)).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        answered = list(pool.map(create, range(60)))
+    assert sorted(set(answered)) == [200, 201]
+    assert answered.count(201) == 1
+    assert operator.get(f"Patient?{criteria(name)}").json()["total"] == 1
+
+
+def test_simultaneous_updates_without_if_match_all_succeed_and_lose_no_version(
+    server: Server, operator: Client
+) -> None:
+    identity = operator.post("Patient", patient(value())).json()["id"]
+    token = server.token("operator")
+
+    def update(number: int) -> int:
+        body = patient(f"v{number}", id=identity)
+        return Client(server, token).put(f"Patient/{identity}", body).status_code
+
+    with ThreadPoolExecutor(10) as pool:
+        assert set(pool.map(update, range(40))) == {200}
+    history = operator.get(f"Patient/{identity}/_history?_count=100").json()
+    versions = [item["resource"]["meta"]["versionId"] for item in history["entry"]]
+    assert versions == [str(number) for number in range(41, 0, -1)]
+
+
+def test_simultaneous_updates_with_one_if_match_let_exactly_one_through(server: Server, operator: Client) -> None:
+    identity = operator.post("Patient", patient(value())).json()["id"]
+    token = server.token("operator")
+
+    def update(number: int) -> int:
+        body = patient(f"v{number}", id=identity)
+        return Client(server, token).put(f"Patient/{identity}", body, If_Match='W/"1"').status_code
+
+    with ThreadPoolExecutor(10) as pool:
+        answered = sorted(pool.map(update, range(20)))
+    assert answered == [200] + [412] * 19
+
+
+def test_conditional_entries_of_a_transaction_are_decided_on_its_own_view(operator: Client) -> None:
+    known, fresh, doomed = value(), value(), value()
+    there = operator.post("Patient", patient(known)).json()["id"]
+    operator.post("Patient", patient(doomed))
+    who = urn()
+    answer = operator.post(
+        "",
+        bundle(
+            "transaction",
+            entry("POST", "Patient", patient(known), ifNoneExist=criteria(known), fullUrl=who),
+            entry("PUT", f"Patient?{criteria(fresh)}", patient(fresh)),
+            entry("DELETE", f"Patient?{criteria(doomed)}"),
+            entry("POST", "Observation", observation(subject={"reference": who})),
+        ),
+    )
+    assert statuses(answer) == ["200", "201", "204", "201"]
+    assert answer.json()["entry"][3]["resource"]["subject"]["reference"] == f"Patient/{there}"
+
+
+def test_a_conditional_reference_is_resolved_in_the_store_or_in_the_transaction(operator: Client) -> None:
+    stored, brought = value(), value()
+    there = operator.post("Patient", patient(stored)).json()["id"]
+    answer = operator.post(
+        "",
+        bundle(
+            "transaction",
+            entry("POST", "Observation", observation(subject={"reference": f"Patient?{criteria(stored)}"})),
+            entry("POST", "Observation", observation(subject={"reference": f"Patient?{criteria(brought)}"})),
+            entry("POST", "Patient", patient(brought)),
+        ),
+    )
+    assert answer.status_code == 200, answer.text
+    first, second, third = (item["resource"] for item in answer.json()["entry"])
+    assert first["subject"]["reference"] == f"Patient/{there}"
+    assert second["subject"]["reference"] == f"Patient/{third['id']}"
+
+
+def test_a_conditional_reference_that_nothing_answers_refuses_the_transaction(operator: Client) -> None:
+    answer = operator.post(
+        "",
+        bundle(
+            "transaction",
+            entry("POST", "Patient", patient(value())),
+            entry("POST", "Observation", observation(subject={"reference": f"Patient?{criteria(value())}"})),
+        ),
+    )
+    assert answer.status_code == 412
+    assert issue(answer)["expression"] == ["Bundle.entry[1].resource.subject.reference"]
+
+
+def test_what_others_refer_to_is_not_deleted_unless_a_transaction_deletes_both(operator: Client) -> None:
+    person = operator.post("Patient", patient(value())).json()["id"]
+    what = operator.post("Observation", observation(subject={"reference": f"Patient/{person}"})).json()["id"]
+    refused = operator.delete(f"Patient/{person}")
+    assert refused.status_code == 409
+    assert f"Observation/{what}" in issue(refused)["details"]["text"]
+    both = bundle("transaction", entry("DELETE", f"Patient/{person}"), entry("DELETE", f"Observation/{what}"))
+    assert statuses(operator.post("", both)) == ["204", "204"]
