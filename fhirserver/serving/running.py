@@ -24,6 +24,8 @@ from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
 
 BACKLOG: Final = 1024
+THREADS: Final = 4
+"""Threads of each process that answer requests, unless the settings say otherwise."""
 DRAIN_SECONDS: Final = 10
 
 

@@ -1,0 +1,43 @@
+"""The floor that the server is measured against: bare Flask routes on the same WSGI server, the same MongoDB.
+
+One durable insert of the bytes; one find; one find and one durable audit insert. No FHIR, no token, no validation.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from bson import ObjectId
+from flask import Flask, Response, request
+from pymongo import MongoClient
+from pymongo.write_concern import WriteConcern
+
+
+def application() -> Flask:
+    """Return the application; called once in each process."""
+    app = Flask("floor")
+    database = MongoClient(os.environ["MONGODB_URI"], tz_aware=True).get_database(
+        "floor", write_concern=WriteConcern("majority", j=True)
+    )
+    bodies, audit = database["bodies"], database["audit"]
+
+    @app.post("/insert")
+    def insert() -> tuple[str, int]:
+        made = bodies.insert_one({"_id": str(ObjectId()), "body": request.get_data()})
+        return made.inserted_id, 201
+
+    @app.get("/find/<identity>")
+    def find(identity: str) -> Response:
+        found = bodies.find_one({"_id": identity})
+        assert found is not None
+        return Response(found["body"], content_type="application/fhir+json")
+
+    @app.get("/find-audit/<identity>")
+    def find_and_record(identity: str) -> Response:
+        found = bodies.find_one({"_id": identity})
+        assert found is not None
+        audit.insert_one({"action": "read", "id": identity, "when": datetime.now(UTC), "who": "bench"})
+        return Response(found["body"], content_type="application/fhir+json")
+
+    return app
