@@ -27,7 +27,7 @@ ISSUER: Final = "urn:fhirserver:demo"
 LIFETIME: Final = 24 * 3600
 """Seconds; the demo promises twelve hours at least."""
 _WRITTEN: Final = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-TEST_INS: Final = {"system": "urn:oid:1.2.250.1.213.1.4.11", "value": "284058832102532"}
+TEST_INS: Final = {"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "284058832102532"}
 
 PERSONAS: Final[dict[str, dict[str, Any]]] = {
     "operator": {"role": Role.OPERATOR, "sub": "operator", "name": "Exploitant de démonstration"},

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from fhirserver.access import issuer
 from fhirserver.demo.running import NotStartedError, RunningServer, write_environment
-from fhirserver.demo.story import Story, BrokenStoryError
+from fhirserver.demo.story import BrokenStoryError, Story
 from fhirserver.settings import Settings
 
 PERSONAS: Final = ("prescriber", "pharmacist", "doctor", "hospital", "laboratory", "patient", "operator")

@@ -17,7 +17,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from fhirserver.demo.people import INS_DEMO, NATIONAL_PROFESSIONAL_ID, PATIENT_INS, resource
+from fhirserver.demo.people import INS_TEST, NATIONAL_PROFESSIONAL_ID, PATIENT_INS, resource
 
 PDSM: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition"
 MHD: Final = "https://profiles.ihe.net/ITI/MHD"
@@ -181,7 +181,7 @@ def _source_patient() -> dict[str, Any]:
     return {
         "resourceType": "Patient",
         "id": "patient-source",
-        "identifier": [{"system": INS_DEMO, "value": PATIENT_INS}],
+        "identifier": [{"system": INS_TEST, "value": PATIENT_INS}],
         "name": [{"use": "official", "family": "MOREL-DÉMO", "given": ["Camille"]}],
         "gender": "female",
         "birthDate": "1984-05-17",

@@ -10,7 +10,7 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
-from fhirserver.demo.people import INS_DEMO, NATIONAL_PROFESSIONAL_ID, patient, practitioner, resource
+from fhirserver.demo.people import INS_TEST, NATIONAL_PROFESSIONAL_ID, patient, practitioner, resource
 
 PROFILE: Final = "https://interop.esante.gouv.fr/ig/fhir/eprescription/StructureDefinition/fr-medicationrequest"
 UCD: Final = "http://data.esante.gouv.fr/ansm/medicament/UCD"
@@ -27,7 +27,7 @@ def bundle(prescriber_rpps: str, now: datetime) -> dict[str, Any]:
     doctor = practitioner(prescriber_rpps, "LEFÈVRE", "Hélène")
     lines = [*_medicines(patient_url, prescriber_url, group, now), _biology(patient_url, prescriber_url, group, now)]
     entries = [
-        _entry(patient_url, people, f"identifier={INS_DEMO}|{people['identifier'][0]['value']}"),
+        _entry(patient_url, people, f"identifier={INS_TEST}|{people['identifier'][0]['value']}"),
         _entry(prescriber_url, doctor, f"identifier={NATIONAL_PROFESSIONAL_ID}|{doctor['identifier'][0]['value']}"),
         *(_entry(_urn(), line) for line in lines),
     ]

@@ -1,6 +1,6 @@
 """Who takes part in the demonstration: invented people with well-formed identifiers.
 
-The patient's INS stands under the demonstration root, which no production base accepts.
+The patient's INS stands under the test root, which no production base accepts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from fhir.resources.R4B.organization import Organization
 from fhir.resources.R4B.patient import Patient
 from fhir.resources.R4B.practitioner import Practitioner
 
-INS_DEMO: Final = "urn:oid:1.2.250.1.213.1.4.11"
+INS_TEST: Final = "urn:oid:1.2.250.1.213.1.4.10"
 NATIONAL_PROFESSIONAL_ID: Final = "urn:oid:1.2.250.1.71.4.2.1"
 NATIONAL_STRUCTURE_ID: Final = "urn:oid:1.2.250.1.71.4.2.2"
 CORE: Final = "https://hl7.fr/ig/fhir/core"
@@ -63,7 +63,7 @@ def patient() -> dict[str, Any]:
                         {
                             "url": f"{CORE}/StructureDefinition/fr-core-address-insee-code",
                             "valueCoding": {
-                                "system": "https://mos.esante.gouv.fr/NOS/TRE_R13-Commune/FHIR/TRE-R13-Commune",
+                                "system": "https://mos.esante.gouv.fr/NOS/TRE_R13-CommuneOM/FHIR/TRE-R13-CommuneOM",
                                 "code": "88321",
                             },
                         }
@@ -75,8 +75,8 @@ def patient() -> dict[str, Any]:
         identifier=[
             {
                 "use": "official",
-                "type": {"coding": [{"system": IDENTIFIER_TYPES, "code": "INS-NIR-DEMO"}]},
-                "system": INS_DEMO,
+                "type": {"coding": [{"system": IDENTIFIER_TYPES, "code": "INS-NIR-TEST"}]},
+                "system": INS_TEST,
                 "value": PATIENT_INS,
             }
         ],

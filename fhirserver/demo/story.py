@@ -121,7 +121,7 @@ class Story:
         if custodian.status_code not in (200, 201):
             raise BrokenStoryError(f"POST Organization: {custodian.status_code}\n{custodian.text[:3000]}")
         custodian_reference = "/".join(custodian.headers["Location"].split("/")[-4:-2])
-        patient = hospital.expect(200, "GET", f"Patient?identifier={people.INS_DEMO}|{people.PATIENT_INS}").json()
+        patient = hospital.expect(200, "GET", f"Patient?identifier={people.INS_TEST}|{people.PATIENT_INS}").json()
         reference = f"Patient/{patient['entry'][0]['resource']['id']}"
         bundle = document.bundle(people.DOCTOR_RPPS, reference, custodian_reference, self._now)
         answer = hospital.expect(200, "POST", "", bundle).json()
@@ -138,7 +138,7 @@ class Story:
         found = doctor.expect(
             200,
             "GET",
-            f"DocumentReference?patient.identifier={people.INS_DEMO}|{people.PATIENT_INS}&status=current&_sort=-date",
+            f"DocumentReference?patient.identifier={people.INS_TEST}|{people.PATIENT_INS}&status=current&_sort=-date",
         ).json()
         newest = found["entry"][0]["resource"]
         attachment = newest["content"][0]["attachment"]
