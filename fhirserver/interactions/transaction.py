@@ -18,6 +18,7 @@ from fhirserver.interactions.services import Services
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Transaction
 
+_OF_AN_ID: Final = ("DELETE", "PUT", "PATCH")
 _ORDER: Final = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 
 
@@ -64,6 +65,9 @@ class _Attempt:
     def run(self) -> list[Answer]:
         """Return the entries' answers in the order of the entries."""
         identify(self._services, self._request, self._transaction, self._entries)
+        self._transaction.read_ahead(
+            (entry.kind, entry.identity) for entry in self._entries if entry.method in _OF_AN_ID and entry.identity
+        )
         self._check()
         answers: dict[int, Answer] = {}
         flushed = False

@@ -31,6 +31,8 @@ class Index:
 
 
 COLLECTIONS: Final = ("resources", "history", "files", "uploads", "locks", "audit", "outbox", "clock")
+_COLD: Final = ("history", "audit")
+"""Written once and seldom read: compressed by zstd, a third smaller than by snappy."""
 
 OWN: Final = (
     # lists of a type by time: history of the type, and searches without any other criterion
@@ -68,7 +70,10 @@ def ensure(database: Database[dict[str, Any]], indexes: Iterable[Index]) -> None
 
 def _create_collection(database: Database[dict[str, Any]], name: str) -> None:
     try:
-        database.create_collection(name, check_exists=False)
+        options: dict[str, Any] = {}
+        if name in _COLD:
+            options["storageEngine"] = {"wiredTiger": {"configString": "block_compressor=zstd"}}
+        database.create_collection(name, check_exists=False, **options)
     except OperationFailure as error:
         if error.code != _EXISTS_ALREADY:
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -121,6 +121,13 @@ class Transaction:
         document = self._current(resource_type, identity)
         return document is not None and bool(document["live"])
 
+    def read_ahead(self, references: Iterable[tuple[str, str]]) -> None:
+        """Read the current versions of several resources (type and id) at once, which `read` and writes will need."""
+        wanted = {key(resource_type, identity) for resource_type, identity in references} - set(self._seen)
+        if wanted:
+            self._seen.update(dict.fromkeys(wanted))
+            self._seen.update((document["_id"], document) for document in self.find({"_id": {"$in": sorted(wanted)}}))
+
     def find(self, condition: Mapping[str, Any], **options: Any) -> list[dict[str, Any]]:
         """Find documents of `resources` as `Store.find` does, on the view of this transaction.
 
@@ -140,13 +147,10 @@ class Transaction:
         Raises:
             Conflict: the draft's own id is taken.
         """
-        if draft.id is None:
-            identity = id_beside(draft.beside) if draft.beside and not draft.partition else new_id(draft.partition)
-            self._seen[key(draft.type, identity)] = None
-            return self._plan(draft.type, identity, draft, draft.origin)
-        if self.exists(draft.type, draft.id):
-            raise id_taken(draft.type, draft.id)
-        return self._plan(draft.type, draft.id, draft, draft.origin)
+        identity = draft.id or self.reserve(draft.type, draft.partition, draft.beside)
+        if self.exists(draft.type, identity):
+            raise id_taken(draft.type, identity)
+        return self._plan(draft.type, identity, draft, draft.origin)
 
     def reserve(self, resource_type: str, partition: str | None = None, beside: str | None = None) -> str:
         """Make the id of a resource that this commit will create: what refers to it can be written before."""

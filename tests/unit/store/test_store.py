@@ -154,3 +154,15 @@ def test_a_transaction_of_five_thousand_resources_is_one_commit(store: Store) ->
     read = store.read_many(("Observation", identity) for identity in ids)
     assert len(read) == 5000
     assert len({version.updated for version in read.values()}) == 1
+
+
+def test_resources_read_ahead_are_read_and_written_as_if_each_were_read_alone(store: Store) -> None:
+    update(store, "1")
+
+    def work(tx: Transaction) -> list[int]:
+        tx.read_ahead([("Patient", "1"), ("Patient", "2")])
+        assert tx.exists("Patient", "1")
+        assert not tx.exists("Patient", "2")
+        return [tx.update(Draft(patient(), id=identity, method="PUT")).version for identity in ("1", "2")]
+
+    assert store.transact(work) == [2, 1]
