@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.issues import Issue
@@ -112,6 +112,10 @@ class Searcher:
             (*query.issues, *included.issues),
             query.understood,
         )
+
+    def turned(self, query: Query, after: tuple[Any, ...] | None) -> Query:
+        """Return the query for the page that begins after a position."""
+        return replace(query, after=after)
 
     def _counted(self, query: Query, compiled: Compiled, context: Context) -> ResultPage:
         total = self._count(query, compiled, context)

@@ -65,15 +65,25 @@ def collector(  # noqa: C901 - one branch for each FHIR type
     if fhir_type == "Reference":
         start = points_to + "/"
 
+        def of_type(element: Any, default: str = "") -> str:
+            return str(element.get("type", default))
+
         def reference(element: Any, values: Values) -> None:
             literal = element.get("reference")
             if literal and literal[0] != "#":
                 kept = local(literal, setting)
-                if not points_to or kept.startswith(start) or f"/{start}" in kept or element.get("type") == points_to:
-                    add(values, field, kept)
-            identifier = element.get("identifier")
-            if identifier and (not points_to or element.get("type", points_to) == points_to):
-                _identifier(identifier, field, values)
+                if (
+                    points_to
+                    and not kept.startswith(start)
+                    and f"/{start}" not in kept
+                    and of_type(element) != points_to
+                ):
+                    return
+                add(values, field, kept)
+            elif points_to and of_type(element, points_to) != points_to:
+                return
+            if "identifier" in element:
+                _identifier(element["identifier"], field, values)
 
         return reference
     if fhir_type in _URIS:
