@@ -108,6 +108,8 @@ class Compiled:
         length = int.from_bytes(self._map[len(MAGIC) : start], "big")
         self.index = msgspec.json.decode(self._map[start : start + length], type=Index)
         self._base = start + length
+        if self._base + max((entry.offset + entry.length for entry in self.index.entries), default=0) > len(self._map):
+            raise ValueError(f"{path} is cut short")
 
     def slice_at(self, offset: int, length: int) -> bytes:
         """Return the JSON bytes of one definition, at the offset and length of its entry."""

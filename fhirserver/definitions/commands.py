@@ -161,14 +161,10 @@ def check_command(only: tuple[str, ...], names: tuple[str, ...], files: tuple[Pa
     cache = settings.cache.expanduser()
     sources = sources_in_force(cache, _pins(settings, settings.packages), settings.profiles)
     definitions = _load_or_exit([*sources, *files], cache)
-    faults = [
-        fault
-        for fault in run(definitions, {name: checks[name] for name in checks if not names or name in names})
-        if not only or fault.package.partition("#")[0] in only
-    ]
+    faults = list(run(definitions, {name: checks[name] for name in checks if not names or name in names}, only))
     for fault in faults:
         if as_json:
-            click.echo(orjson.dumps(fault._asdict()))
+            click.echo(orjson.dumps(fault._asdict() | {"text": fault.text._asdict()}))
         else:
             place = f"{fault.definition} {fault.element}".rstrip()
             click.echo(f"{fault.package} {place}\n  {fault.check}: {fault.text.say(settings.language)}")

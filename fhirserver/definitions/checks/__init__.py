@@ -1,12 +1,13 @@
 """Faults of guides themselves: what no resource can be held to, or nobody can decide.
 
-A check is a function from definitions to faults. Those of this room are listed here; other rooms and operators add
-theirs as entry points of the group `fhirserver.package_checks`, each a mapping from name to check.
+A check is a function that looks at some definitions, among all that are loaded, and yields what is wrong with them.
+Those of this room are listed here; other rooms and operators add theirs as entry points of the group
+`fhirserver.package_checks`, each a mapping from name to check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Final, NamedTuple
 
@@ -49,7 +50,13 @@ class Finding(NamedTuple):
     text: Text
 
 
-Check = Callable[[Definitions], Iterable[Finding]]
+Check = Callable[[Definitions, Sequence[Entry]], Iterable[Finding]]
+"""Takes all definitions, and the entries of those to look at, of any kind, in package order."""
+
+
+def of_kind(entries: Sequence[Entry], kind: str) -> Iterator[Entry]:
+    """Yield the entries of one kind of definition."""
+    return (entry for entry in entries if entry.kind == kind)
 
 
 def all_checks() -> dict[str, Check]:
@@ -67,9 +74,16 @@ def all_checks() -> dict[str, Check]:
     return checks
 
 
-def run(definitions: Definitions, checks: Mapping[str, Check]) -> Iterator[Fault]:
-    """Yield the faults that the checks find, check by check, each in package order."""
+def run(definitions: Definitions, checks: Mapping[str, Check], only: Collection[str] = ()) -> Iterator[Fault]:
+    """Yield the faults that the checks find, check by check, each in package order.
+
+    Args:
+        definitions: all that are loaded.
+        checks: by name.
+        only: names of the packages to look at; none means all.
+    """
+    entries = [one for one in definitions.entries() if not only or definitions.packages[one.package].name in only]
     for name, check in checks.items():
-        for finding in check(definitions):
+        for finding in check(definitions, entries):
             package = str(definitions.packages[finding.entry.package])
             yield Fault(name, package, finding.entry.url or finding.entry.id, finding.element, finding.text)

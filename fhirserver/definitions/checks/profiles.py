@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from fhirserver.definitions.checks import Check, Finding
+from fhirserver.definitions.cache import Entry
+from fhirserver.definitions.checks import Check, Finding, of_kind
 from fhirserver.definitions.loaded import Definitions
 from fhirserver.issues import Text
 
 
-def invariants_without_expression(definitions: Definitions) -> Iterator[Finding]:
+def invariants_without_expression(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[Finding]:
     """An invariant in words only cannot be evaluated: it is never found broken."""
-    for entry in definitions.entries("StructureDefinition"):
+    for entry in of_kind(entries, "StructureDefinition"):
         structure = definitions.definition(entry)
         for element in _elements(structure, "differential"):
             for constraint in element.get("constraint", ()):
@@ -25,10 +26,10 @@ def invariants_without_expression(definitions: Definitions) -> Iterator[Finding]
                     yield Finding(entry, element.get("id", ""), text)
 
 
-def missing_snapshots(definitions: Definitions) -> Iterator[Finding]:
+def missing_snapshots(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[Finding]:
     """A profile without a snapshot, and of which none can be made, is not in force."""
     reports = {(report.package, report.definition): report for report in definitions.reports if report.fatal}
-    for entry in definitions.entries("StructureDefinition"):
+    for entry in of_kind(entries, "StructureDefinition"):
         report = reports.get((str(definitions.packages[entry.package]), entry.url))
         if report is not None:
             text = Text(
@@ -37,9 +38,9 @@ def missing_snapshots(definitions: Definitions) -> Iterator[Finding]:
             yield Finding(entry, report.element, text)
 
 
-def impossible_counts(definitions: Definitions) -> Iterator[Finding]:
+def impossible_counts(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[Finding]:
     """Cardinalities that no resource can meet: a minimum above the maximum, of an element or of its slices together."""
-    for entry in definitions.entries("StructureDefinition"):
+    for entry in of_kind(entries, "StructureDefinition"):
         structure = definitions.definition(entry)
         elements = {element.get("id"): element for element in _elements(structure, "snapshot")}
         required: dict[str, int] = {}

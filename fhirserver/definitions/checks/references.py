@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from fhirserver.definitions.cache import Entry
 from fhirserver.definitions.canonical import BASE, split_canonical
-from fhirserver.definitions.checks import Check, Finding
+from fhirserver.definitions.checks import Check, Finding, of_kind
 from fhirserver.definitions.loaded import Definitions
 from fhirserver.issues import Text
 
@@ -15,42 +15,42 @@ _DECIDED: Final = ("required", "extensible")
 """Strengths of binding under which a code may be found wrong."""
 
 
-def missing_parents(definitions: Definitions) -> Iterator[Finding]:
+def missing_parents(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[Finding]:
     """A profile whose base is not loaded."""
-    for entry in definitions.entries("StructureDefinition"):
+    for entry in of_kind(entries, "StructureDefinition"):
         base = definitions.definition(entry).get("baseDefinition")
         if base and split_canonical(base)[0] != f"{BASE}Base":
             yield from _unanswered(definitions, entry, "", "StructureDefinition", base)
 
 
-def missing_profiles(definitions: Definitions) -> Iterator[Finding]:
+def missing_profiles(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[Finding]:
     """A type, reference or extension that must meet a profile that is not loaded."""
-    for entry, element in _own_elements(definitions):
+    for entry, element in _own_elements(definitions, entries):
         for type_ in element.get("type", ()):
             for url in (*type_.get("profile", ()), *type_.get("targetProfile", ())):
                 yield from _unanswered(definitions, entry, element.get("id", ""), "StructureDefinition", url)
 
 
-def missing_value_sets(definitions: Definitions) -> Iterator[Finding]:
+def missing_value_sets(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[Finding]:
     """A required or extensible binding to a value set that nobody publishes here."""
-    for entry, element in _own_elements(definitions):
+    for entry, element in _own_elements(definitions, entries):
         binding = element.get("binding", {})
         if binding.get("strength") in _DECIDED and binding.get("valueSet"):
             yield from _unanswered(definitions, entry, element.get("id", ""), "ValueSet", binding["valueSet"])
 
 
-def missing_imports(definitions: Definitions) -> Iterator[Finding]:
+def missing_imports(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[Finding]:
     """A value set that is made of another one that is not loaded."""
-    for entry in definitions.entries("ValueSet"):
+    for entry in of_kind(entries, "ValueSet"):
         compose = definitions.definition(entry).get("compose") or {}
         for part in (*compose.get("include", ()), *compose.get("exclude", ())):
             for url in part.get("valueSet", ()):
                 yield from _unanswered(definitions, entry, "", "ValueSet", url)
 
 
-def _own_elements(definitions: Definitions) -> Iterator[tuple[Entry, dict[str, Any]]]:
+def _own_elements(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[tuple[Entry, dict[str, Any]]]:
     """Yield what each structure itself says; what it inherits is found where it is said."""
-    for entry in definitions.entries("StructureDefinition"):
+    for entry in of_kind(entries, "StructureDefinition"):
         for element in (definitions.definition(entry).get("differential") or {}).get("element", ()):
             yield entry, element
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from fhirserver.definitions.cache import Entry
-from fhirserver.definitions.checks import Check, Finding
+from fhirserver.definitions.checks import Check, Finding, of_kind
 from fhirserver.definitions.loaded import Definitions
 from fhirserver.definitions.scope import Scope
 from fhirserver.definitions.snapshots.tree import Node, tree
@@ -54,7 +54,7 @@ class Walker:
         if step == "resolve()":
             targets = [url for type_ in node.element.get("type", ()) for url in type_.get("targetProfile", ())]
             roots = [root for url in targets if (root := self._root(url)) is not None]
-            return roots or None
+            return roots or (None if "Reference" in self._codes(node) else [])
         if step.startswith(("ofType(", "as(")):
             code = step.partition("(")[2].rstrip(")").rpartition(".")[2]
             root = self._root(code)
@@ -127,9 +127,9 @@ def steps_of(path: str) -> list[str] | None:
     return steps or None
 
 
-def discriminators(definitions: Definitions) -> Iterator[Finding]:
+def discriminators(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[Finding]:
     """A discriminator whose path leads nowhere in the type of the element, or of a kind that FHIR does not know."""
-    for entry, walker, node, identity in _sliced(definitions):
+    for entry, walker, node, identity in _sliced(definitions, entries):
         for discriminator in node.element["slicing"].get("discriminator", ()):
             kind, path = discriminator.get("type"), discriminator.get("path", "")
             if kind not in _TYPES or walker.reach(node, path) is None:
@@ -140,9 +140,9 @@ def discriminators(definitions: Definitions) -> Iterator[Finding]:
                 yield Finding(entry, identity, text)
 
 
-def undecidable_slices(definitions: Definitions) -> Iterator[Finding]:
+def undecidable_slices(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[Finding]:
     """A slice that says nothing where a discriminator by value points: no content can be told to belong to it."""
-    for entry, walker, node, identity in _sliced(definitions):
+    for entry, walker, node, identity in _sliced(definitions, entries):
         stated = node.element["slicing"].get("discriminator", ())
         for piece in node.slices:
             if piece.element.get("max") == "0":
@@ -176,10 +176,10 @@ def _decides(node: Node) -> bool:
     return any(_decides(child) for child in (*node.children, *node.slices))
 
 
-def _sliced(definitions: Definitions) -> Iterator[tuple[Entry, Walker, Node, str]]:
+def _sliced(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[tuple[Entry, Walker, Node, str]]:
     """Yield each element with slices that a structure's own differential slices, with its id."""
     trees: dict[int, Node] = {}
-    for entry in definitions.entries("StructureDefinition"):
+    for entry in of_kind(entries, "StructureDefinition"):
         structure = definitions.definition(entry)
         elements = (structure.get("snapshot") or {}).get("element")
         own = {_whole(element.get("id", "")) for element in _differential(structure) if element.get("sliceName")}
