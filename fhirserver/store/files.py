@@ -3,7 +3,7 @@
 `files`: `{_id: hash, size, touched, data}`, or `grid` in place of `data` beyond `INLINE`: the id in GridFS
 (`content.files`, `content.chunks`). A document of `files` is written in the commit of the version that uses it, so
 content is there exactly if its resource is. GridFS is written before the commit and noted in `uploads`; a day later
-`collect` removes what no commit took over, and what no version uses any more.
+`collect` removes what no commit took over, and what no version (or job) uses any more.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Files:
         self._files = durable["files"]
         self._uploads = durable["uploads"]
         self._bucket = GridFSBucket(durable, "content")
-        self._users = (database["resources"], database["history"])
+        self._users = tuple(database[name] for name in ("resources", "history", "jobs"))
 
     def upload(self, pieces: Iterable[bytes]) -> Upload:
         """Take content in; in constant memory, whatever its size. `Transaction.keep_file` makes it stay.

@@ -30,7 +30,19 @@ class Index:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-COLLECTIONS: Final = ("resources", "history", "files", "uploads", "locks", "audit", "outbox", "clock")
+COLLECTIONS: Final = (
+    "resources",
+    "history",
+    "files",
+    "uploads",
+    "locks",
+    "audit",
+    "outbox",
+    "clock",
+    "clients",
+    "jobs",
+)
+_WEEK: Final = 7 * 24 * 3600
 _COLD: Final = ("history", "audit")
 """Written once and seldom read: compressed by zstd, a third smaller than by snappy."""
 
@@ -46,9 +58,11 @@ OWN: Final = (
     Index("files", "touched", (("touched", 1),)),
     Index("uploads", "at", (("at", 1),)),
     Index("locks", "touched", (("touched", 1),), {"expireAfterSeconds": 3600}),
+    Index("jobs", "files", (("files", 1),)),
+    Index("jobs", "finished", (("finished", 1),), {"expireAfterSeconds": _WEEK}),
     Index("outbox", "due", (("state", 1), ("due", 1))),
     Index("outbox", "order", (("key", 1), ("state", 1), ("_id", 1))),
-    Index("outbox", "done", (("done", 1),), {"expireAfterSeconds": 7 * 24 * 3600}),
+    Index("outbox", "done", (("done", 1),), {"expireAfterSeconds": _WEEK}),
 )
 
 
