@@ -91,7 +91,12 @@ class Order:
 def order(query: Query, parameters: Sequence[TypeParameters]) -> Order:
     """Return the order that a query asks for; by time of the last update where it asks for none."""
     main_date = parameters[0].main_date if len(parameters) == 1 else None
-    keys = [_key(sort_key, at, main_date) for at, sort_key in enumerate(query.sort)] or [Key("u", descending=False)]
+    keys: list[Key] = []
+    for at, sort_key in enumerate(query.sort):
+        key = _key(sort_key, at, main_date)
+        if all(key.field != earlier.field for earlier in keys):  # a field named again decides nothing more
+            keys.append(key)
+    keys = keys or [Key("u", descending=False)]
     if not any(key.field == "_id" for key in keys):
         keys.append(Key("_id", keys[-1].descending))
     return Order(tuple(keys))

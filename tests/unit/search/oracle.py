@@ -20,7 +20,8 @@ INFINITE = Fraction(10) ** 400
 FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 # factor to a common unit, and its name; what is not here compares by its code
 UNITS = {
-    "g": (Fraction(1), "g"), "mg": (Fraction(1, 1000), "g"), "kg": (Fraction(1000), "g"), "ug": (Fraction(1, 10**6), "g"),
+    "g": (Fraction(1), "g"), "mg": (Fraction(1, 1000), "g"), "kg": (Fraction(1000), "g"),
+    "ug": (Fraction(1, 10**6), "g"),
     "mL": (Fraction(1), "mL"), "L": (Fraction(1000), "mL"), "h": (Fraction(60), "min"), "min": (Fraction(1), "min"),
     "d": (Fraction(1440), "min"), "mg/dL": (Fraction(1), "mg/dL"), "g/L": (Fraction(100), "mg/dL"),
     "{tablet}": (Fraction(1), "{tablet}"), "mmol/L": (Fraction(1), "mmol/L"),
@@ -65,7 +66,7 @@ class Oracle:
             return bool(pairs_of(of, value) or texts_of(of, value))
         return True
 
-    def _one(self, kind: str, modifier: str, of: str, value: Any, asked: str) -> bool:
+    def _one(self, kind: str, modifier: str, of: str, value: Any, asked: str) -> bool:  # noqa: PLR0911 - one for each
         match kind:
             case "token":
                 if modifier == "text":
@@ -90,7 +91,7 @@ class Oracle:
         if modifier == "identifier":
             return "value" in value.get("identifier", {}) and token("Identifier", value["identifier"], asked)
         wanted = self._local(unescape(asked))
-        if of == "canonical" or of == "uri":
+        if of in ("canonical", "uri"):
             kept = self._local(value)
             return kept == wanted or ("|" not in wanted and kept.split("|")[0] == wanted)
         literal = value.get("reference", "")
@@ -279,7 +280,9 @@ def precision(text: str) -> Fraction:
     return Fraction(10) ** power / 2
 
 
-def compare(prefix: str, low: Fraction, high: Fraction, wanted: Fraction, half: Fraction) -> bool:
+def compare(  # noqa: PLR0911 - one return for each prefix
+    prefix: str, low: Fraction, high: Fraction, wanted: Fraction, half: Fraction
+) -> bool:
     match prefix:
         case "eq":
             return wanted - half <= low < wanted + half and high <= wanted + half

@@ -167,8 +167,9 @@ class Population:
     def patient(self) -> dict[str, Any]:
         name = {"family": self.random.choice(WORDS), "given": self.some(lambda: self.random.choice(WORDS)) or ["X"]}
         found: dict[str, Any] = {
-            "resourceType": "Patient", "meta": self.meta(), "name": [name], "gender": self.one("male", "female", "other"),
-            "active": self.one(True, False), "birthDate": self.random.choice(DATES),
+            "resourceType": "Patient", "meta": self.meta(), "name": [name],
+            "gender": self.one("male", "female", "other"), "active": self.random.random() < 0.5,
+            "birthDate": self.random.choice(DATES),
             "address": [{"city": self.random.choice(WORDS), "line": [self.random.choice(WORDS)], "country": "FR"}],
             "telecom": [{"system": self.one("phone", "email"), "value": self.random.choice(CODES)}],
         }  # fmt: skip
@@ -249,7 +250,9 @@ class Questions:
         self._of = Population(0)
         self._of.random = random
 
-    def value(self, kind: str, modifier: str, targets: list[str]) -> str:
+    def value(  # noqa: PLR0911 - one return for each kind
+        self, kind: str, modifier: str, targets: list[str]
+    ) -> str:
         choose = self.random.choice
         match kind, modifier:
             case _, "missing":
