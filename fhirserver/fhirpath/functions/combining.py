@@ -8,7 +8,7 @@ from fhirserver.fhirpath.compiled.code import Code, Focus, lowered, many
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.functions.registry import function
 from fhirserver.fhirpath.operators import binary as operators
-from fhirserver.fhirpath.values.equality import contains, distinct
+from fhirserver.fhirpath.values.equality import distinct, key
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.compiled.compiler import Compiler
@@ -44,8 +44,8 @@ def _compared(compiler: Compiler, source: Code, tree: Call, focus: Focus, *, kee
     others = many(lowered(compiler.compile(tree.arguments[0], focus)))
 
     def run(this: Any, env: Environment) -> Any:
-        against = others(this, env)
-        pairs = [(item, value) for item in items(this, env) if contains(against, value := low(item)) is keep]
+        against = {key(value) for value in others(this, env)}
+        pairs = [(item, value) for item in items(this, env) if (key(value := low(item)) in against) is keep]
         found = [item for item, _ in pairs]
         return distinct(found, [value for _, value in pairs]) if keep else found
 

@@ -10,7 +10,7 @@ from fhirserver.fhirpath.errors import fails
 from fhirserver.fhirpath.functions.registry import function
 from fhirserver.fhirpath.model import BOOLEAN, INTEGER
 from fhirserver.fhirpath.operators.binary import lowering
-from fhirserver.fhirpath.values.equality import contains, distinct
+from fhirserver.fhirpath.values.equality import distinct, key
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.compiled.compiler import Compiler
@@ -103,8 +103,8 @@ def _included(inner: Code, outer: Code) -> Code:
     some, others = many(lowered(inner)), many(lowered(outer))
 
     def included(this: Any, env: Environment) -> bool:
-        items, within = some(this, env), others(this, env)
-        return all(contains(within, item) for item in items)
+        within = {key(item) for item in others(this, env)}
+        return all(key(item) in within for item in some(this, env))
 
     return Code(included, single=True, type=BOOLEAN)
 

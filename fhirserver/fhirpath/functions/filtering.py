@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,12 +14,12 @@ from fhirserver.fhirpath.grammar.syntax import Call, Tree, Variable
 from fhirserver.fhirpath.model import BOOLEAN
 from fhirserver.fhirpath.operators import typetests
 from fhirserver.fhirpath.operators.binary import lowering
-from fhirserver.fhirpath.values.equality import contains
+from fhirserver.fhirpath.values.equality import key
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.compiled.compiler import Compiler
 
-MAX_ITEMS: Final = 100_000
+MAX_ITEMS: Final = 20_000
 """Most items that repeat() gathers: an expression that makes new ones for ever ends there."""
 
 
@@ -106,30 +107,23 @@ def repeat(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code: 
 
     def repeated(this: Any, env: Environment) -> Any:
         found: list[Any] = []
-        known: list[Any] = []
-        identities: set[int] = set()
+        known: set[Hashable] = set()
         queue = items(this, env)
         while queue:
             level: list[Any] = []
             for item in queue:
                 for new in step(item, env):
-                    value = low(new)
-                    if id(_held(value)) in identities or contains(known, value):
-                        continue
-                    if len(found) >= MAX_ITEMS:
-                        raise fails("repeat() ne s'arrête pas", "repeat() does not come to an end")
-                    identities.add(id(_held(value)))
-                    known.append(value)
-                    found.append(new)
-                    level.append(new)
+                    place = key(low(new))
+                    if place not in known:
+                        known.add(place)
+                        level.append(new)
+            found += level
+            if len(found) > MAX_ITEMS:
+                raise fails("repeat() ne s'arrête pas", "repeat() does not come to an end")
             queue = level
         return found
 
     return Code(repeated, single=False, type=projection.type, possible=projection.possible)
-
-
-def _held(value: Any) -> Any:
-    return value.value if hasattr(value, "sibling") else value
 
 
 @function("ofType", 1)

@@ -6,7 +6,7 @@ Items come lowered: System values, or Nodes and raw objects of complex types
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -53,7 +53,7 @@ def _equal_quantities(left: Any, right: Any) -> bool | None:
 def same_json(left: Any, right: Any) -> bool:
     """Tell whether two JSON values are the same, true and 1 kept apart."""
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same_json(value, right[key]) for key, value in left.items())
+        return left.keys() == right.keys() and all(same_json(value, right[name]) for name, value in left.items())
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(same_json, left, right))
     if isinstance(left, bool) or isinstance(right, bool):
@@ -97,8 +97,8 @@ def equivalent(left: Any, right: Any) -> bool:  # noqa: PLR0911 - one return for
         mine, other = as_quantity(left), as_quantity(right)
         return isinstance(mine, Quantity) and isinstance(other, Quantity) and quantities.equivalent(mine, other)
     if isinstance(left, dict) and isinstance(right, dict):
-        mine, other = left.keys() - {"id"}, right.keys() - {"id"}
-        return mine == other and all(equivalent(left[key], right[key]) for key in mine)
+        names = left.keys() - {"id"}
+        return names == right.keys() - {"id"} and all(equivalent(left[name], right[name]) for name in names)
     if isinstance(left, list) and isinstance(right, list):
         return equivalent_lists(left, right)
     return bool(left == right)
@@ -124,6 +124,23 @@ def contains(items: Sequence[Any], wanted: Any) -> bool:
     return any(equal(item, wanted) is True for item in items)
 
 
+def key(value: Any) -> Hashable:
+    """Return what a lowered item is told apart by: equal keys mean equal items."""
+    if isinstance(value, Node):
+        value = value.value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return ("boolean", value)
+    if isinstance(value, Moment | Quantity):
+        return value.key
+    if isinstance(value, dict):
+        return frozenset((name, key(held)) for name, held in value.items())
+    if isinstance(value, list):
+        return tuple(map(key, value))
+    return value  # type: ignore[no-any-return] # a number or None
+
+
 def distinct(items: Sequence[Any], low: Sequence[Any]) -> list[Any]:
     """Return the items without duplicates, in order.
 
@@ -131,30 +148,14 @@ def distinct(items: Sequence[Any], low: Sequence[Any]) -> list[Any]:
         items: to choose from.
         low: each item lowered, by which they are compared; None for one without a value, which is kept.
     """
-    seen: set[Any] = set()
-    slow: list[Any] = []
+    seen: set[Hashable] = set()
     found: list[Any] = []
     for item, value in zip(items, low, strict=True):
-        if value is None:
-            found.append(item)
-            continue
-        kind = type(value)
-        if kind is str or kind is int:
-            if value in seen:
+        if value is not None:
+            known = key(value)
+            if known in seen:
                 continue
-            seen.add(value)
-        elif kind is bool:
-            if (value,) in seen:
-                continue
-            seen.add((value,))
-        elif isinstance(value, Decimal):
-            if value in seen:
-                continue
-            seen.add(value)
-        else:
-            if contains(slow, value):
-                continue
-            slow.append(value)
+            seen.add(known)
         found.append(item)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
@@ -54,7 +55,16 @@ class Quantity:
         return isinstance(other, Quantity) and compare(self, other) == 0
 
     def __hash__(self) -> int:
-        return hash(self.unit)
+        return hash(self.key)
+
+    @property
+    def key(self) -> Hashable:
+        """What it is told apart by: equal keys mean equal quantities."""
+        if self.foreign:
+            return (self.value, self.unit, "foreign")
+        if self.calendar and self.unit in _NOMINAL:
+            return (self.value * 12 if self.unit == "year" else self.value, "month", "calendar")
+        return ucum.canonical(self.value, self.ucum) or (self.value, self.unit)
 
     @property
     def ucum(self) -> str:

@@ -28,9 +28,14 @@ PATIENT: dict[str, Any] = {
     "telecom": [{"system": "phone", "value": "0102030405", "rank": 2}, {"system": "email", "value": "a@example.org"}],
     "gender": "female",
     "birthDate": "1979-03-12",
-    "_birthDate": {"id": "b", "extension": [{"url": "http://example.org/time", "valueDateTime": "1979-03-12T10:00:00Z"}]},
+    "_birthDate": {
+        "id": "b",
+        "extension": [{"url": "http://example.org/time", "valueDateTime": "1979-03-12T10:00:00Z"}],
+    },
     "deceasedBoolean": False,
-    "address": [{"city": "Lyon", "_postalCode": {"extension": [{"url": "http://example.org/absent", "valueCode": "unknown"}]}}],
+    "address": [
+        {"city": "Lyon", "_postalCode": {"extension": [{"url": "http://example.org/absent", "valueCode": "unknown"}]}}
+    ],
     "managingOrganization": {"reference": "#org"},
     "generalPractitioner": [{"reference": "#doc"}, {"reference": "Practitioner/77"}],
 }
@@ -55,9 +60,11 @@ def plain(item: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def ask(engine: Engine) -> Callable[..., list[Any]]:
-    """Evaluate an expression on the patient, both with its type known beforehand and without: the result is the same."""
+    """Evaluate an expression on the patient with its type known beforehand and without: the result is the same."""
 
-    def asked(expression: str, resource: dict[str, Any] = PATIENT, *, strict: bool = False, **services: Any) -> list[Any]:
+    def asked(
+        expression: str, resource: dict[str, Any] = PATIENT, *, strict: bool = False, **services: Any
+    ) -> list[Any]:
         env = Environment(resource, **services)
         typed = engine.compile(expression, resource["resourceType"], strict=strict).evaluate(resource, env)
         free = engine.compile(expression, strict=strict).evaluate(resource, env)

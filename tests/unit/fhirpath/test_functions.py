@@ -282,5 +282,5 @@ def test_every_function_has_a_case() -> None:
 def test_a_modifier_extension_that_is_not_named_fails(ask: Ask) -> None:
     resource = {"resourceType": "Patient", "modifierExtension": [{"url": "http://example.org/x", "valueBoolean": True}]}
     assert ask("checkModifiers('http://example.org/x').exists()", resource) == [True]
-    with pytest.raises(EvaluationError, match="example.org/x"):
+    with pytest.raises(EvaluationError, match=r"example\.org/x"):
         ask("checkModifiers('http://example.org/other')", resource)

@@ -24,7 +24,7 @@ Ask = Callable[..., list[Any]]
         ("1 + 1 // end", [2]),
         ("1 /* in between */ + 1", [2]),
         ("`name`.`family`", ["Dupont"]),
-        ("\"name\".family", ["Dupont"]),
+        ('"name".family', ["Dupont"]),
         ("'\\u00e9t\\u00e9'", ["été"]),
         ("'it\\'s'", ["it's"]),
         ("%ucum", ["http://unitsofmeasure.org"]),
@@ -89,10 +89,17 @@ def test_unknown_functions_and_wrong_numbers_of_arguments_are_refused(engine: En
 
 @pytest.mark.parametrize(
     "expression",
-    ["(" * 5000 + "1" + ")" * 5000, "-" * 5000 + "1", ".".join(["a"] * 5000), "1" + " + 1" * 5000, "a[0]" + "[0]" * 5000,
-     "iif(true," * 5000 + "1" + ")" * 5000, "x" * 100_000],
+    [
+        "(" * 5000 + "1" + ")" * 5000,
+        "-" * 5000 + "1",
+        ".".join(["a"] * 5000),
+        "1" + " + 1" * 5000,
+        "a[0]" + "[0]" * 5000,
+        "iif(true," * 5000 + "1" + ")" * 5000,
+        "x" * 100_000,
+    ],
     ids=["parentheses", "signs", "members", "sums", "indexes", "calls", "length"],
-)  # fmt: skip
+)
 def test_an_expression_without_measure_is_refused_in_bounded_time(engine: Engine, expression: str) -> None:
     with pytest.raises(ExpressionError):
         engine.compile(expression)

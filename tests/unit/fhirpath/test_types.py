@@ -21,7 +21,9 @@ OBSERVATION: dict[str, Any] = {
         {"code": {"text": "b"}, "valueDateTime": "2024-01-01"},
         {"code": {"text": "c"}, "_valueBoolean": {"extension": [{"url": "http://example.org/x", "valueCode": "u"}]}},
     ],
-    "extension": [{"url": "http://example.org/age", "valueAge": {"value": 3, "system": "http://unitsofmeasure.org", "code": "a"}}],
+    "extension": [
+        {"url": "http://example.org/age", "valueAge": {"value": 3, "system": "http://unitsofmeasure.org", "code": "a"}}
+    ],
 }
 
 CASES = [
@@ -132,7 +134,7 @@ def test_as_of_several_items_fails_strictly_and_chooses_leniently(engine: Engine
     ],
 )
 def test_an_expression_is_compiled_for_the_type_at_a_path(
-    engine: Engine, context: str, focus: Any, expression: str, expected: bool
+    engine: Engine, context: str, focus: Any, expression: str, expected: Any
 ) -> None:
     compiled = engine.compile(expression, context)
     assert compiled.findings == ()
@@ -151,7 +153,9 @@ def test_an_unknown_context_is_refused(engine: Engine) -> None:
 
 
 def test_results_carry_their_fhir_types(engine: Engine) -> None:
-    found = engine.compile("value | status | component.value | 1", "Observation").evaluate(OBSERVATION, Environment(OBSERVATION))
+    found = engine.compile("value | status | component.value | 1", "Observation").evaluate(
+        OBSERVATION, Environment(OBSERVATION)
+    )
     assert [item.type.name if isinstance(item, Node) else item for item in found] == [
         "Quantity", "code", "string", "dateTime", "boolean", 1,
     ]  # fmt: skip
