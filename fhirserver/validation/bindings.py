@@ -127,7 +127,13 @@ def _plain(kit: Kit, binding: Binding) -> Check:
         if answer.verdict is Verdict.IN:
             return
         if answer.verdict is Verdict.OUT:
-            run.add(severity, "code-invalid", path, "binding", texts.not_in(value, binding.value_set, binding.strength, answer.reason, binding.origin))
+            run.add(
+                severity,
+                "code-invalid",
+                path,
+                "binding",
+                texts.not_in(value, binding.value_set, binding.strength, answer.reason, binding.origin),
+            )
         elif run.terminology:
             run.warn("not-supported", path, "binding-unverified", texts.unverified(value, answer.reason))
 
@@ -174,7 +180,13 @@ def _coding(kit: Kit, binding: Binding | None, relative: Severity) -> Check:
 def _report(answer: Membership, shown: str, binding: Binding, path: Path, run: Run, *, single: bool) -> None:
     if answer.verdict is Verdict.OUT:
         severity = _SEVERITY[binding.strength]
-        run.add(severity, "code-invalid", path, "binding", texts.not_in(shown, binding.value_set, binding.strength, answer.reason, binding.origin))
+        run.add(
+            severity,
+            "code-invalid",
+            path,
+            "binding",
+            texts.not_in(shown, binding.value_set, binding.strength, answer.reason, binding.origin),
+        )
     elif answer.verdict is Verdict.UNKNOWN and single:
         run.warn("not-supported", path, "binding-unverified", texts.unverified(shown, answer.reason))
 
@@ -215,7 +227,12 @@ def _concept(kit: Kit, binding: Binding | None) -> Check:
             _decide(answers, binding, path, run, required=strength == "required")
         if within is not None and beyond and all(answer.verdict is Verdict.OUT for _, answer in beyond):
             shown, answer = beyond[0]
-            run.error("code-invalid", path, "binding-max", texts.not_in(shown, binding.most or "", "required", answer.reason, binding.origin))
+            run.error(
+                "code-invalid",
+                path,
+                "binding-max",
+                texts.not_in(shown, binding.most or "", "required", answer.reason, binding.origin),
+            )
 
     return check
 
@@ -265,5 +282,3 @@ def _quantity(kit: Kit, binding: Binding | None) -> Check:
             _report(answer, f"{system}|{code}", binding, path, run, single=True)
 
     return check
-
-

@@ -82,7 +82,16 @@ def _joined(base: Definitions, extra: list[dict[str, Any]]) -> Definitions:
         facts = [one.get(name) for name in ("kind", "abstract", "derivation", "type")]
         is_structure = one.get("resourceType") == "StructureDefinition"
         entries.append(
-            Entry(str(one.get("resourceType")), str(one.get("url") or ""), str(one.get("version") or ""), str(one.get("id") or ""), package, offset, len(data), facts if is_structure else [])
+            Entry(
+                str(one.get("resourceType")),
+                str(one.get("url") or ""),
+                str(one.get("version") or ""),
+                str(one.get("id") or ""),
+                package,
+                offset,
+                len(data),
+                facts if is_structure else [],
+            )
         )
     joined = Index([*index.packages, PackageRecord("case", "0", False, {})], [*entries, *index.entries], [])
     return Definitions("case", Slices(joined, base, own))

@@ -33,7 +33,9 @@ from fhirserver.validation.validator import Validator
     type=click.Path(exists=True, path_type=Path),
     help="FHIR packages (.tgz) to load, beside R4 core, instead of those in force.",
 )
-@click.option("--cases", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File of recorded verdicts.")
+@click.option(
+    "--cases", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File of recorded verdicts."
+)
 @click.option("--policy", default="base", show_default=True, help="`french`, `base`, or a policy file (JSON).")
 @click.option("--json", "as_json_", is_flag=True, help="Print the findings as JSON.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report to this file.")
@@ -88,7 +90,9 @@ def _conclude(judged: list[Judged], language: Language, junit: Path | None, *, a
     if junit is not None:
         junit.write_bytes(as_junit(judged, language))
     refused = sum(one.refused for one in judged)
-    count = {name: sum(issue.severity == name for one in judged for issue in one.issues) for name in ("error", "warning")}
+    count = {
+        name: sum(issue.severity == name for one in judged for issue in one.issues) for name in ("error", "warning")
+    }
     click.echo(
         f"{len(judged)} resources: {len(judged) - refused} valid, {refused} refused"
         f" ({count['error']} errors, {count['warning']} warnings)",
@@ -126,7 +130,9 @@ def _judge(validator: Validator, text: str, profiles: tuple[str, ...], policy: P
     except Unreadable as error:
         return list(error.issues)
     if not isinstance(resource, dict):
-        return [Issue("fatal", "structure", Text("Ce n'est pas une ressource.", "This is not a resource."), None, "json")]
+        return [
+            Issue("fatal", "structure", Text("Ce n'est pas une ressource.", "This is not a resource."), None, "json")
+        ]
     return validator.validate(
         resource, [*profiles, *policy.profiles(resource)], advised=policy.advised(resource), options=Options()
     )

@@ -15,7 +15,7 @@ from fhirserver.validation.bindings import binding_steps
 from fhirserver.validation.constants import equals, matches
 from fhirserver.validation.extensions import extension_rule, missing_extensions
 from fhirserver.validation.formats import FORMATS
-from fhirserver.validation.invariants import constraint_steps, keys_of
+from fhirserver.validation.invariants import invariants_of, keys_of
 from fhirserver.validation.kit import CORE, Kit
 from fhirserver.validation.limits import limit_steps
 from fhirserver.validation.nested import resource_value
@@ -51,7 +51,9 @@ def compile_profile(kit: Kit, structure: dict[str, Any], root: Element) -> tuple
         return primitive_check(base, ()), frozenset()
     constraints = keys_of(root)
     parent = None if base == root.profile.removeprefix(CORE) else kit.tree(base)
-    check = compiler.object(root, base, is_resource=structure.get("kind") == "resource", more=[parent] if parent else [])
+    check = compiler.object(
+        root, base, is_resource=structure.get("kind") == "resource", more=[parent] if parent else []
+    )
     return check, constraints | (keys_of(parent) if parent else frozenset())
 
 
@@ -61,12 +63,19 @@ class Compiler:
     def __init__(self, kit: Kit, root: Element) -> None:
         self.kit = kit
         self.root = root
-        self._shapes: dict[int, Check] = {}
         self._slicings: dict[int, Slicing] = {}
 
     # objects
 
-    def object(self, element: Element, base: str, *, is_resource: bool = False, more: Sequence[Element] = ()) -> Check:
+    def object(
+        self,
+        element: Element,
+        base: str,
+        *,
+        is_resource: bool = False,
+        more: Sequence[Element] = (),
+        first: Sequence[Check] = (),
+    ) -> Check:
         """Compile the check of an object with the children of an element.
 
         Args:
@@ -74,17 +83,24 @@ class Compiler:
             base: FHIR type of the object.
             is_resource: an object with `resourceType`.
             more: elements whose constraints are evaluated too (the root of the data type).
+            first: further checks of the value.
         """
         label = base if element.path == base or base not in _INLINE else element.path
-        shape = Shape(label, partial(self._unknown, element, label))
+        shape = Shape(label, partial(self._unknown, element, label), is_resource=is_resource)
         if is_resource:
             shape.rules["resourceType"] = _accept
+        names: dict[str, tuple[str, ...]] = {}
         for child in element.below:
+            before = len(shape.rules)
             self._property(shape, child, base, is_resource=is_resource)
+            names[child.name.removesuffix("[x]")] = tuple(list(shape.rules)[before:])
+        shape.steps.extend(first)
         if base in SPECIAL:
             shape.steps.extend(SPECIAL[base])
-        shape.steps.extend(constraint_steps(self.kit, [element, *more], base))
-        return object_check(shape, is_resource=is_resource)
+        invariants = invariants_of(self.kit, [element, *more], base, names=names)
+        shape.presence.extend(invariants.presence)
+        shape.steps.extend(invariants.steps)
+        return object_check(shape)
 
     def _property(self, shape: Shape, child: Element, owner: str, *, is_resource: bool) -> None:
         name = child.name
@@ -141,7 +157,10 @@ class Compiler:
         bounds = Bounds(child.name, child.least, most, child.origin)
         check = self.checker(child, one_type)
         if code in FORMATS:
-            rule = many_primitives(label, key, check, bounds) if child.repeats else one_primitive(label, check)
+            if child.repeats:
+                rule = many_primitives(label, key, check, bounds)
+            else:
+                rule = one_primitive(label, code, check, pure=not child.definition.get("constraint", [])[1:])
             if child.slices and child.repeats:
                 rule = sliced_rule(self, child, label, bounds)
             if not _is_attribute(child, code):
@@ -205,7 +224,7 @@ class Compiler:
         """Compile the check of one primitive value."""
         steps = [*self._constant_steps(child), *limit_steps(child, code)]
         steps.extend(binding_steps(self.kit, child, code))
-        steps.extend(constraint_steps(self.kit, [child], code))
+        steps.extend(invariants_of(self.kit, [child], code).steps)
         steps.extend(SPECIAL.get(code, ()))
         return primitive_check(code, steps)
 
@@ -218,34 +237,26 @@ class Compiler:
         if code in _ANY_RESOURCE or code in self.kit.resource_types:
             return resource_value(self.kit, child, one_type)
         profiles = [p for p in one_type.get("profile", ()) if self.kit.tree(p) is not None]
-        main, keys = self._base(child, code, profiles)
-        steps: list[Check] = list(self._constant_steps(child))
-        steps.extend(binding_steps(self.kit, child, code))
-        steps.extend(limit_steps(child, code))
+        steps = [
+            *self._constant_steps(child),
+            *binding_steps(self.kit, child, code),
+            *limit_steps(child, code),
+        ]
         if code == "Reference":
             steps.append(target_step(self.kit, child, one_type))
-        steps.extend(constraint_steps(self.kit, [child], code, without=keys))
-        return _sequence(main, steps)
-
-    def _base(self, child: Element, code: str, profiles: list[str]) -> tuple[Check, frozenset[str]]:
-        """Return the check of the value's own content, and the constraints that it evaluates."""
-        base = None if code in _INLINE or not code else self.kit.tree(code)
+        root = None if code in _INLINE or not code else self.kit.tree(code)
         if child.below:
-            key = id(child)
-            if key not in self._shapes:
-                self._shapes[key] = self.object(child, code or "Element", more=[base] if base else [])
-            keys = keys_of(child) | (keys_of(base) if base else frozenset())
-            if len(profiles) == 1:
-                return _sequence(self._shapes[key], [self.kit.later(profiles[0])]), keys
-            return self._shapes[key], keys
-        if len(profiles) == 1:
-            url = split_canonical(profiles[0])[0]
-            if url in (self.root.profile, CORE + code):
-                return self.kit.later(url), frozenset()
-            return self.kit.later(profiles[0]), frozenset()
-        if profiles:
-            return _any_of(self.kit, code, profiles, child.origin), frozenset()
-        return self.kit.later(code or "Element"), keys_of(base) if base else frozenset()
+            main = self.object(child, code or "Element", more=[root] if root else [], first=steps)
+            return _sequence(main, [self.kit.later(profiles[0])]) if len(profiles) == 1 else main
+        known = keys_of(root) if root else frozenset()
+        steps.extend(invariants_of(self.kit, [child], code, without=known).steps)
+        return _sequence(self._by_type(child, code, profiles), steps)
+
+    def _by_type(self, child: Element, code: str, profiles: list[str]) -> Check:
+        """Return the check of a value by its data type, or by the data type profiles that the element asks for."""
+        if len(profiles) > 1:
+            return _any_of(self.kit, code, profiles, child.origin)
+        return self.kit.later(profiles[0] if profiles else code or "Element")
 
     def _content_reference(self, reference: str) -> Check:
         url, _, path = reference.rpartition("#")
@@ -289,12 +300,24 @@ class Compiler:
 
 def _is_attribute(child: Element, code: str) -> bool:
     """Return whether an element is an attribute in XML (id, url, the narrative): these have no extensions."""
-    return code == "xhtml" or (child.name in ("id", "url") and "http://hl7.org/fhirpath/" in str(child.definition.get("type")))
+    return code == "xhtml" or (
+        child.name in ("id", "url") and "http://hl7.org/fhirpath/" in str(child.definition.get("type"))
+    )
 
 
 def _sequence(main: Check, steps: Sequence[Check]) -> Check:
+    """Return a check that goes on with further ones where the value is an object."""
     if not steps:
         return main
+    if len(steps) == 1:
+        only = steps[0]
+
+        def check_and_one(value: Any, path: Path, run: Run) -> None:
+            main(value, path, run)
+            if type(value) is dict:
+                only(value, path, run)
+
+        return check_and_one
     further = tuple(steps)
 
     def check(value: Any, path: Path, run: Run) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 def equals(value: Any, fixed: Any) -> bool:
     """Return whether a value is exactly the fixed one, the order of object keys apart."""
     if isinstance(fixed, dict):
-        return isinstance(value, dict) and value.keys() == fixed.keys() and all(equals(value[k], fixed[k]) for k in fixed)
+        return (
+            isinstance(value, dict) and value.keys() == fixed.keys() and all(equals(value[k], fixed[k]) for k in fixed)
+        )
     if isinstance(fixed, list):
         return isinstance(value, list) and len(value) == len(fixed) and all(map(equals, value, fixed))
     if isinstance(fixed, (Decimal, int)) and not isinstance(fixed, bool):

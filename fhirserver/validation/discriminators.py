@@ -256,7 +256,11 @@ def _type_condition(
 ) -> Condition | None:
     element = place.elements[0]
     resolved = bool(steps) and steps[-1][0] == "resolve()"
-    wanted = [one.base for one in place.elements] if resolved and element.path == element.base else [one["code"] for one in element.types]
+    wanted = (
+        [one.base for one in place.elements]
+        if resolved and element.path == element.base
+        else [one["code"] for one in element.types]
+    )
     if not wanted and element.path == element.base:
         wanted = [element.base]  # the root of a type that an extension or reference leads to
     if not wanted:
@@ -293,7 +297,9 @@ def _profile_condition(
     if steps and steps[-1][0] == "resolve()":
         wanted = [one.profile for one in place.elements]
     else:
-        wanted = [canonical for element in place.elements for one in element.types for canonical in one.get("profile", ())]
+        wanted = [
+            canonical for element in place.elements for one in element.types for canonical in one.get("profile", ())
+        ]
         if not wanted and place.elements[0].path == place.elements[0].base:
             wanted = [place.elements[0].profile]
     if not wanted:

@@ -74,7 +74,9 @@ def extension_rule(compiler: Compiler, holder: Element, *, modifier: bool, owner
             elif inside and not is_absolute(url):
                 plain(item, at, run)
                 if sliced and outer != "http://hl7.org/fhir/StructureDefinition/Extension":
-                    run.error("extension", at, "extension-part", texts.extension_inner_unknown(url, outer, list(sliced)))
+                    run.error(
+                        "extension", at, "extension-part", texts.extension_inner_unknown(url, outer, list(sliced))
+                    )
             else:
                 _judge(kit, item, url, at, run, plain, modifier=modifier)
                 if closed:

@@ -70,7 +70,7 @@ def _day_exists(match: re.Match[str] | None) -> bool:
     if match is None:
         return False
     day = match[3]
-    return day is None or day <= "28" or int(day) <= monthrange(int(match[1]), int(match[2]))[1]
+    return day is None or day < "29" or int(day) <= monthrange(int(match[1]), int(match[2]))[1]
 
 
 def _right_date(value: str) -> bool:
@@ -86,7 +86,9 @@ def _right_instant(value: str) -> bool:
 
 
 def _right_string(value: str) -> bool:
-    return len(value) <= MAX_STRING and (value.isprintable() and not value.isspace() and value != "" or _text.fullmatch(value) is not None)
+    return len(value) <= MAX_STRING and (
+        value.isprintable() and not value.isspace() and value != "" or _text.fullmatch(value) is not None
+    )
 
 
 def _right_uri(value: str) -> bool:

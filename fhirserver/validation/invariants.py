@@ -6,12 +6,14 @@ result is not true. One that cannot be compiled or evaluated here is information
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
-from fhirserver.fhirpath.errors import EvaluationError, ExpressionError
+from fhirserver.fhirpath import EvaluationError, ExpressionError
+from fhirserver.issues import Severity, Text
 from fhirserver.validation.kit import Kit
-from fhirserver.validation.native import NATIVE
+from fhirserver.validation.presence import Test as PresenceTest
+from fhirserver.validation.presence import presence_test
 from fhirserver.validation.run import Check, Path, Run
 from fhirserver.validation.texts import rules as texts
 from fhirserver.validation.tree import Element
@@ -20,12 +22,56 @@ _STRUCTURAL: Final = frozenset({"ele-1", "dom-2", "dom-3", "dom-4", "dom-5", "re
 """Constraints that the walk itself decides: empty elements, contained resources, references to these, narratives."""
 
 _ERRATA: Final = {
-    "enableWhen.count() > 2 implies enableBehavior.exists()": "enableWhen.count() >= 2 implies enableBehavior.exists()",
-    "probability is decimal implies (probability as decimal) <= 100": "probability.empty() or ((probability is decimal) implies ((probability as decimal) <= 100))",
+    "enableWhen.count() > 2 implies enableBehavior.exists()": (
+        "enableWhen.count() >= 2 implies enableBehavior.exists()"
+    ),
+    "probability is decimal implies (probability as decimal) <= 100": (
+        "probability.empty() or ((probability is decimal) implies ((probability as decimal) <= 100))"
+    ),
+    "fullUrl.contains('/_history/').not()": "fullUrl.empty() or fullUrl.contains('/_history/').not()",
 }
-"""Expressions of R4 that do not say what their own prose says, and what they were corrected to in later versions."""
+"""Expressions of R4 that do not say what their own prose says, and what later versions of FHIR made of them."""
 
-Holds = Callable[[Any, Path, Run], bool | None]
+
+class Constraint(NamedTuple):
+    """One constraint of one element, ready to be reported.
+
+    Attributes:
+        rule: `url#key`.
+        severity: of a breach.
+        text: what a breach says.
+        key: its key, with the profile that states it.
+        expression: FHIRPath; None where the guide has prose only.
+    """
+
+    rule: str
+    severity: Severity
+    text: Text
+    key: tuple[str, str]
+    expression: str | None
+
+    def report(self, path: Path, run: Run) -> None:
+        """Note the breach."""
+        run.add(self.severity, "invariant", path, self.rule, self.text)
+
+    def excuse(self, path: Path, run: Run, text: Text) -> None:
+        """Note, once in a run, that the constraint cannot be evaluated."""
+        if run.once(self.rule):
+            run.add("information", "not-supported", path, self.rule, text)
+
+
+class Presence(NamedTuple):
+    """A constraint that depends on the names of an object's properties alone."""
+
+    holds: PresenceTest
+    constraint: Constraint
+
+
+class Invariants(NamedTuple):
+    """The constraints of one element: those by presence, and the checks of all others."""
+
+    presence: tuple[Presence, ...]
+    steps: tuple[Check, ...]
 
 
 def keys_of(element: Element) -> frozenset[str]:
@@ -33,74 +79,91 @@ def keys_of(element: Element) -> frozenset[str]:
     return frozenset(one["key"] for one in element.definition.get("constraint", ()))
 
 
-def constraint_steps(
-    kit: Kit, elements: Iterable[Element], type_name: str, *, without: frozenset[str] = frozenset()
-) -> list[Check]:
-    """Return the checks of the constraints that some elements declare on one value, each key once."""
+def invariants_of(
+    kit: Kit,
+    elements: Iterable[Element],
+    type_name: str,
+    *,
+    without: frozenset[str] = frozenset(),
+    names: Mapping[str, Collection[str]] | None = None,
+) -> Invariants:
+    """Compile the constraints that some elements declare on one value, each key once.
+
+    Args:
+        kit: of the validator.
+        elements: the element itself, and the root of its data type.
+        type_name: FHIR type of the value.
+        without: keys that are judged elsewhere.
+        names: the elements of the object and their JSON properties, where presence may decide.
+    """
+    presence: list[Presence] = []
+    tests: list[tuple[Any, Constraint]] = []
     steps: list[Check] = []
     seen = set(without) | _STRUCTURAL
     for element in elements:
-        for constraint in element.definition.get("constraint", ()):
-            key = constraint["key"]
-            if key not in seen:
-                seen.add(key)
-                step = _step(kit, constraint, element, type_name)
-                if step:
-                    steps.append(step)
-    return steps
+        for stated in element.definition.get("constraint", ()):
+            if stated["key"] in seen:
+                continue
+            seen.add(stated["key"])
+            constraint = _constraint(stated, element)
+            if constraint.expression is None:
+                steps.append(_not_evaluable(constraint, texts.no_expression(*constraint.key)))
+                continue
+            by_names = presence_test(constraint.expression, names) if names is not None else None
+            if by_names is not None:
+                presence.append(Presence(by_names, constraint))
+                continue
+            made = _compiled(kit, constraint.expression, element, type_name)
+            if isinstance(made, ExpressionError):
+                steps.append(_not_evaluable(constraint, texts.bad_expression(*constraint.key, made.text)))
+            else:
+                tests.append((made, constraint))
+    if tests:
+        steps.append(_evaluate(tuple(tests)))
+    return Invariants(tuple(presence), tuple(steps))
 
 
-def _step(kit: Kit, constraint: dict[str, Any], element: Element, type_name: str) -> Check | None:
-    key, stated = constraint["key"], constraint.get("expression")
-    expression = _ERRATA.get(stated, stated)
-    origin = (constraint.get("source") or element.profile).partition("|")[0]
-    severity = "error" if constraint.get("severity") == "error" else "warning"
-    human = constraint.get("human", "")
-    rule = f"{origin}#{key}"
-    if not expression:
-        return _not_evaluable(rule, texts.no_expression(key, origin))
-    holds: Holds
-    if (key, expression) in NATIVE:
-        holds = NATIVE[key, expression]
-    else:
-        made = _compiled(kit, expression, element, type_name)
-        if isinstance(made, ExpressionError):
-            return _not_evaluable(rule, texts.bad_expression(key, origin, made.text))
-        holds = made
+def _constraint(stated: dict[str, Any], element: Element) -> Constraint:
+    key, expression = stated["key"], stated.get("expression")
+    origin = (stated.get("source") or element.profile).partition("|")[0]
+    severity: Severity = "error" if stated.get("severity") == "error" else "warning"
+    mended = _ERRATA.get(expression, expression) if expression else None
+    text = texts.broken(key, stated.get("human", ""), origin, mended or "")
+    return Constraint(f"{origin}#{key}", severity, text, (key, origin), mended)
+
+
+def _evaluate(tests: tuple[tuple[Any, Constraint], ...]) -> Check:
+    """Return the check of all constraints of one value."""
 
     def check(value: Any, path: Path, run: Run) -> None:
         if not run.invariants:
             return
-        try:
-            if holds(value, path, run):
-                return
-        except EvaluationError as error:
-            if run.once(rule):
-                run.add("information", "not-supported", path, rule, texts.bad_expression(key, origin, error.text))
-            return
-        run.add(severity, "invariant", path, rule, texts.broken(key, human, origin, expression))  # type: ignore[arg-type] # one of two severities
+        surroundings = run.environment()
+        for test, constraint in tests:
+            try:
+                if test(value, surroundings):
+                    continue
+            except EvaluationError as error:
+                constraint.excuse(path, run, texts.bad_expression(*constraint.key, error.text))
+                continue
+            constraint.report(path, run)
 
     return check
 
 
-def _not_evaluable(rule: str, text: Any) -> Check:
+def _not_evaluable(constraint: Constraint, text: Text) -> Check:
     def check(_value: Any, path: Path, run: Run) -> None:
-        if run.invariants and run.once(rule):
-            run.add("information", "not-supported", path, rule, text)
+        if run.invariants:
+            constraint.excuse(path, run, text)
 
     return check
 
 
-def _compiled(kit: Kit, expression: str, element: Element, type_name: str) -> Holds | ExpressionError:
+def _compiled(kit: Kit, expression: str, element: Element, type_name: str) -> Any:
     context = type_name
     if not type_name or type_name in ("Element", "BackboneElement"):
         context = (element.definition.get("base") or {}).get("path") or element.path
     try:
-        test = kit.engine.compile(expression, context).test
+        return kit.engine.compile(expression, context).test
     except ExpressionError as error:
         return error
-
-    def holds(value: Any, _path: Path, run: Run) -> bool | None:
-        return test(value, run.environment())
-
-    return holds

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.validation.run import Check, Path, Run
-from fhirserver.validation.texts import structure as texts
 from fhirserver.validation.tree import Element, grow
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from fhirserver.terminology import Terminology
 
 CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
-MAX_DEPTH: Final = 250
-"""Profiles and elements judged within one another: beyond what jsontext.MAX_DEPTH lets in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,19 +161,14 @@ class Kit:
 
     def later(self, canonical: str) -> Check:
         """Return a check that compiles its profile when it is first used, so that cyclic profiles compile."""
-        found: list[Check] = []
+        target: Check | None = None
 
         def check(value: Any, path: Path, run: Run) -> None:
-            if not found:
+            nonlocal target
+            if target is None:
                 profile = self.profile(canonical)
-                found.append(profile.check if profile else _nothing)
-            if run.depth > MAX_DEPTH:
-                if run.once("too deep"):
-                    run.error("too-costly", path, "depth", texts.too_deep(MAX_DEPTH))
-                return
-            run.depth += 1
-            found[0](value, path, run)
-            run.depth -= 1
+                target = profile.check if profile else _nothing
+            target(value, path, run)
 
         return check
 

@@ -40,7 +40,12 @@ def _bound(read: Callable[[Any], Any], bound: Any, origin: str, *, least: bool) 
         if given is None or limit is None or given[0] != limit[0]:
             return
         if given[1] < limit[1] if least else given[1] > limit[1]:
-            run.error("value", path, "min-value" if least else "max-value", texts.out_of_range(value, bound, least=least, origin=origin))
+            run.error(
+                "value",
+                path,
+                "min-value" if least else "max-value",
+                texts.out_of_range(value, bound, least=least, origin=origin),
+            )
 
     return check
 

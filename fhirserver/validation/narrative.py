@@ -48,7 +48,9 @@ def narrative_rules(value: Any, path: Path, run: Run) -> None:
     """Judge the XHTML of one narrative."""
     if type(value) is not str:
         return
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=False
+    )
     if "<!DOCTYPE" in value or "<!ENTITY" in value or len(value) > _MAX:
         run.error("invalid", path, "narrative", texts.narrative_not_xml("DOCTYPE"))
         return
@@ -67,7 +69,9 @@ def narrative_rules(value: Any, path: Path, run: Run) -> None:
 
 
 def _judge_tree(root: Any, path: Path, run: Run) -> None:
-    ids = {one.get("id") for one in root.iter() if isinstance(one.tag, str)} | {one.get("name") for one in root.iter(f"{{{_XHTML}}}a")}
+    ids = {one.get("id") for one in root.iter() if isinstance(one.tag, str)} | {
+        one.get("name") for one in root.iter(f"{{{_XHTML}}}a")
+    }
     for one in root.iter():
         if one.tag is etree.Comment:
             continue

@@ -63,7 +63,9 @@ def resource_type(value: Any, path: Path, run: Run) -> str | None:
         run.error("structure", path, "resource-type-missing", texts.resource_type_missing())
         return None
     if found not in run.kit.resource_types:
-        run.error("structure", path, "resource-type-unknown", texts.resource_type_unknown(found, run.kit.resource_types))
+        run.error(
+            "structure", path, "resource-type-unknown", texts.resource_type_unknown(found, run.kit.resource_types)
+        )
         return None
     return found
 

@@ -1,14 +1,24 @@
-"""The check of one JSON object against the children of an element: the heart of the walk."""
+"""The check of one JSON object against the children of an element: the heart of the walk.
+
+Objects of the same kind have the same few sets of properties again and again. Which rules apply, whether all that is
+required is there, whether a choice has one type only, and the invariants that ask for presence alone depend on the
+names of the properties and not on values: they are decided once for each sequence of names, and remembered as a plan
+when nothing is wrong.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from fhirserver.validation.formats import json_type
+from fhirserver.validation.invariants import Presence
 from fhirserver.validation.run import Check, Path, Rule, Run
 from fhirserver.validation.texts import structure as texts
+
+_MOST_PLANS: Final = 256
+"""So many plans are remembered for one kind of object; a sender who varies more pays for it himself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +44,13 @@ class Shape:
 
     Attributes:
         type: the FHIR type or path of the object, for people.
+        unknown: judges a property that has no rule.
         rules: by JSON property.
         needs: elements that must occur.
         choices: the JSON properties of each choice element that has several types.
+        presence: invariants that depend on the names of the properties alone.
         steps: further checks on the whole object.
-        unknown: judges a property that has no rule.
+        is_resource: whether it is a resource, which may be empty.
     """
 
     type: str
@@ -46,47 +58,88 @@ class Shape:
     rules: dict[str, Rule] = field(default_factory=dict)
     needs: list[Need] = field(default_factory=list)
     choices: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    presence: list[Presence] = field(default_factory=list)
     steps: list[Check] = field(default_factory=list)
+    is_resource: bool = False
 
 
-def object_check(shape: Shape, *, is_resource: bool) -> Check:
+def object_check(shape: Shape) -> Check:
     """Return the check of an object against its shape."""
-    rules = shape.rules
+    plans: dict[tuple[str, ...], tuple[Rule, ...]] = {}
+    known = plans.get
     steps = tuple(shape.steps)
-    single = frozenset(need.keys[0] for need in shape.needs if len(need.keys) == 1)
-    needs = tuple(shape.needs)
-    several = tuple(need for need in shape.needs if len(need.keys) > 1)
-    choices = tuple(shape.choices)
-    unknown = shape.unknown
-    type_name = shape.type
+    slowly = _Slow(shape, plans)
 
     def check(value: Any, path: Path, run: Run) -> None:
         if type(value) is not dict:
-            _not_object(value, path, run, type_name)
+            _not_object(value, path, run, shape.type)
             return
-        for key, item in value.items():
-            rule = rules.get(key)
-            if rule is not None:
+        plan = known(tuple(value))
+        if plan is None:
+            slowly.judge(value, path, run)
+        else:
+            for rule, item in zip(plan, value.values(), strict=False):
                 rule(item, value, path, run)
-            else:
-                unknown(key, value, path, run)
-        keys = value.keys()
-        if not single <= keys:
-            _missing(needs, value, path, run)
-        elif several:
-            for need in several:
-                if keys.isdisjoint(need.keys):
-                    _missing(needs, value, path, run)
-                    break
-        for base, names in choices:
-            if len(keys & names) > 1:
-                _several(base, names, value, path, run)
-        if len(value) < 2 and not is_resource and (not value or "id" in value):  # noqa: PLR2004 - ele-1: an id alone is nothing
-            run.error("structure" if not value else "invariant", path, "ele-1", texts.empty_object())
         for step in steps:
             step(value, path, run)
 
     return check
+
+
+class _Slow:
+    """Judges an object whose sequence of names is new, or wrong."""
+
+    def __init__(self, shape: Shape, plans: dict[tuple[str, ...], tuple[Rule, ...]]) -> None:
+        self._shape = shape
+        self._plans = plans
+
+    def judge(self, value: dict[str, Any], path: Path, run: Run) -> None:
+        shape = self._shape
+        rules = shape.rules
+        plan: list[Rule] = []
+        for key, item in value.items():
+            rule = rules.get(key)
+            if rule is None:
+                shape.unknown(key, value, path, run)
+            else:
+                plan.append(rule)
+                rule(item, value, path, run)
+        right = len(plan) == len(value)
+        right &= self._all_there(value, path, run)
+        right &= self._one_choice(value, path, run)
+        right &= self._not_empty(value, path, run)
+        for presence in shape.presence:
+            if not presence.holds(value):
+                right = False
+                if run.invariants:
+                    presence.constraint.report(path, run)
+        if right and len(self._plans) < _MOST_PLANS:
+            self._plans[tuple(value)] = tuple(plan)
+
+    def _all_there(self, value: dict[str, Any], path: Path, run: Run) -> bool:
+        missing = False
+        for need in self._shape.needs:
+            # a primitive whose value is missing is there all the same when its `_` sibling is
+            if not any(key in value or f"_{key}" in value for key in need.keys):
+                missing = True
+                run.error("required", path, "cardinality-min", texts.missing(need.label, need.least, 0, need.origin))
+        return not missing
+
+    def _one_choice(self, value: dict[str, Any], path: Path, run: Run) -> bool:
+        single = True
+        for base, names in self._shape.choices:
+            present = [key for key in value if key in names]
+            if len({key.lstrip("_") for key in present}) > 1:
+                single = False
+                run.error("structure", path, "choice", texts.several_choices(base, present))
+        return single
+
+    def _not_empty(self, value: dict[str, Any], path: Path, run: Run) -> bool:
+        """Judge ele-1: an element has more than an id."""
+        if self._shape.is_resource or any(key != "id" for key in value):
+            return True
+        run.error("invariant" if value else "structure", path, "ele-1", texts.empty_object())
+        return False
 
 
 def _not_object(value: Any, path: Path, run: Run, type_name: str) -> None:
@@ -98,14 +151,4 @@ def _not_object(value: Any, path: Path, run: Run, type_name: str) -> None:
         run.error("structure", path, "json-type", texts.wrong_json_type(json_type(value), "object", type_name))
 
 
-def _missing(needs: Sequence[Need], value: dict[str, Any], path: Path, run: Run) -> None:
-    for need in needs:
-        # a primitive whose value is missing is there all the same when its `_` sibling is
-        if not any(key in value or f"_{key}" in value for key in need.keys):
-            run.error("required", path, "cardinality-min", texts.missing(need.label, need.least, 0, need.origin))
-
-
-def _several(base: str, names: frozenset[str], value: dict[str, Any], path: Path, run: Run) -> None:
-    present = [key for key in value if key in names and not (key[0] == "_" and key[1:] in value)]
-    if len({key.lstrip("_") for key in present}) > 1:
-        run.error("structure", path, "choice", texts.several_choices(base, present))
+__all__: Sequence[str] = ["Need", "Shape", "object_check"]

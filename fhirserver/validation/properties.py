@@ -21,7 +21,9 @@ class Bounds(NamedTuple):
     def judge(self, found: int, path: Path, run: Run) -> None:
         """Note too few or too many occurrences (none at all is the owner's to note)."""
         if self.most is not None and found > self.most:
-            run.error("invalid", path, "cardinality-max", texts.too_many(self.label, str(self.most), found, self.origin))
+            run.error(
+                "invalid", path, "cardinality-max", texts.too_many(self.label, str(self.most), found, self.origin)
+            )
         if found < self.least:
             run.error("required", path, "cardinality-min", texts.missing(self.label, self.least, found, self.origin))
 
@@ -104,6 +106,14 @@ def primitive_check(type_name: str, steps: Sequence[Check]) -> Check:
 
         return check_number
 
+    if not further and type_name in ("string", "markdown"):
+
+        def check_text(value: Any, path: Path, run: Run) -> None:
+            if type(value) is not str or not right(value):
+                wrong_primitive(value, path, run, type_name, form)
+
+        return check_text
+
     def check(value: Any, path: Path, run: Run) -> None:
         if type(value) is not wanted or not right(value):
             wrong_primitive(value, path, run, type_name, form)
@@ -115,11 +125,47 @@ def primitive_check(type_name: str, steps: Sequence[Check]) -> Check:
     return check
 
 
-def one_primitive(name: str, check: Check) -> Rule:
-    """Return the rule of a primitive element."""
+_REPEATED: Final = frozenset({"code", "uri", "url", "canonical", "oid"})
+"""Types whose values come again and again: what was found right once is right the next time."""
+
+_MOST_REMEMBERED: Final = 500
+
+
+def one_primitive(name: str, type_name: str, check: Check, *, pure: bool) -> Rule:
+    """Return the rule of a primitive element.
+
+    Args:
+        name: of the element, in paths.
+        type_name: its FHIR type.
+        check: judges a value.
+        pure: whether the verdict depends on the value alone.
+    """
+    if pure and type_name in _REPEATED:
+        return _remembering(name, check)
+    if type_name in ("string", "markdown") and check.__name__ == "check_text":
+
+        def rule_text(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+            if type(value) is not str or value[:1] <= " " or not value.isprintable():
+                check(value, (path, name, -1), run)
+
+        return rule_text
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
         check(value, (path, name, -1), run)
+
+    return rule
+
+
+def _remembering(name: str, check: Check) -> Rule:
+    right: set[str] = set()
+
+    def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+        if type(value) is str and value in right:
+            return
+        before = len(run.issues)
+        check(value, (path, name, -1), run)
+        if type(value) is str and len(run.issues) == before and run.terminology and len(right) < _MOST_REMEMBERED:
+            right.add(value)
 
     return rule
 

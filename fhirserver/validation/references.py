@@ -35,7 +35,13 @@ def reference_format(value: Any, path: Path, run: Run) -> None:
     """Judge how a Reference is written, whatever its target."""
     reference = value.get("reference")
     stated = value.get("type")
-    if type(stated) is str and stated and ":" not in stated and stated not in run.kit.resource_types and stated not in _ANY:
+    if (
+        type(stated) is str
+        and stated
+        and ":" not in stated
+        and stated not in run.kit.resource_types
+        and stated not in _ANY
+    ):
         run.error("code-invalid", (path, "type", -1), "reference-type", texts.type_unknown(stated))
     if type(reference) is not str or not reference:
         return
@@ -101,7 +107,9 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
             target = run.resolve(value)
             found = target.resource.get("resourceType") if target else typed(reference, kit.resource_types)
         if here_only and target is None and run.options.references:
-            run.error("not-found", path, "reference-aggregation", texts.not_here(reference, sorted(aggregation), origin))
+            run.error(
+                "not-found", path, "reference-aggregation", texts.not_here(reference, sorted(aggregation), origin)
+            )
         stated = value.get("type")
         if type(found) is not str:
             found = stated if type(stated) is str and stated in kit.resource_types else None
@@ -115,7 +123,9 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
             _judge_profiles(allowed[found], target, path, run)
 
     def _judge_profiles(wanted: list[str], target: Target, path: Path, run: Run) -> None:
-        if any(canonical not in profiled or run.conforms(target.resource, canonical, target.path) for canonical in wanted):
+        if any(
+            canonical not in profiled or run.conforms(target.resource, canonical, target.path) for canonical in wanted
+        ):
             return
         why = run.why_not(target.resource, wanted[0], target.path)
         run.add(run.options.targets, "value", path, "reference-profile", texts.wrong_profile(wanted, why, origin))

@@ -45,7 +45,9 @@ def _in_force(run: Run, resource: dict[str, Any], path: Path, asked: Sequence[st
     claims = meta.get("profile") if type(meta) is dict else None
     for index, canonical in enumerate(claims if type(claims) is list else ()):
         if type(canonical) is str:
-            _add(run, found, canonical, ((path, "meta", -1), "profile", index), kind, path, run.options.unknown_profiles)
+            _add(
+                run, found, canonical, ((path, "meta", -1), "profile", index), kind, path, run.options.unknown_profiles
+            )
     # a profile asked for and not known is an error where it leaves nothing but the base type to judge by
     unknown: Severity = "warning" if found else run.options.unknown_asked
     for canonical in asked:

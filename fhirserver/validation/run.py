@@ -90,7 +90,10 @@ class Scope(NamedTuple):
 class Run:
     """The state of one validation; used by one thread."""
 
-    __slots__ = ("depth", "faults", "invariants", "issues", "kept", "kit", "memory", "options", "scope", "terminology", "_judge")
+    __slots__ = (
+        "_environment", "_environment_of", "_judge", "faults", "invariants", "issues", "kept", "kit", "memory", "options",
+        "scope", "terminology",
+    )  # fmt: skip
 
     def __init__(self, kit: Kit, options: Options, scope: Scope, judge: Judge) -> None:
         self.kit = kit
@@ -98,12 +101,13 @@ class Run:
         self.scope = scope
         self.issues: list[Issue] = []
         self.faults = 0
-        self.depth = 0
         self.invariants = options.invariants
         self.terminology = options.terminology
         self.memory: dict[Any, Any] = {}
         self.kept: list[Any] = []  # what memory knows by id() must live as long as the run
         self._judge = judge
+        self._environment = Environment()
+        self._environment_of: Scope | None = None
 
     def add(self, severity: Severity, code: IssueCode, path: Path, rule: str, text: Text) -> None:
         """Note a finding."""
@@ -128,7 +132,9 @@ class Run:
         return True
 
     @contextmanager
-    def within(self, resource: dict[str, Any], path: Path, kind: Literal["contained", "entry", "inside"]) -> Iterator[None]:
+    def within(
+        self, resource: dict[str, Any], path: Path, kind: Literal["contained", "entry", "inside"]
+    ) -> Iterator[None]:
         """Walk a resource inside of the present one."""
         outer = self.scope
         self.scope = Scope(resource, path, kind, outer)
@@ -153,10 +159,9 @@ class Run:
     def environment(self) -> Environment:
         """Return the surroundings of an invariant at the present place."""
         scope = self.scope
-        known: Environment | None = self.memory.get(("environment", id(scope)))
-        if known is None:
+        if self._environment_of is not scope:
             root = scope.parent.resource if scope.kind == "contained" and scope.parent else scope.resource
-            known = Environment(
+            self._environment = Environment(
                 scope.resource,
                 root=root,
                 bundle=self._bundle(),
@@ -164,9 +169,8 @@ class Run:
                 member_of=self._member_of,
                 conforms_to=self._conforms_to,
             )
-            self.memory["environment", id(scope)] = known
-            self.kept.append(scope)
-        return known
+            self._environment_of = scope
+        return self._environment
 
     def _bundle(self) -> dict[str, Any] | None:
         scope: Scope | None = self.scope

@@ -11,6 +11,7 @@ from fhirserver.validation.compile import compile_profile
 from fhirserver.validation.kit import Kit
 from fhirserver.validation.nested import resource_type
 from fhirserver.validation.resources import judge_resource
+from fhirserver.validation.texts import structure as texts
 from fhirserver.validation.run import Options, Path, Run, Scope
 
 if TYPE_CHECKING:
@@ -53,10 +54,15 @@ class Validator:
         path: Path = (None, kind if isinstance(kind, str) and kind else "Resource", -1)
         scope = Scope(resource if isinstance(resource, dict) else {}, path, "root", None)
         run = Run(self.kit, options, scope, judge_resource)
-        if resource_type(resource, path, run) is not None:
-            judge_resource(run, resource, path, profiles)
-            for canonical in advised:
-                _advise(run, resource, path, canonical)
+        try:
+            if resource_type(resource, path, run) is not None:
+                judge_resource(run, resource, path, profiles)
+                for canonical in advised:
+                    _advise(run, resource, path, canonical)
+        except RecursionError:
+            # nested beyond what jsontext lets in, or profiles that ask for one another without end
+            run.scope = scope
+            run.error("too-costly", path, "depth", texts.too_deep())
         return list(dict.fromkeys(run.issues)) if len(run.issues) > 1 else run.issues
 
 

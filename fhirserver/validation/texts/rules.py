@@ -130,7 +130,8 @@ def profile_wrong_type(canonical: str, wanted: str, found: str) -> Text:
 def no_profile(canonicals: Sequence[str], why: Text | None) -> Text:
     """Return: none of the profiles of which one is needed is met."""
     return Text(
-        f"Aucun de ces profils n'est respecté, or il en faut un : {', '.join(canonicals)}" + (f" ({why.fr})" if why else "."),
+        f"Aucun de ces profils n'est respecté, or il en faut un : {', '.join(canonicals)}"
+        + (f" ({why.fr})" if why else "."),
         f"None of these profiles is met, and one is needed: {', '.join(canonicals)}" + (f" ({why.en})" if why else "."),
     )
 

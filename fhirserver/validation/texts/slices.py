@@ -39,7 +39,8 @@ def wrong_value(path: str, found: Sequence[Any], wanted: Any) -> Text:
     """Return: the value at the discriminator is another one."""
     values = ", ".join(shown(one) for one in found)
     return Text(
-        f"{path} vaut {values or 'rien'}, attendu {shown(wanted)}", f"{path} is {values or 'missing'}, expected {shown(wanted)}"
+        f"{path} vaut {values or 'rien'}, attendu {shown(wanted)}",
+        f"{path} is {values or 'missing'}, expected {shown(wanted)}",
     )
 
 

@@ -176,9 +176,11 @@ def slice_undecidable(slice_name: str, origin: str) -> Text:
     )
 
 
-def too_deep(most: int) -> Text:
+def too_deep() -> Text:
     """Return: nested deeper than is judged."""
-    return Text(f"Imbrication de plus de {most} éléments.", f"Nested deeper than {most} elements.")
+    return Text(
+        "La ressource est imbriquée trop profondément pour être jugée.", "The resource nests too deeply to be judged."
+    )
 
 
 def resource_type_missing() -> Text:
