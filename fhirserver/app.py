@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from flask import Flask
 
@@ -11,6 +12,7 @@ from fhirserver.access.secrets import made_secret
 from fhirserver.access.tokens import Trust, Verifier
 from fhirserver.definitions.pinned.inforce import in_force
 from fhirserver.fhirpath import Engine
+from fhirserver.interactions import patch
 from fhirserver.interactions.capabilities import Capabilities
 from fhirserver.interactions.checking import Checker
 from fhirserver.interactions.router import Router
@@ -29,8 +31,11 @@ from fhirserver.terminology import Terminology
 from fhirserver.validation import Validator
 from fhirserver.validation.policy import Policy
 from fhirserver.wire.application import build
-from fhirserver.wire.formats import JSON, Formats
+from fhirserver.wire.formats import JSON, Formats, xml
 from fhirserver.wire.gateway import Gateway
+from fhirserver.wire.xml import XmlCodec
+
+FORMATS: Final = ("json", "xml", "application/fhir+json", "application/fhir+xml")
 
 
 def indexes() -> Sequence[Index]:
@@ -48,7 +53,7 @@ def services(settings: Settings, store: Store) -> Services:
     setting = Setting(settings.time_zone, (f"{settings.public_url.rstrip('/')}/fhir/",) if settings.public_url else ())
     operations = Operations()
     types = frozenset(settings.types) or loaded.resource_types
-    formats = ("json",)
+    codec = XmlCodec(loaded)
     made = Services(
         settings=settings,
         definitions=loaded,
@@ -58,7 +63,9 @@ def services(settings: Settings, store: Store) -> Services:
         indexer=Indexer(registry, setting),
         searcher=searcher(settings, store, registry, setting),
         operations=operations,
-        capabilities=Capabilities(settings, loaded, types, registry, operations, policy, formats, ()),
+        capabilities=Capabilities(settings, loaded, types, registry, operations, policy, FORMATS, patch.MEDIA),
+        engine=engine,
+        xml=codec,
         types=types,
     )
     Router(made)
@@ -84,5 +91,6 @@ def create_app(settings: Settings) -> Flask:
     """Return the WSGI application of one server process."""
     store = Store(settings.mongodb_uri, settings.database)
     made = services(settings, store)
-    gateway = Gateway(settings, Formats((JSON,)), verifier(settings), made.router, store.audit.record)
+    formats = Formats((JSON, xml(XmlCodec(made.definitions))))
+    gateway = Gateway(settings, formats, verifier(settings), made.router, store.audit.record)
     return build(gateway, store.ping)

@@ -30,7 +30,7 @@ class Collected(click.Group):
         """Return the commands whose room is there."""
         return sorted(name for name in COMMANDS if self.get_command(ctx, name) is not None)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's own signature
         """Import a command."""
         place = COMMANDS.get(cmd_name)
         if place is None:

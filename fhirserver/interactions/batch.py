@@ -23,17 +23,19 @@ def perform(services: Services, request: Request, bundle: dict[str, Any]) -> Ans
 
 
 def _perform(services: Services, whole: Request, entry: entries.Entry | Failure) -> dict[str, Any]:
+    if isinstance(entry, Failure):
+        return entries.refuse(entry, outcome(entry.issues, whole.language))
+    if not entry.path and entry.method == "POST":
+        return entries.refuse(nested := _nested(), outcome(nested.issues, whole.language))
     try:
-        if isinstance(entry, Failure):
-            raise entry
-        if not entry.path and entry.method == "POST":
-            raise BadRequest(
-                Text("Un batch n'en contient pas un autre.", "A batch does not hold another one."), rule="nested"
-            )
         answer = services.router.perform(entries.as_request(whole, entry, None))
     except Failure as failure:
         return entries.refuse(failure, outcome(failure.issues, whole.language))
-    except Exception:
+    except Exception:  # noqa: BLE001 - one entry's failure is its own; it is logged
         _log.exception("entry of a batch failed: request %s", whole.origin.get("request"))
         return {"response": {"status": "500 Internal Server Error", "outcome": outcome([INTERNAL], whole.language)}}
     return entries.respond(answer, whole)
+
+
+def _nested() -> BadRequest:
+    return BadRequest(Text("Un batch n'en contient pas un autre.", "A batch does not hold another one."), rule="nested")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest, RangeNotSatisfiable

@@ -63,19 +63,20 @@ class Capabilities:
 
     def statement(self, base: str) -> dict[str, Any]:
         """Return the CapabilityStatement of the server at a base url."""
-        model = CapabilityStatement(
-            status="active",
-            date=self._started,
-            publisher="fhirserver",
-            kind="instance",
-            instantiates=[_PDSM],
-            software={"name": "fhirserver", "version": __version__},
-            implementation={"description": "fhirserver: ordonnance numérique, DMP", "url": base},
-            fhirVersion="4.0.1",
-            format=list(self.formats),
-            patchFormat=list(self.patch_formats) or None,
-            rest=[self._rest()],
-        )
+        content: dict[str, Any] = {
+            "status": "active",
+            "date": self._started,
+            "publisher": "fhirserver",
+            "kind": "instance",
+            "instantiates": [_PDSM],
+            "software": {"name": "fhirserver", "version": __version__},
+            "implementation": {"description": "fhirserver: ordonnance numérique, DMP", "url": base},
+            "fhirVersion": "4.0.1",
+            "format": list(self.formats),
+            "patchFormat": list(self.patch_formats) or None,
+            "rest": [self._rest()],
+        }
+        model = CapabilityStatement(**content)
         written: dict[str, Any] = jsontext.read(model.model_dump_json(exclude_none=True).encode())
         return {"resourceType": "CapabilityStatement", **written}
 

@@ -34,6 +34,4 @@ class Checker:
 
     def issues(self, resource: dict[str, Any]) -> list[Issue]:
         """Return all findings, refusing none."""
-        return self._validator.validate(
-            resource, self.policy.profiles(resource), advised=self.policy.advised(resource)
-        )
+        return self._validator.validate(resource, self.policy.profiles(resource), advised=self.policy.advised(resource))

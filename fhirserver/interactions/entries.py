@@ -15,8 +15,8 @@ from urllib.parse import unquote
 import orjson
 
 from fhirserver.errors import BadRequest, Failure
-from fhirserver.interactions.exchange import Answer, Conditions, Preference, Request
 from fhirserver.interactions.etags import tags
+from fhirserver.interactions.exchange import Answer, Conditions, Preference, Request
 from fhirserver.interactions.outcomes import outcome
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Transaction

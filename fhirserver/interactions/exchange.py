@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Final, Literal, NamedTuple
 from urllib.parse import parse_qsl
 
 from fhirserver.access.caller import Caller
@@ -22,6 +22,9 @@ class Preference(NamedTuple):
     returning: Returning | None = None
     lenient: bool = False
     asynchronous: bool = False
+
+
+NO_PREFERENCE: Final = Preference()
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class Request:
         in_bundle: whether it is an entry of a transaction Bundle, whose own checks look at all entries together.
         reserved: the id that a create has to take.
         checked: what validation found already; None: the body is still to be validated.
+        notes: what reading the body found (warnings).
         trail: audit records of what was read, written before the answer leaves.
     """
 
@@ -86,7 +90,7 @@ class Request:
     parse: Callable[[], dict[str, Any]]
     language: Language = "fr"
     conditions: Conditions = field(default_factory=Conditions)
-    prefer: Preference = Preference()
+    prefer: Preference = NO_PREFERENCE
     content: Content | None = None
     wants_resource: bool = True
     ranges: str | None = None
@@ -95,6 +99,7 @@ class Request:
     in_bundle: bool = False
     reserved: str | None = None
     checked: tuple[Issue, ...] | None = None
+    notes: list[Issue] = field(default_factory=list)
     trail: list[dict[str, Any]] = field(default_factory=list)
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -110,6 +115,10 @@ class Request:
     def within(self, transaction: Transaction) -> Request:
         """Return the same request as part of a transaction."""
         return replace(self, unit=transaction)
+
+    def without_conditions(self) -> Request:
+        """Return the same request, its conditions having been held."""
+        return replace(self, conditions=Conditions())
 
     def record(self, action: str, resource_type: str | None, identity: str | None = None, **more: Any) -> None:
         """Note an access for the audit, which is written before the answer leaves."""

@@ -144,22 +144,27 @@ def _count(text: str | None, default: int) -> int:
 
 def _span(text: str, name: str) -> tuple[datetime, datetime]:
     """Return first and last moment of a date or instant; raises BadRequest."""
+    # a plus sign that was not escaped reads as a space
     match = _INSTANT.fullmatch(text.replace(" ", "+"))
     try:
-        if match is None:
-            raise ValueError(text)
-        year, month, day, hour, minute, second, fraction, zone = match.groups()
-        begin = datetime(
-            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), tzinfo=UTC
-        )
-        if fraction:
-            begin += timedelta(microseconds=int(fraction[1:7].ljust(6, "0")))
-        if zone and zone != "Z":
-            shift = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
-            begin = begin - shift if zone[0] == "+" else begin + shift
+        begin = _begin(match) if match else None
     except (ValueError, OverflowError):
-        raise _fault(name, "une date ou un instant FHIR est attendu", "a FHIR date or instant is expected") from None
+        begin = None
+    if match is None or begin is None:
+        raise _fault(name, "une date ou un instant FHIR est attendu", "a FHIR date or instant is expected")
     return begin, begin + _width(match)
+
+
+def _begin(match: re.Match[str]) -> datetime:
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    numbers = (int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0))
+    begin = datetime(*numbers, tzinfo=UTC)
+    if fraction:
+        begin += timedelta(microseconds=int(fraction[1:7].ljust(6, "0")))
+    if zone and zone != "Z":
+        shift = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
+        begin = begin - shift if zone[0] == "+" else begin + shift
+    return begin
 
 
 def _width(match: re.Match[str]) -> timedelta:

@@ -24,6 +24,8 @@ def refuse_if_any(
     """Refuse to delete what current resources refer to, naming some of them.
 
     Args:
+        services: of this server.
+        transaction: that deletes.
         deleted: types and ids to be deleted: they may refer to one another.
         spared: resources that the same commit writes anew; what they say then is looked at there.
 

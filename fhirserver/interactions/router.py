@@ -78,7 +78,7 @@ class Router:
                 return services.operations.invoke(services, request, first[1:], None, None)
         raise _unknown_route(path)
 
-    def _of_type(self, request: Request, kind: str, rest: tuple[str, ...]) -> Answer:
+    def _of_type(self, request: Request, kind: str, rest: tuple[str, ...]) -> Answer:  # noqa: PLR0911 - one return for each form of address
         services = self._services
         if not rest:
             return _by_method(

@@ -96,7 +96,7 @@ def _allowed(services: Services, request: Request, pairs: Pairs) -> list[str]:
     return allowed
 
 
-def _search(
+def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     services: Services,
     request: Request,
     types: Sequence[str],

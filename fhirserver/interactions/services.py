@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fhirserver.definitions import Definitions
+from fhirserver.fhirpath import Engine
 from fhirserver.interactions.capabilities import Capabilities
 from fhirserver.interactions.checking import Checker
+from fhirserver.issues import Issue
 from fhirserver.operations.registry import Operations
 from fhirserver.search.extract import Indexer
-from fhirserver.search.registry import Registry
 from fhirserver.search.mongo_search import Searcher
+from fhirserver.search.registry import Registry
 from fhirserver.settings import Settings
 from fhirserver.store import Store
 
 if TYPE_CHECKING:
     from fhirserver.interactions.router import Router
+
+
+class Codec(Protocol):
+    """Another representation of resources than JSON."""
+
+    def read(self, data: bytes) -> tuple[dict[str, Any], list[Issue]]:
+        """Return a resource, and warnings."""
+
+    def write(self, resource: Mapping[str, Any], *, pretty: bool = False) -> bytes:
+        """Return a resource in this representation."""
 
 
 @dataclass(slots=True)
@@ -37,5 +50,7 @@ class Services:
     searcher: Searcher
     operations: Operations
     capabilities: Capabilities
+    engine: Engine
+    xml: Codec
     types: frozenset[str]
     router: Router = field(init=False)

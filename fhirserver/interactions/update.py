@@ -28,7 +28,7 @@ def update(services: Services, request: Request, kind: str, identity: str) -> An
     return replace(services, request, resource, identity, issues)
 
 
-def replace(
+def replace(  # noqa: PLR0913, PLR0917 - what an update consists of
     services: Services,
     request: Request,
     resource: dict[str, Any],

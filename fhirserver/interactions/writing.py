@@ -69,7 +69,7 @@ def check(services: Services, request: Request, resource: dict[str, Any]) -> tup
     """
     if request.checked is not None:
         return request.checked
-    issues = tuple(services.checker.check(resource))
+    issues = (*request.notes, *services.checker.check(resource))
     return issues + dangling.check(services, request, resource)
 
 

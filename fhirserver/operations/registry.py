@@ -47,10 +47,8 @@ class Call:
         found = {}
         for part in body.get("parameter", []):
             if isinstance(part, dict) and isinstance(part.get("name"), str):
-                value = next(
-                    (item for name, item in part.items() if name.startswith(("value", "resource", "part"))), None
-                )
-                found.setdefault(part["name"], []).append(value)
+                values = (item for key, item in part.items() if key.startswith(("value", "resource", "part")))
+                found.setdefault(part["name"], []).append(next(values, None))
         return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -20,7 +21,7 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Serve FHIR over HTTP, with a local MongoDB unless MONGODB_URI names one."""
     try:
         chosen = configuration.read()
-        given = {"host": host, "port": port, "workers": workers}
+        given: dict[str, Any] = {"host": host, "port": port, "workers": workers}
         chosen = replace(chosen, **{name: value for name, value in given.items() if value is not None})
         run(chosen)
     except (configuration.SettingError, LocalMongodError) as error:

@@ -76,5 +76,5 @@ def _free_port(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def _end(signum: int, frame: FrameType | None) -> None:
+def _end(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's own signature
     os.kill(os.getpid(), signal.SIGTERM)

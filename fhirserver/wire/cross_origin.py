@@ -1,4 +1,4 @@
-"""Pages of other origins that may call the server (https://fetch.spec.whatwg.org/#http-cors-protocol): none by default."""
+"""Pages of other origins that may call the server: none by default (https://fetch.spec.whatwg.org/#cors-protocol)."""
 
 from __future__ import annotations
 

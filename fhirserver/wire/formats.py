@@ -13,8 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from fhirserver import jsontext
 from fhirserver.errors import NotAcceptable, Unreadable, UnsupportedMediaType
-from fhirserver.issues import Text
+from fhirserver.issues import Issue, Text
 from fhirserver.wire.headers import weight
+from fhirserver.wire.xml import XmlCodec
 
 _VERSIONS: Final = ("4.0", "4.0.1")
 
@@ -27,15 +28,14 @@ class Format:
         name: its short name in `_format`.
         media: the media type that we answer with.
         aliases: other media types that mean the same.
-        read: bytes to a resource; raises Unreadable.
+        read: bytes to a resource, and warnings; raises Unreadable.
         write: a resource to bytes; the second argument asks for indentation.
-        from_json: stored JSON bytes to this format's bytes.
     """
 
     name: str
     media: str
     aliases: frozenset[str]
-    read: Callable[[bytes], dict[str, Any]]
+    read: Callable[[bytes], tuple[dict[str, Any], list[Issue]]]
     write: Callable[[dict[str, Any], bool], bytes]
 
     @property
@@ -44,7 +44,7 @@ class Format:
         return f"{self.media}; charset=utf-8"
 
 
-def _read_json(data: bytes) -> dict[str, Any]:
+def _read_json(data: bytes) -> tuple[dict[str, Any], list[Issue]]:
     resource = jsontext.read(data)
     if not isinstance(resource, dict):
         raise Unreadable(
@@ -54,7 +54,7 @@ def _read_json(data: bytes) -> dict[str, Any]:
             ),
             rule="json-object",
         )
-    return resource
+    return resource, []
 
 
 JSON: Final = Format(
@@ -64,6 +64,17 @@ JSON: Final = Format(
     _read_json,
     lambda resource, pretty: jsontext.write(resource, pretty=pretty),
 )
+
+
+def xml(codec: XmlCodec) -> Format:
+    """Return FHIR XML."""
+    return Format(
+        "xml",
+        "application/fhir+xml",
+        frozenset({"application/fhir+xml", "application/xml", "text/xml", "application/xml+fhir"}),
+        codec.read,
+        lambda resource, pretty: codec.write(resource, pretty=pretty),
+    )
 
 
 class Range(NamedTuple):

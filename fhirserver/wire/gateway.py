@@ -18,8 +18,8 @@ from flask import Response, request
 from fhirserver import jsontext
 from fhirserver.access.tokens import Verifier
 from fhirserver.errors import BadRequest, Failure
-from fhirserver.interactions.exchange import Answer, Conditions, Content, Preference, Request
 from fhirserver.interactions.etags import tags
+from fhirserver.interactions.exchange import NO_PREFERENCE, Answer, Conditions, Content, Preference, Request
 from fhirserver.interactions.outcomes import INTERNAL, outcome
 from fhirserver.interactions.router import Router
 from fhirserver.issues import Issue, Language, Text
@@ -31,7 +31,6 @@ from fhirserver.wire.throttle import Throttle
 BASE: Final = "/fhir"
 
 _log: Final = logging.getLogger("fhirserver")
-_NO_PREFERENCE: Final = Preference()
 _NO_CONDITIONS: Final = Conditions()
 _OPEN: Final = {("GET", ("metadata",))}
 
@@ -68,7 +67,7 @@ class Gateway:
             response = self._perform(environ, path, language, request_id, representation)
         except Failure as failure:
             response = self.refuse(failure, language, representation)
-        except Exception:
+        except Exception:  # noqa: BLE001 - nothing of it leaves; it is logged
             _log.exception("request %s failed: %s %s", request_id, environ["REQUEST_METHOD"], environ["PATH_INFO"])
             response = self.outcome_response(500, [INTERNAL], language, representation)
         response.headers["X-Request-Id"] = request_id
@@ -93,7 +92,7 @@ class Gateway:
         effective = "GET" if method == "HEAD" else method
         if (effective, segments) in _OPEN:
             answer = self._router.capabilities(self.base(environ), parse_qsl(environ["QUERY_STRING"]))
-            return self._write(answer, _NO_PREFERENCE, language, representation, environ)
+            return self._write(answer, NO_PREFERENCE, language, representation, environ)
         caller = self._verifier.caller(environ.get("HTTP_AUTHORIZATION"))
         self._throttle.take(caller.client)
         prefer = environ.get("HTTP_PREFER")
@@ -104,10 +103,10 @@ class Gateway:
             query=environ["QUERY_STRING"],
             caller=caller,
             base=self.base(environ),
-            parse=lambda: self._parse(environ),
+            parse=lambda: self._parse(environ, asked),
             language=language,
             conditions=_conditions(environ),
-            prefer=headers.preference(prefer) if prefer else _NO_PREFERENCE,
+            prefer=headers.preference(prefer) if prefer else NO_PREFERENCE,
             content=Content(
                 environ.get("CONTENT_TYPE", ""),
                 lambda: body.read(environ, limit),
@@ -151,7 +150,7 @@ class Gateway:
             return True
         return _names_fhir(environ.get("HTTP_ACCEPT", ""))
 
-    def _parse(self, environ: dict[str, Any]) -> dict[str, Any]:
+    def _parse(self, environ: dict[str, Any], asked: Request) -> dict[str, Any]:
         format_ = self.formats.sent(environ.get("CONTENT_TYPE", ""))
         data = body.read(environ, self.settings.max_body)
         if not data:
@@ -162,7 +161,8 @@ class Gateway:
                 ),
                 rule="empty-body",
             )
-        return format_.read(data)
+        resource, asked.notes = format_.read(data)
+        return resource
 
     def _write(
         self,
@@ -180,8 +180,7 @@ class Gateway:
         if answer.location is not None:
             head["Location"] = f"{self.base(environ)}/{answer.location}"
         if answer.raw is not None:
-            response = Response(answer.raw, answer.status, head, content_type=answer.media, direct_passthrough=True)  # type: ignore[arg-type] # bytes iterators are taken
-            return response
+            return Response(answer.raw, answer.status, head, content_type=answer.media, direct_passthrough=True)
         data = self._data(answer, prefer, language, representation)
         response = Response(data, answer.status, head, content_type=representation.format.content_type)
         if not data:
@@ -194,14 +193,16 @@ class Gateway:
                 return b""
             if prefer.returning == "OperationOutcome":
                 return representation.format.write(outcome(answer.issues, language), representation.pretty)
-        if answer.resource is not None:
-            return representation.format.write(answer.resource, representation.pretty)
+        as_stored = representation.format.name == "json" and not representation.pretty
         ready = answer.json
+        if answer.resource is not None:
+            # stored resources stand in it as bytes: they go out as they are, or are read for another form
+            ready = jsontext.write(answer.resource)
         if ready is None and answer.stored is not None and answer.status not in (204, 304):
             ready = answer.stored.body
         if not ready:
             return b""
-        if representation.format.name == "json" and not representation.pretty:
+        if as_stored:
             return ready
         return representation.format.write(jsontext.read(ready), representation.pretty)
 

@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 import requests
+from pymongo.database import Database
 
 from fhirserver.access import issuer
 from fhirserver.demo.running import free_port
+from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
+from fhirserver.store.profile import profiled, wasteful
 
 FHIR = "application/fhir+json"
 START_LIMIT = 60
@@ -124,6 +127,27 @@ def server(mongod: LocalMongod, tmp_path_factory: pytest.TempPathFactory) -> Ite
     yield running
     stop(process)
     assert "Traceback" not in running.log.read_text(), running.log.read_text()[-3000:]
+
+
+@pytest.fixture(scope="session")
+def profile(mongod: LocalMongod, server: Server) -> Iterator[Database[dict[str, Any]]]:
+    """The database of the shared server, which notes every operation."""
+    store = Store(mongod.uri, "http-tests")
+    with profiled(store.database):
+        yield store.database
+    store.close()
+
+
+@pytest.fixture(autouse=True)
+def no_waste(request: pytest.FixtureRequest, profile: Database[dict[str, Any]]) -> Iterator[None]:
+    """Fail a test whose queries scan a collection or examine more than 3 keys a result and 100 more.
+
+    A test marked `wasteful` gives the reason why its queries may.
+    """
+    began = profile.command("hello", codec_options=profile.codec_options)["localTime"]
+    yield
+    faults = [] if request.node.get_closest_marker("wasteful") else wasteful(profile, began)
+    assert not faults, "\n".join(faults)
 
 
 @pytest.fixture(scope="session")

@@ -67,7 +67,9 @@ def test_since_gives_only_what_came_later(operator: Client) -> None:
     assert operator.get(f"{path}/_history?_since=2100-01-01").json()["total"] == 0
 
 
-@pytest.mark.parametrize("query", ["_count=-1", "_count=x", "_since=yesterday", "_at=nonsense", "nonsense=1", "_page=x"])
+@pytest.mark.parametrize(
+    "query", ["_count=-1", "_count=x", "_since=yesterday", "_at=nonsense", "nonsense=1", "_page=x"]
+)
 def test_history_refuses_what_it_does_not_understand(operator: Client, query: str) -> None:
     assert operator.get(f"Patient/_history?{query}").status_code == 400
 
@@ -137,7 +139,11 @@ def test_search_pages_follow_next_links_without_loss_or_repetition(operator: Cli
 def test_compartments_are_searched(operator: Client) -> None:
     patient = operator.post("Patient", {"resourceType": "Patient"}).json()["id"]
     made = operator.post("Observation", observation(subject={"reference": f"Patient/{patient}"})).json()["id"]
-    for path in (f"Patient/{patient}/Observation", f"Patient/{patient}/*", f"Patient/{patient}/Observation?status=final"):
+    for path in (
+        f"Patient/{patient}/Observation",
+        f"Patient/{patient}/*",
+        f"Patient/{patient}/Observation?status=final",
+    ):
         found = operator.get(path).json()["entry"]
         assert made in [entry["resource"]["id"] for entry in found], path
     assert operator.get(f"Patient/{patient}/Nonsense").status_code == 404
@@ -155,7 +161,8 @@ def test_an_unknown_parameter_is_refused_or_ignored_with_a_warning_when_lenient(
 
 
 @pytest.mark.parametrize(
-    "query", ["_count=-1", "_summary=nonsense", "status:nonsense=x", "_cursor=forged", "x%00=1", "_has:::=1", "_query=x"]
+    "query",
+    ["_count=-1", "_summary=nonsense", "status:nonsense=x", "_cursor=forged", "x%00=1", "_has:::=1", "_query=x"],
 )
 def test_search_refuses_what_it_does_not_understand(operator: Client, query: str) -> None:
     assert operator.get(f"Observation?{query}").status_code == 400

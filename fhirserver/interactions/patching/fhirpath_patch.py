@@ -11,10 +11,12 @@ from fhirserver.errors import BadRequest, Failure, Unprocessable
 from fhirserver.fhirpath import Engine, Environment, EvaluationError, ExpressionError, Node
 from fhirserver.fhirpath.model import Entry
 from fhirserver.interactions.patching import values
-from fhirserver.issues import Issue, Text
+from fhirserver.interactions.patching.numbered import at_operation
+from fhirserver.issues import Text
 
 MAX_OPERATIONS: Final = 1_000
 MAX_PATH: Final = 1_000
+_DIV: Final = re.compile(r"('(?:[^'\\]|\\.)*'|`[^`]*`)|\.div(?![\w(])")
 _LAST_STEP: Final = re.compile(r"(.+)\.([A-Za-z]\w*)", re.DOTALL)
 
 
@@ -39,7 +41,7 @@ def apply(engine: Engine, resource: dict[str, Any], parameters: dict[str, Any]) 
         try:
             _Operation(engine, patched, parameter).run()
         except Failure as failure:
-            raise _numbered(failure, number) from None
+            raise at_operation(failure, number) from None
     return patched
 
 
@@ -102,7 +104,8 @@ class _Operation:
         if len(path) > MAX_PATH:
             raise _malformed(f"le chemin dépasse {MAX_PATH} caractères", f"the path is over {MAX_PATH} characters")
         try:
-            expression = self._engine.compile(path)
+            # `div` is an operator of FHIRPath; people write a narrative's path without the quotes that it needs
+            expression = self._engine.compile(_DIV.sub(lambda match: match[1] or ".`div`", path))
             found = expression.evaluate(self._engine.node(self._resource), Environment(self._resource))
         except ExpressionError as error:
             raise BadRequest(
@@ -290,18 +293,3 @@ def _malformed(fr: str, en: str) -> BadRequest:
     return BadRequest(
         Text(f"FHIRPath Patch mal formé : {fr}.", f"Malformed FHIRPath Patch: {en}."), rule="fhirpath-patch"
     )
-
-
-def _numbered(failure: Failure, number: int) -> Failure:
-    """Return the failure with the number of the operation at fault."""
-    issues = [
-        Issue(
-            issue.severity,
-            issue.code,
-            Text(f"Opération {number + 1} : {issue.text.fr}", f"Operation {number + 1}: {issue.text.en}"),
-            issue.expression,
-            issue.rule,
-        )
-        for issue in failure.issues
-    ]
-    return type(failure)(issues[0].text, issues=issues)

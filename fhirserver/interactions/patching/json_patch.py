@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from fhirserver.errors import BadRequest, Failure, Unprocessable
 from fhirserver.interactions.patching import pointers
+from fhirserver.interactions.patching.numbered import at_operation
 from fhirserver.interactions.patching.pointers import Match, Place, Step
-from fhirserver.issues import Issue, Text
+from fhirserver.issues import Text
 
 MAX_OPERATIONS: Final = 1_000
 
 
-def apply(document: Any, operations: Any, *, brackets: bool = False) -> Any:
+def apply(document: Any, operations: Any, *, fhir: bool = False) -> Any:
     """Return the patched document; the one given stays as it is.
 
     Args:
         document: any JSON value.
         operations: the patch, an array of operations.
-        brackets: whether paths may use the bracket form of the French guides.
+        fhir: whether the document is a resource: paths may then use the bracket form of the French guides, and objects
+            and arrays that removals leave empty go too, since FHIR has none
+            (https://hl7.org/fhir/R4/json.html#primitive).
 
     Raises:
         BadRequest: not a JSON Patch; names the operation.
@@ -44,56 +47,62 @@ def apply(document: Any, operations: Any, *, brackets: bool = False) -> Any:
             rule="json-patch",
         )
     patched = copy.deepcopy(document)
+    emptied: list[Any] = []
     for number, operation in enumerate(operations):
         try:
-            patched = _Operation(patched, operation, brackets=brackets).run()
+            patched = _Operation(patched, operation, emptied, brackets=fhir).run()
         except Failure as failure:
-            raise _numbered(failure, number, operation) from None
-    return patched
+            raise at_operation(failure, number) from None
+    return _without(patched, emptied) if fhir and emptied else patched
 
 
-def merge(document: Any, patch: Any) -> Any:
-    """Return the document merged with a merge patch: null removes a member, an object merges, the rest replaces."""
+def merge(document: Any, patch: Any, *, fhir: bool = False) -> Any:
+    """Return the document merged with a merge patch: null removes a member, an object merges, the rest replaces.
+
+    Args:
+        document: any JSON value.
+        patch: the merge patch.
+        fhir: whether the document is a resource: members that the merge leaves empty go too.
+    """
     if not isinstance(patch, dict):
         return copy.deepcopy(patch)
     merged = dict(document) if isinstance(document, dict) else {}
     for key, value in patch.items():
         if value is None:
             merged.pop(key, None)
-        else:
-            merged[key] = merge(merged.get(key), value)
+            continue
+        merged[key] = merge(merged.get(key), value, fhir=fhir)
+        if fhir and isinstance(value, dict) and value and not merged[key]:
+            del merged[key]
     return merged
 
 
-def prune(value: Any) -> Any:
-    """Return a resource without the empty arrays and objects that a patch left: FHIR has none.
-
-    See https://hl7.org/fhir/R4/json.html: arrays and objects are never empty.
-    """
+def _without(value: Any, emptied: Sequence[Any]) -> Any:
+    """Return a value without the objects and arrays that removals emptied, and what these in turn leave empty."""
     if isinstance(value, dict):
-        members = {key: prune(item) for key, item in value.items()}
-        return {key: item for key, item in members.items() if not _is_empty(item)}
+        return {
+            key: item for key, child in value.items() if not _gone(item := _without(child, emptied), child, emptied)
+        }
     if isinstance(value, list):
-        items = [prune(item) for item in value]
-        return [item for item in items if not _is_empty(item)]
+        return [item for child in value if not _gone(item := _without(child, emptied), child, emptied)]
     return value
 
 
-def _is_empty(value: Any) -> bool:
-    return isinstance(value, (dict, list)) and (not value or (isinstance(value, list) and set(map(id, value)) == _NONE))
-
-
-_NONE: Final = {id(None)}
+def _gone(item: Any, before: Any, emptied: Sequence[Any]) -> bool:
+    if not isinstance(item, (dict, list)) or item:
+        return False
+    return bool(before) or any(before is one for one in emptied)
 
 
 class _Operation:
     """One operation on one document, which it changes in place where it can."""
 
-    def __init__(self, document: Any, operation: Any, *, brackets: bool) -> None:
+    def __init__(self, document: Any, operation: Any, emptied: list[Any], *, brackets: bool) -> None:
         if not isinstance(operation, dict):
             raise _malformed("une opération est un objet JSON", "an operation is a JSON object")
         self._document = document
         self._operation = operation
+        self._emptied = emptied
         self._brackets = brackets
 
     def run(self) -> Any:
@@ -132,7 +141,7 @@ class _Operation:
         place = self._place(path, steps, create=True)
         if not pointers.exists(place) and not self._is_new(steps, place):
             raise pointers.absent(self._document, steps, path)
-        place.container[place.key] = value  # type: ignore[call-overload] # str for dict, int for list
+        place.container[place.key] = value
         return self._document
 
     def remove(self) -> Any:
@@ -215,7 +224,7 @@ class _Operation:
                 raise pointers.absent(self._document, steps, path)
             place.container.insert(place.key, value)
         else:
-            place.container[place.key] = value  # type: ignore[call-overload] # str for dict, int for list
+            place.container[place.key] = value
         return self._document
 
     def _take(self, path: str, steps: list[Step]) -> Any:
@@ -224,7 +233,10 @@ class _Operation:
         place = self._place(path, steps)
         if not pointers.exists(place):
             raise pointers.absent(self._document, steps, path)
-        return place.container.pop(place.key)  # type: ignore[arg-type] # str for dict, int for list
+        taken = place.container.pop(place.key)
+        if not place.container:
+            self._emptied.append(place.container)
+        return taken
 
 
 _ACTIONS: Final[dict[str, Callable[[_Operation], Any]]] = {
@@ -252,22 +264,3 @@ def equal(one: Any, other: Any) -> bool:
 
 def _malformed(fr: str, en: str) -> BadRequest:
     return BadRequest(Text(f"JSON Patch mal formé : {fr}.", f"Malformed JSON Patch: {en}."), rule="json-patch")
-
-
-def _numbered(failure: Failure, number: int, operation: Any) -> Failure:
-    """Return the failure with the number of the operation at fault."""
-    name = str(operation.get("op"))[:20] if isinstance(operation, dict) else "?"
-    issues = [
-        Issue(
-            issue.severity,
-            issue.code,
-            Text(
-                f"Opération {number + 1} ({name}) : {issue.text.fr}",
-                f"Operation {number + 1} ({name}): {issue.text.en}",
-            ),
-            issue.expression,
-            issue.rule,
-        )
-        for issue in failure.issues
-    ]
-    return type(failure)(issues[0].text, issues=issues)

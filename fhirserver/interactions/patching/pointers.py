@@ -29,9 +29,9 @@ Step = str | Match
 
 
 class Place(NamedTuple):
-    """A member of an object or an item of an array; it need not be there."""
+    """A member of an object (key: its name) or an item of an array (key: its index); it need not be there."""
 
-    container: dict[str, Any] | list[Any]
+    container: Any
     key: str | int
 
 
@@ -78,7 +78,7 @@ def find(document: Any, steps: list[Step], path: str) -> Any:
         place = locate(value, step, document, steps[: at + 1], path)
         if not exists(place):
             raise absent(document, steps[: at + 1], path)
-        value = place.container[place.key]  # type: ignore[call-overload] # str for dict, int for list
+        value = place.container[place.key]
     return value
 
 
