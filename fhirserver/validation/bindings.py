@@ -6,10 +6,10 @@ a warning that says why, never an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Final, NamedTuple
 
-from fhirserver.issues import Severity, Text
+from fhirserver.issues import IssueCode, Severity, Text
 from fhirserver.terminology import CodeState, Membership, Verdict
 from fhirserver.validation.formats import is_absolute
 from fhirserver.validation.kit import Kit
@@ -27,8 +27,7 @@ _ADDITIONAL: Final = frozenset(
 )
 _PURPOSES: Final = {"required": "required", "maximum": "required", "extensible": "extensible", "preferred": "preferred"}
 _PLAIN: Final = frozenset({"code", "string", "uri", "url", "canonical", "id", "markdown"})
-_REMEMBERED: Final = 4_000
-_UCUM: Final = "http://unitsofmeasure.org"
+_REMEMBERED: Final = 2_000
 
 
 class Binding(NamedTuple):
@@ -45,6 +44,27 @@ class Binding(NamedTuple):
     strength: str
     most: str | None
     origin: str
+
+
+class Finding(NamedTuple):
+    """What is wrong with a coded value, wherever it stands.
+
+    Attributes:
+        severity: of the issue.
+        code: of the issue.
+        below: element names from the value down to the one at fault, with their index.
+        rule: of the issue.
+        text: of the issue.
+    """
+
+    severity: Severity
+    code: IssueCode
+    below: tuple[tuple[str, int], ...]
+    rule: str
+    text: Text
+
+
+Findings = tuple[Finding, ...]
 
 
 def binding_of(element: Element) -> Binding | None:
@@ -82,203 +102,190 @@ def binding_steps(kit: Kit, element: Element, type_name: str) -> list[Check]:
 def _step(kit: Kit, element: Element, binding: Binding | None, type_name: str) -> Check | None:
     if type_name in _PLAIN:
         return _plain(kit, binding) if binding and binding.strength != "example" else None
-    makers: dict[str, Callable[[Kit, Binding | None], Check]] = {
-        "CodeableConcept": _concept,
-        "Quantity": _quantity,
-    }
     if type_name == "Coding":
         # within a CodeableConcept another coding may say the same: there a relative system is a warning
         inner = (element.definition.get("base") or {}).get("path") == "CodeableConcept.coding"
         return _coding(kit, binding, "warning" if inner else "error")
-    maker = makers.get(type_name)
-    return maker(kit, binding) if maker else None
+    if type_name == "CodeableConcept":
+        return _concept(kit, binding)
+    return _quantity(kit, binding) if type_name == "Quantity" else None
 
 
-def _remember(ask: Callable[[Any, str], Membership]) -> Callable[[Any, str], Membership]:
-    """Return the same question with its latest answers kept, since senders repeat the same few codes."""
-    answers: dict[tuple[Any, str], Membership] = {}
+def _remembered(ask: Callable[..., Findings], key_of: Callable[[Any], Hashable]) -> Check:
+    """Return a check whose findings depend on a key alone; senders repeat the same few codes, so they are kept."""
+    known: dict[Hashable, Findings] = {}
 
-    def remembered(system: Any, code: str) -> Membership:
-        key = (system, code)
-        answer = answers.get(key)
-        if answer is None:
-            if len(answers) >= _REMEMBERED:
-                answers.clear()
-            answer = answers[key] = ask(system, code)
-        return answer
+    def check(value: Any, path: Path, run: Run) -> None:
+        if not run.terminology:
+            return
+        key = key_of(value)
+        try:
+            found = known.get(key)
+        except TypeError:
+            return  # an array or object where a code belongs: its format says so
+        if found is None:
+            found = ask(key)
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[key] = found
+        for finding in found:
+            at = path
+            for name, index in finding.below:
+                at = (at, name, index)
+            run.add(finding.severity, finding.code, at, finding.rule, finding.text)
 
-    return remembered
-
-
-def _member(kit: Kit, value_set: str) -> Callable[[Any, str], Membership]:
-    return _remember(lambda system, code: kit.terminology.member(value_set, system, code))
+    return check
 
 
 def _plain(kit: Kit, binding: Binding) -> Check:
     """Return the check of a code, string or uri, whose system the value set implies."""
-    member = _member(kit, binding.value_set)
-    severity = _SEVERITY[binding.strength]
+    member = kit.terminology.member
     required = binding.strength == "required"
 
     def check(value: Any, path: Path, run: Run) -> None:
         if not run.terminology and not required:
             return
-        answer = member(None, value)
-        if answer.verdict is Verdict.IN:
-            return
-        if answer.verdict is Verdict.OUT:
-            run.add(
-                severity,
-                "code-invalid",
-                path,
-                "binding",
-                texts.not_in(value, binding.value_set, binding.strength, answer.reason, binding.origin),
-            )
-        elif run.terminology:
-            run.warn("not-supported", path, "binding-unverified", texts.unverified(value, answer.reason))
+        answer = member(binding.value_set, None, value)
+        if answer.verdict is not Verdict.IN and (run.terminology or answer.verdict is Verdict.OUT):
+            for finding in _verdict(answer, value, binding):
+                run.add(finding.severity, finding.code, path, finding.rule, finding.text)
 
     return check
 
 
-def _judge_code(kit: Kit, coding: dict[str, Any], path: Path, run: Run, *, display: bool = True) -> bool | None:
-    """Judge a code within its own system: False when the system does not have it, None when that cannot be known."""
-    system, code = coding.get("system"), coding.get("code")
-    if type(system) is not str or type(code) is not str or not code:
-        return None
+def _verdict(answer: Membership, shown: str, binding: Binding) -> Findings:
+    """Return what a membership means under a binding."""
+    if answer.verdict is Verdict.OUT:
+        text = texts.not_in(shown, binding.value_set, binding.strength, answer.reason, binding.origin)
+        return (Finding(_SEVERITY[binding.strength], "code-invalid", (), "binding", text),)
+    if answer.verdict is Verdict.UNKNOWN:
+        return (Finding("warning", "not-supported", (), "binding-unverified", texts.unverified(shown, answer.reason)),)
+    return ()
+
+
+def _own_system(kit: Kit, system: str, code: str, display: Any) -> tuple[bool, Findings]:
+    """Judge a code within its own system: whether the system may have it, and what is wrong."""
     status = kit.terminology.code(system, code)
     if status.state is CodeState.UNKNOWN:
-        run.error("code-invalid", path, "code-unknown", texts.unknown_code(system, code, status.reason))
-        return False
+        text = status.reason or texts.unknown_code(system, code)
+        return False, (Finding("error", "code-invalid", (), "code-unknown", text),)
+    found: list[Finding] = []
     if status.state is CodeState.INACTIVE:
-        run.warn("code-invalid", path, "code-inactive", texts.inactive_code(system, code, status.reason))
-    shown = coding.get("display")
-    if display and type(shown) is str and status.state is not CodeState.UNVERIFIABLE and not status.accepts(shown):
-        run.warn("value", (path, "display", -1), "display", texts.wrong_display(shown, status.display or "", code))
-    return None if status.state is CodeState.UNVERIFIABLE else True
+        text = status.reason or texts.inactive_code(system, code)
+        found.append(Finding("warning", "code-invalid", (), "code-inactive", text))
+    verified = status.state is not CodeState.UNVERIFIABLE
+    if type(display) is str and verified and not status.accepts(display):
+        text = texts.wrong_display(display, status.display or "", code)
+        found.append(Finding("warning", "value", (("display", -1),), "display", text))
+    return True, tuple(found)
+
+
+def _relative(system: str, severity: Severity) -> Finding:
+    return Finding(severity, "value", (("system", -1),), "system-relative", texts.relative_system(system))
 
 
 def _coding(kit: Kit, binding: Binding | None, relative: Severity) -> Check:
-    member = _member(kit, binding.value_set) if binding and binding.strength != "example" else None
+    bound = binding if binding and binding.strength != "example" else None
 
-    def check(value: Any, path: Path, run: Run) -> None:
-        if not run.terminology:
-            return
-        system, code = value.get("system"), value.get("code")
-        if type(code) is not str:
-            return
-        if type(system) is str and system and not is_absolute(system):
-            run.add(relative, "value", (path, "system", -1), "system-relative", texts.relative_system(system))
-        known = _judge_code(kit, value, path, run)
-        if member is None or binding is None or known is False:
-            return
-        answer = member(system if type(system) is str else None, code)
-        _report(answer, f"{system}|{code}", binding, path, run, single=True)
+    def ask(key: tuple[Any, Any, Any]) -> Findings:
+        system, code, display = key
+        if type(code) is not str or not code:
+            return ()
+        found: list[Finding] = []
+        if type(system) is str and system:
+            if not is_absolute(system):
+                found.append(_relative(system, relative))
+            may_have, own = _own_system(kit, system, code, display)
+            found.extend(own)
+            if not may_have:
+                return tuple(found)
+        if bound is not None:
+            given = system if type(system) is str else None
+            answer = kit.terminology.member(bound.value_set, given, code)
+            found.extend(_verdict(answer, f"{system}|{code}", bound))
+        return tuple(found)
 
-    return check
-
-
-def _report(answer: Membership, shown: str, binding: Binding, path: Path, run: Run, *, single: bool) -> None:
-    if answer.verdict is Verdict.OUT:
-        severity = _SEVERITY[binding.strength]
-        run.add(
-            severity,
-            "code-invalid",
-            path,
-            "binding",
-            texts.not_in(shown, binding.value_set, binding.strength, answer.reason, binding.origin),
-        )
-    elif answer.verdict is Verdict.UNKNOWN and single:
-        run.warn("not-supported", path, "binding-unverified", texts.unverified(shown, answer.reason))
+    return _remembered(ask, lambda value: (value.get("system"), value.get("code"), value.get("display")))
 
 
-def _concept(kit: Kit, binding: Binding | None) -> Check:
-    strength = binding.strength if binding else "example"
-    member = _member(kit, binding.value_set) if binding and strength != "example" else None
-    within = _member(kit, binding.most) if binding and binding.most else None
+def _concept(kit: Kit, binding: Binding | None) -> Check | None:
+    """Return the check of a CodeableConcept against its binding; its codings judge themselves."""
+    if binding is None or (binding.strength == "example" and binding.most is None):
+        return None
 
-    def check(value: Any, path: Path, run: Run) -> None:
-        if not run.terminology:
-            return
-        codings = value.get("coding")
-        if type(codings) is not list or not codings:
-            if strength == "required" and binding and "extension" not in value:
-                run.error("required", path, "binding", texts.no_code(binding.value_set, binding.origin))
-            return
-        answers: list[tuple[str, Membership]] = []
-        beyond: list[tuple[str, Membership]] = []
-        index = 0
-        for coding in codings:
-            if type(coding) is dict:
-                system, code = coding.get("system"), coding.get("code")
-                shown = f"{system}|{code}"
-                if type(code) is str:
-                    _judge_code(kit, coding, (path, "coding", index), run)
-                    given = system if type(system) is str else None
-                    if member is not None:
-                        answers.append((shown, member(given, code) if given else _no_system(member, code)))
-                    if within is not None:
-                        beyond.append((shown, within(given, code) if given else _no_system(within, code)))
-                elif member is not None and type(system) is str and _complete(kit, system):
-                    run.error("required", (path, "coding", index), "code-missing", texts.code_missing(system))
-            index += 1
-        if binding is None:
-            return
-        if member is not None:
-            _decide(answers, binding, path, run, required=strength == "required")
-        if within is not None and beyond and all(answer.verdict is Verdict.OUT for _, answer in beyond):
-            shown, answer = beyond[0]
-            run.error(
-                "code-invalid",
-                path,
-                "binding-max",
-                texts.not_in(shown, binding.most or "", "required", answer.reason, binding.origin),
-            )
+    def ask(key: tuple[Any, ...]) -> Findings:
+        if not key:
+            if binding.strength != "required":
+                return ()
+            return (Finding("error", "required", (), "binding", texts.no_code(binding.value_set, binding.origin)),)
+        found = _without_code(kit, key)
+        if binding.strength != "example":
+            found += _one_in(kit, key, binding, binding.value_set)
+        if binding.most is not None:
+            most = Binding(binding.most, "required", None, binding.origin)
+            found += tuple(one for one in _one_in(kit, key, most, binding.most) if one.code == "code-invalid")
+        return found
 
-    return check
+    return _remembered(ask, _codings)
 
 
-def _no_system(member: Callable[[Any, str], Membership], code: str) -> Membership:
-    """Return the answer for a Coding without a system: nothing can be in a value set without one."""
-    answer = member("", code)
-    return answer
+def _codings(value: Any) -> tuple[Any, ...]:
+    """Return system and code of each coding; empty where there is none, nor an extension that may stand for it."""
+    codings = value.get("coding")
+    if type(codings) is not list:
+        return (("extension", None),) if "extension" in value else ()
+    return tuple((one.get("system"), one.get("code")) for one in codings if type(one) is dict)
 
 
-def _decide(answers: list[tuple[str, Membership]], binding: Binding, path: Path, run: Run, *, required: bool) -> None:
-    """Judge a CodeableConcept: one coding in the value set is enough."""
+def _without_code(kit: Kit, codings: tuple[Any, ...]) -> Findings:
+    found = [
+        Finding("error", "required", (("coding", index),), "code-missing", texts.code_missing(system))
+        for index, (system, code) in enumerate(codings)
+        if code is None and type(system) is str and _complete(kit, system)
+    ]
+    return tuple(found)
+
+
+def _one_in(kit: Kit, codings: tuple[Any, ...], binding: Binding, value_set: str) -> Findings:
+    """Judge the codings of one concept together: one of them in the value set is enough."""
+    answers = [
+        (f"{system}|{code}", kit.terminology.member(value_set, system if type(system) is str else "", code))
+        for system, code in codings
+        if type(code) is str
+    ]
     if any(answer.verdict is Verdict.IN for _, answer in answers):
-        return
-    for shown, answer in answers:
-        if answer.verdict is Verdict.UNKNOWN:
-            run.warn("not-supported", path, "binding-unverified", texts.unverified(shown, answer.reason))
-            return
+        return ()
+    undecided = next(((shown, answer) for shown, answer in answers if answer.verdict is Verdict.UNKNOWN), None)
+    if undecided:
+        return _verdict(undecided[1], undecided[0], binding)
     if answers:
-        shown, answer = answers[0]
-        _report(answer, shown, binding, path, run, single=False)
-    elif required:
-        run.error("required", path, "binding", texts.no_code(binding.value_set, binding.origin))
+        return _verdict(answers[0][1], answers[0][0], binding)
+    if binding.strength == "required" and codings[0][0] != "extension":
+        return (Finding("error", "required", (), "binding", texts.no_code(value_set, binding.origin)),)
+    return ()
 
 
 def _complete(kit: Kit, system: str) -> bool:
     """Return whether a code system is loaded with all its codes."""
-    source = kit.terminology.system(system)
-    return getattr(source, "content", None) == "complete"
+    return getattr(kit.terminology.system(system), "content", None) == "complete"
 
 
 def _quantity(kit: Kit, binding: Binding | None) -> Check:
-    member = _member(kit, binding.value_set) if binding and binding.strength != "example" else None
+    bound = binding if binding and binding.strength != "example" else None
 
-    def check(value: Any, path: Path, run: Run) -> None:
-        if not run.terminology:
-            return
-        system, code = value.get("system"), value.get("code")
+    def ask(key: tuple[Any, Any]) -> Findings:
+        system, code = key
         if type(code) is not str or not code:
-            return
-        if type(system) is str and system and not is_absolute(system):
-            run.error("value", (path, "system", -1), "system-relative", texts.relative_system(system))
-            return
-        known = _judge_code(kit, value, path, run, display=False)
-        if member is not None and binding is not None and known is not False:
-            answer = member(system if type(system) is str else None, code)
-            _report(answer, f"{system}|{code}", binding, path, run, single=True)
+            return ()
+        if type(system) is str and system:
+            if not is_absolute(system):
+                return (_relative(system, "error"),)
+            may_have, found = _own_system(kit, system, code, None)
+            if not may_have or bound is None:
+                return found
+        if bound is None:
+            return ()
+        given = system if type(system) is str else None
+        return _verdict(kit.terminology.member(bound.value_set, given, code), f"{system}|{code}", bound)
 
-    return check
+    return _remembered(ask, lambda value: (value.get("system"), value.get("code")))

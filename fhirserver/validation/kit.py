@@ -60,6 +60,7 @@ class Kit:
         self.engine = engine
         self.resource_types = definitions.resource_types
         self.fits: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self.plans: dict[Any, Any] = {}
         self._compile = compile_profile
         self._trees: dict[str, Element | None] = {}
         self._profiles: dict[str, Profile | None] = {}

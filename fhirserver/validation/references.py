@@ -24,11 +24,14 @@ _ANY: Final = frozenset({"Resource", "DomainResource"})
 
 def typed(reference: str, resource_types: frozenset[str]) -> str | None:
     """Return the resource type that a reference's text names (`Patient/1`), None where it names none."""
-    match = _TYPED.fullmatch(reference.partition("?")[0] if "?" not in reference else "")
-    if match is None:
-        conditional = reference.partition("?")
-        return conditional[0] if conditional[1] and conditional[0] in resource_types else None
-    return match[1] if match[1] in resource_types else None
+    name = reference.partition("/")[0]
+    if name in resource_types and "?" not in reference:
+        return name
+    if "?" in reference:
+        name = reference.partition("?")[0]
+        return name if name in resource_types else None
+    match = _TYPED.fullmatch(reference)
+    return match[1] if match and match[1] in resource_types else None
 
 
 def reference_format(value: Any, path: Path, run: Run) -> None:
@@ -45,11 +48,9 @@ def reference_format(value: Any, path: Path, run: Run) -> None:
         run.error("code-invalid", (path, "type", -1), "reference-type", texts.type_unknown(stated))
     if type(reference) is not str or not reference:
         return
-    if _ILLEGAL.search(reference) or reference == "#" + "":
-        if reference != "#":
-            run.error("value", (path, "reference", -1), "reference-format", texts.malformed(reference))
-            return
-    if reference[0] == "#" and reference != "#" and run.resolve(value) is None:
+    if _ILLEGAL.search(reference):
+        run.error("value", (path, "reference", -1), "reference-format", texts.malformed(reference))
+    elif reference[0] == "#" and reference != "#" and run.resolve(value) is None:
         is_entry = _among_entries(run, reference[1:])
         run.error("not-found", path, "ref-1", texts.contained_missing(reference, in_bundle=is_entry))
 

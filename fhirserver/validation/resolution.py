@@ -41,6 +41,8 @@ def resolve(run: Run, reference: str) -> Target | None:
     if reference.startswith("#"):
         return _contained(run.scope, reference[1:])
     scope: Scope | None = run.scope
+    if scope.parent is None and scope.resource.get("resourceType") != "Bundle":
+        return None
     own_url: str | None = None
     while scope is not None:
         if scope.kind == "entry" and scope.parent is not None:

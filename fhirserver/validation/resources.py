@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.validation.bundles import bundle_rules
 from fhirserver.validation.conformance import search_parameter_rules
-from fhirserver.issues import Severity
+from fhirserver.issues import IssueCode, Severity, Text
 from fhirserver.validation.run import Check, Path
 from fhirserver.validation.special import EVERY_RESOURCE
 from fhirserver.validation.texts import rules as texts
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RULES: Final[dict[str, tuple[Check, ...]]] = {"Bundle": (bundle_rules,), "SearchParameter": (search_parameter_rules,)}
 """By resource type, beyond what definitions say."""
+
+_MOST_PLANS: Final = 2_000
 
 
 def judge_resource(run: Run, resource: dict[str, Any], path: Path, asked: Sequence[str] = ()) -> None:
@@ -37,37 +39,79 @@ def judge_kind(run: Run, resource: dict[str, Any], path: Path) -> None:
         step(resource, path, run)
 
 
-def _in_force(run: Run, resource: dict[str, Any], path: Path, asked: Sequence[str], kind: str) -> list[Profile]:
+class Unusable(NamedTuple):
+    """A profile that cannot be judged by.
+
+    Attributes:
+        claim: its position in `meta.profile`, None for one that was asked for.
+        code: of the issue.
+        severity: of the issue; None where the options say.
+        text: of the issue.
+    """
+
+    claim: int | None
+    code: IssueCode
+    severity: Severity | None
+    text: Text
+
+
+class Plan(NamedTuple):
+    """What a resource of one type with these claims is judged by."""
+
+    profiles: tuple[Profile, ...]
+    unusable: tuple[Unusable, ...]
+
+
+def _in_force(run: Run, resource: dict[str, Any], path: Path, asked: Sequence[str], kind: str) -> tuple[Profile, ...]:
     """Return the profiles to judge by: those asked for and claimed, without the parents of others, or the base type."""
-    kit = run.kit
-    found: dict[str, Profile] = {}
     meta = resource.get("meta")
-    claims = meta.get("profile") if type(meta) is dict else None
-    for index, canonical in enumerate(claims if type(claims) is list else ()):
-        if type(canonical) is str:
-            _add(
-                run, found, canonical, ((path, "meta", -1), "profile", index), kind, path, run.options.unknown_profiles
-            )
-    # a profile asked for and not known is an error where it leaves nothing but the base type to judge by
-    unknown: Severity = "warning" if found else run.options.unknown_asked
+    stated = meta.get("profile") if type(meta) is dict else None
+    claims = tuple(one if type(one) is str else None for one in stated) if type(stated) is list else ()
+    key = (kind, tuple(asked), claims)
+    plan: Plan | None = run.kit.plans.get(key)
+    if plan is None:
+        plan = _plan(run.kit, *key)
+        if len(run.kit.plans) >= _MOST_PLANS:
+            run.kit.plans.clear()
+        run.kit.plans[key] = plan
+    for one in plan.unusable:
+        at = path if one.claim is None else ((path, "meta", -1), "profile", one.claim)
+        default = run.options.unknown_asked if one.claim is None else run.options.unknown_profiles
+        run.add(one.severity or default, one.code, at, "profile", one.text)
+    return plan.profiles
+
+
+def _plan(kit: Kit, kind: str, asked: tuple[str, ...], claims: tuple[str | None, ...]) -> Plan:
+    found: dict[str, Profile] = {}
+    unusable: list[Unusable] = []
+    for claim, canonical in enumerate(claims):
+        if canonical is not None:
+            _add(kit, found, unusable, canonical, claim, kind)
     for canonical in asked:
-        _add(run, found, canonical, path, kind, path, unknown)
+        _add(kit, found, unusable, canonical, None, kind)
+    # a profile asked for and not known is an error only where it leaves nothing but the base type to judge by
+    unusable = [one._replace(severity="warning") if _excused(one, found) else one for one in unusable]
     base = kit.profile(kind)
     if base is not None:
         found.setdefault(base.url, base)
     above = {parent for profile in found.values() for parent in profile.parents}
-    return [profile for url, profile in found.items() if url not in above]
+    return Plan(tuple(profile for url, profile in found.items() if url not in above), tuple(unusable))
+
+
+def _excused(one: Unusable, found: dict[str, Profile]) -> bool:
+    return one.claim is None and one.severity is None and bool(found)
 
 
 def _add(  # noqa: PLR0913, PLR0917 - one finding, all that it needs to say
-    run: Run, found: dict[str, Profile], canonical: str, at: Path, kind: str, path: Path, unknown: Severity
+    kit: Kit, found: dict[str, Profile], unusable: list[Unusable], canonical: str, claim: int | None, kind: str
 ) -> None:
-    profile = run.kit.profile(canonical)
+    profile = kit.profile(canonical)
     if profile is None:
-        near = renamed(run.kit, canonical)
-        run.add(unknown, "not-found", at, "profile-unknown", texts.profile_unknown(canonical, near))
+        text = texts.profile_unknown(canonical, renamed(kit, canonical))
+        unusable.append(Unusable(claim, "not-found", None, text))
     elif profile.type not in (kind, "Resource", "DomainResource"):
-        run.error("invalid", path, "profile-type", texts.profile_wrong_type(canonical, profile.type, kind))
+        text = texts.profile_wrong_type(canonical, profile.type, kind)
+        unusable.append(Unusable(claim, "invalid", "error", text))
     else:
         found.setdefault(profile.url, profile)
 

@@ -53,12 +53,15 @@ class Slice:
 class Slicing:
     """The slices of one element, compiled."""
 
-    __slots__ = ("discriminated", "name", "ordered", "origin", "rules", "slices", "undecidable")
+    __slots__ = ("discriminated", "name", "by_type", "ordered", "origin", "rules", "slices", "undecidable")
 
     def __init__(self, compiler: Compiler, element: Element) -> None:
         stated = element.definition.get("slicing") or {}
         discriminators = stated.get("discriminator") or []
         self.discriminated = bool(discriminators)
+        self.by_type = element.name.endswith("[x]") and all(
+            one.get("type") == "type" and one.get("path") == "$this" for one in discriminators
+        )
         self.rules = stated.get("rules", "open")
         self.ordered = bool(stated.get("ordered"))
         self.origin = element.origin
@@ -181,11 +184,35 @@ def _reslice(slicing: Slicing, members: list[tuple[Item, Slice | None]], path: P
             _reslice(piece.inner, own, path, label, run)
 
 
+def _typed_rule(slicing: Slicing, rest: Check, label: str, kind: str) -> Rule:
+    """Return the rule of a choice that is sliced by its own type alone: the property's name decides."""
+    probe = Item(None, kind, (None, "", -1))
+    piece = next((one for one in slicing.slices if one.takes(probe, None)), None)  # type: ignore[arg-type] # a type test asks the item alone
+    check = piece.check if piece else rest
+    name = slicing.name.removesuffix("[x]")
+    unfulfilled = any(one is not piece and one.bounds.least for one in slicing.slices)
+    if unfulfilled or (piece is None and slicing.rules == "closed") or (piece is not None and piece.bounds.most == 0):
+
+        def rule_and_judge(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+            at = (path, label, -1)
+            check(value, at, run)
+            slicing.judge([(Item(value, kind, at), piece)], path, name, run)
+
+        return rule_and_judge
+
+    def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+        check(value, (path, label, -1), run)
+
+    return rule
+
+
 def single_rule(compiler: Compiler, element: Element, label: str, one_type: dict[str, Any], slicing: Slicing) -> Rule:
     """Return the rule of a sliced element that does not repeat: mostly a choice, sliced by its type."""
     rest = compiler.checker(element, one_type)
     kind: str = one_type["code"]
     name = element.name.removesuffix("[x]")
+    if slicing.by_type:
+        return _typed_rule(slicing, rest, label, kind)
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
         at = (path, label, -1)

@@ -34,20 +34,14 @@ def unverified(shown: object, reason: Text) -> Text:
     )
 
 
-def unknown_code(system: str, code: str, reason: Text | None) -> Text:
+def unknown_code(system: str, code: str) -> Text:
     """Return: the code system is loaded, complete, and does not have the code."""
-    return Text(
-        f"Le code « {code} » n'existe pas dans {system}. {reason.fr if reason else ''}".rstrip(),
-        f'The code "{code}" does not exist in {system}. {reason.en if reason else ""}'.rstrip(),
-    )
+    return Text(f"Le code « {code} » n'existe pas dans {system}.", f'The code "{code}" does not exist in {system}.')
 
 
-def inactive_code(system: str, code: str, reason: Text | None) -> Text:
+def inactive_code(system: str, code: str) -> Text:
     """Return: the code exists and is no longer to be used."""
-    return Text(
-        f"Le code « {code} » de {system} n'est plus actif. {reason.fr if reason else ''}".rstrip(),
-        f'The code "{code}" of {system} is no longer active. {reason.en if reason else ""}'.rstrip(),
-    )
+    return Text(f"Le code « {code} » de {system} n'est plus actif.", f'The code "{code}" of {system} is no longer active.')
 
 
 def wrong_display(found: str, wanted: str, code: str) -> Text:
