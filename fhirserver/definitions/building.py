@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import tempfile
@@ -40,11 +41,22 @@ def load(packages: Sequence[PackageSource | Path | str], cache: Path) -> Definit
 
 
 def fingerprint(sources: Iterable[PackageSource]) -> str:
-    """Return the key (hex) of a list of packages: their content, their order, and the compiled form's own version."""
+    """Return the key (hex) of a list of packages: their content, their order, and the code that compiles them."""
     digest = hashlib.sha256(MAGIC)
+    digest.update(_code())
     for source in sources:
         digest.update(source.fingerprint().encode())
     return digest.hexdigest()[:32]
+
+
+@functools.cache
+def _code() -> bytes:
+    """Return a hash of the modules that decide what a compiled set holds: a new release compiles anew."""
+    room = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted([*room.glob("*.py"), *room.glob("snapshots/*.py")]):
+        digest.update(path.read_bytes())
+    return digest.digest()
 
 
 def _open_or_build(sources: Sequence[PackageSource], folder: Path, key: str) -> Compiled:
@@ -65,6 +77,7 @@ def _open_or_build(sources: Sequence[PackageSource], folder: Path, key: str) -> 
     descriptor, temporary = tempfile.mkstemp(dir=folder, prefix="building-")
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o644)  # nothing in it is secret, and other users' processes may share it
             draft = build(read_package(source) for source in sources)
             file.writelines(layout(draft.index, draft.slices))
             file.flush()
@@ -87,11 +100,18 @@ def _forget_oldest(folder: Path) -> None:
 
 
 class Draft:
-    """A compiled set in the making, in memory."""
+    """A compiled set in the making, in memory.
+
+    Attributes:
+        index: so far.
+        slices: the definitions, in the order of their offsets.
+        bare: positions in the index of structures that bring a differential but no snapshot.
+    """
 
     def __init__(self) -> None:
         self.index = Index([], [], [])
         self.slices: list[bytes] = []
+        self.bare: list[int] = []
         self._starts: dict[int, int] = {}
         self._size = 0
 
@@ -136,8 +156,12 @@ def _add(draft: Draft, position: int, name: str, data: bytes) -> None:
     except orjson.JSONDecodeError as error:
         draft.index.reports.append(Report(package, name, "", f"not JSON: {error}", fatal=True))
         return
-    if isinstance(definition, dict) and isinstance(definition.get("resourceType"), str):
-        draft.index.entries.append(_entry(definition, position, *draft.add(data)))
+    if not isinstance(definition, dict) or not isinstance(definition.get("resourceType"), str):
+        return
+    if definition["resourceType"] == "StructureDefinition" and "snapshot" not in definition:
+        # without a differential it is a pattern, such as Event, with no content of its own
+        draft.bare += [len(draft.index.entries)] if "differential" in definition else []
+    draft.index.entries.append(_entry(definition, position, *draft.add(data)))
 
 
 def _entry(definition: dict[str, Any], package: int, offset: int, length: int) -> Entry:
@@ -159,12 +183,9 @@ def _add_snapshots(draft: Draft) -> None:
     definitions = Definitions("draft", draft)
     generator = Generator(definitions)
     made: list[tuple[int, Entry]] = []
-    for position, entry in enumerate(entries):
-        if entry.kind != "StructureDefinition" or b'"snapshot"' in draft.slice_at(entry.offset, entry.length):
-            continue
+    for position in draft.bare:
+        entry = entries[position]
         structure = definitions.definition(entry)
-        if "snapshot" in structure or "differential" not in structure:
-            continue  # a pattern such as Event has no content of its own
         package = str(definitions.packages[entry.package])
         try:
             snapshot = generator.of_entry(entry)

@@ -88,6 +88,17 @@ class Definitions:
         entry = self.entry(kind, canonical)
         return self.definition(entry) if entry else None
 
+    def nearest(self, kind: str, canonical: str) -> tuple[dict[str, Any], bool] | None:
+        """Return what `find` finds and True; for an unknown version of a known url what the url alone means, and False.
+
+        Whoever goes on with another version than the one asked for should say so.
+        """
+        entry = self.entry(kind, canonical)
+        if entry is not None:
+            return self.definition(entry), True
+        entry = self.entry(kind, split_canonical(canonical)[0])
+        return (self.definition(entry), False) if entry is not None else None
+
     def structure(self, canonical_or_type: str) -> dict[str, Any] | None:
         """Return a StructureDefinition with its snapshot, by canonical url or by the name of a FHIR type.
 

@@ -139,7 +139,11 @@ def read_package(source: PackageSource) -> Package:
                 raise PackageError(f"{source}: package.json: {error}") from error
         elif not name.startswith(_NOT_DEFINITIONS) and not name.rsplit("/", 1)[-1].startswith("."):
             definitions.append((name, data))
-    if not isinstance(manifest, dict) or not manifest.get("name") or not manifest.get("version"):
+    if not isinstance(manifest, dict) or not all(_named(manifest.get(key)) for key in ("name", "version")):
         raise PackageError(f"{source}: no package.json with name and version")
     definitions.sort()
     return Package(PackageId(manifest["name"], manifest["version"]), manifest, definitions)
+
+
+def _named(value: object) -> bool:
+    return isinstance(value, str) and bool(value)

@@ -88,6 +88,7 @@ def _keep(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix="fetching-")
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o644)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

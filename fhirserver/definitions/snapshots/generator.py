@@ -56,6 +56,8 @@ class Generator:
         self._open.append(name)
         try:
             return self._make(structure, package)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise SnapshotError(f"it is not a StructureDefinition as FHIR has it: {error!r}") from error
         finally:
             self._open.pop()
 
@@ -63,10 +65,7 @@ class Generator:
         elements = (structure.get("differential") or {}).get("element")
         if not elements:
             raise SnapshotError("there is no differential")
-        try:
-            differential = tree(elements)
-        except (ValueError, KeyError, TypeError) as error:
-            raise SnapshotError(f"the differential cannot be read: {error}") from error
+        differential = tree(elements)
         view = _View(self, self._scope(package))
         base_url = structure.get("baseDefinition")
         base = view.root(base_url, differential.name) if base_url else None

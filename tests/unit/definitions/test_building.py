@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fhirserver.definitions import Definitions
 
 Profile = Callable[..., dict[str, Any]]
@@ -55,6 +57,30 @@ def test_a_profile_that_cannot_be_compiled_is_reported_with_element_and_reason(
     assert set(reports) == {"bad", "lost", "odd", "empty"}
     assert reports["bad"].element == "Patient.nickname"
     assert f"{EXAMPLE}nobody" in reports["lost"].reason
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"differential": {"element": ["text"]}},
+        {"differential": {"element": [{"id": "Patient.name", "path": 5}]}},
+        {"differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "type": [{}]}]}},
+        {"differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "type": "HumanName"}]}},
+        {"differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "constraint": [{"x": 1}]}]}},
+        {"differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "slicing": "open"}]}},
+        {"differential": "none"},
+        {"baseDefinition": 7},
+        {"baseDefinition": None},
+        {"type": None, "kind": None, "derivation": None, "url": None},
+    ],
+)
+def test_a_profile_of_any_shape_never_stops_the_rest(
+    compiled: Callable[..., Definitions], write_package: Writer, profile: Profile, broken: dict[str, Any]
+) -> None:
+    bad = profile("bad", "Patient", {"id": "Patient.name", "min": 1}) | broken
+    good = profile("good", "Patient", {"id": "Patient.name", "min": 1})
+    definitions = compiled(write_package("a", "1.0.0", bad, good))
+    assert definitions.structure(f"{EXAMPLE}good") is not None
 
 
 def test_an_unknown_version_of_a_known_base_is_stood_in_for_and_said(

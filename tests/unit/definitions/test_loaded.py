@@ -64,6 +64,14 @@ def test_a_version_may_be_whole_or_partial(core: Definitions) -> None:
     assert core.versions("ValueSet", url) == ("4.0.1",)
 
 
+def test_an_unknown_version_of_a_known_url_can_be_stood_in_for(core: Definitions) -> None:
+    url = "http://hl7.org/fhir/ValueSet/administrative-gender"
+    found = core.find("ValueSet", url)
+    assert core.nearest("ValueSet", f"{url}|4.0") == (found, True)
+    assert core.nearest("ValueSet", f"{url}|9.9") == (found, False)
+    assert core.nearest("ValueSet", "http://example.org/nothing|1") is None
+
+
 def test_the_latest_version_wins_whatever_the_order_of_packages(
     loaded: Callable[..., Definitions], write_package: Callable[..., Path]
 ) -> None:
