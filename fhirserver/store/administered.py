@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import mongoengine
 from mongoengine import BooleanField, DateTimeField, DictField, Document, IntField, ListField, StringField
 
-from fhirserver.store.connection import translated
+from fhirserver.store.connection import APPLICATION, translated
 
 if TYPE_CHECKING:
     from fhirserver.store.store import Store
@@ -84,10 +84,8 @@ class Job(Document):  # type: ignore[misc] # mongoengine publishes no types
 
 def connect(store: Store, uri: str) -> None:
     """Let the documents of this module live in a store's database; their indexes are among the store's own."""
-    durable = {"w": "majority", "journal": True}
-    mongoengine.connect(
-        store.database.name, alias=_ALIAS, host=uri, tz_aware=True, uuidRepresentation="standard", **durable
-    )
+    options = {"tz_aware": True, "uuidRepresentation": "standard", "appname": APPLICATION}
+    mongoengine.connect(store.database.name, alias=_ALIAS, host=uri, w="majority", journal=True, **options)
 
 
 def disconnect() -> None:

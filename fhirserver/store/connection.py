@@ -23,8 +23,11 @@ from fhirserver.issues import Text
 DURABLE: Final = WriteConcern(w="majority", j=True, wtimeout=15_000)
 """Acknowledged once a majority of the replica set has it on disk; beyond 15 s the client hears 503."""
 
+APPLICATION: Final = "fhirserver"
+"""How MongoDB's logs and profiles name us."""
+
 _OPTIONS: Final[dict[str, Any]] = {
-    "appname": "fhirserver",
+    "appname": APPLICATION,
     "serverSelectionTimeoutMS": 10_000,  # an election takes less
     "connectTimeoutMS": 3_000,
     "socketTimeoutMS": 120_000,

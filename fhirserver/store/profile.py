@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from itertools import takewhile
 from typing import Any, Final
 
+from pymongo import DESCENDING
 from pymongo.database import Database
+
+from fhirserver.store.connection import APPLICATION
 
 KEYS_PER_RESULT: Final = 3
 KEYS_ALLOWED: Final = 100
@@ -27,10 +32,17 @@ def profiled(database: Database[dict[str, Any]]) -> Iterator[None]:
         database.command("profile", 0)
 
 
-def wasteful(database: Database[dict[str, Any]]) -> list[str]:
-    """Return a description of each noted operation that scanned a collection or examined too much, once each."""
-    noted = database["system.profile"].find({"ns": {"$not": {"$regex": r"\.system\."}}})
-    found = (_fault(entry) for entry in noted)
+def wasteful(database: Database[dict[str, Any]], since: datetime | None = None) -> list[str]:
+    """Return a description of each noted operation of ours that scanned a collection or examined too much.
+
+    Args:
+        database: whose operations were `profiled`.
+        since: leave out what was noted before, by MongoDB's clock.
+    """
+    ours = {"appName": APPLICATION, "ns": {"$not": {"$regex": r"\.system\."}}}
+    noted = database["system.profile"].find(ours).sort("$natural", DESCENDING)
+    recent = takewhile(lambda entry: since is None or entry["ts"] >= since, noted)
+    found = (_fault(entry) for entry in recent)
     return sorted({fault for fault in found if fault})
 
 
