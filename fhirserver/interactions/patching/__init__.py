@@ -1,4 +1,4 @@
-"""Patches as pure functions: JSON Patch, merge patch, XML Patch and FHIRPath Patch change a resource, or say why not."""
+"""Patches as pure functions: JSON Patch, merge patch, XML Patch, FHIRPath Patch."""
 
 from fhirserver.interactions.patching.patcher import OFFERED, Change, Patcher
 

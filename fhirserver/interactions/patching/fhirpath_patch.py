@@ -17,6 +17,17 @@ from fhirserver.issues import Text
 MAX_OPERATIONS: Final = 1_000
 MAX_PATH: Final = 1_000
 _DIV: Final = re.compile(r"('(?:[^'\\]|\\.)*'|`[^`]*`)|\.div(?![\w(])")
+_LITERAL: Final = re.compile(r"'(?:[^'\\]|\\.)*'|`[^`]*`|\"(?:[^\"\\]|\\.)*\"")
+_CALL: Final = re.compile(r"(\w+)\s*\(")
+_FUNCTIONS: Final = frozenset(
+    {
+        *("where", "first", "last", "tail", "skip", "take", "single", "extension", "ofType", "as", "is"),
+        *("exists", "empty", "not", "count", "startsWith", "endsWith", "contains", "lower", "upper"),
+        *("toString", "hasValue", "getValue"),
+    }
+)
+"""What a path may use to choose an element: nothing that multiplies the resource, or leaves it (resolve)."""
+
 _LAST_STEP: Final = re.compile(r"(.+)\.([A-Za-z]\w*)", re.DOTALL)
 
 
@@ -103,6 +114,14 @@ class _Operation:
         """Return the elements at a path."""
         if len(path) > MAX_PATH:
             raise _malformed(f"le chemin dépasse {MAX_PATH} caractères", f"the path is over {MAX_PATH} characters")
+        bare = _LITERAL.sub("''", path)
+        refused = [name for name in _CALL.findall(bare) if name not in _FUNCTIONS and name not in ("and", "or")]
+        if refused or "%" in bare:
+            shown = refused[0] if refused else "%"
+            raise _malformed(
+                f"« {shown} » n'a pas de place dans le chemin d'un patch",
+                f'"{shown}" has no place in the path of a patch',
+            )
         try:
             # `div` is an operator of FHIRPath; people write a narrative's path without the quotes that it needs
             expression = self._engine.compile(_DIV.sub(lambda match: match[1] or ".`div`", path))

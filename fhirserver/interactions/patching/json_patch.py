@@ -12,8 +12,11 @@ from fhirserver.interactions.patching import pointers
 from fhirserver.interactions.patching.numbered import at_operation
 from fhirserver.interactions.patching.pointers import Match, Place, Step
 from fhirserver.issues import Text
+from fhirserver.jsontext import MAX_DEPTH
 
 MAX_OPERATIONS: Final = 1_000
+MAX_COPIED: Final = 100_000
+"""Values that the `copy` operations of one patch may make: each could double the resource."""
 
 
 def apply(document: Any, operations: Any, *, fhir: bool = False) -> Any:
@@ -48,9 +51,14 @@ def apply(document: Any, operations: Any, *, fhir: bool = False) -> Any:
         )
     patched = copy.deepcopy(document)
     emptied: list[Any] = []
+    copied = 0
     for number, operation in enumerate(operations):
         try:
-            patched = _Operation(patched, operation, emptied, brackets=fhir).run()
+            one = _Operation(patched, operation, emptied, brackets=fhir)
+            patched = one.run()
+            copied += one.copied
+            if copied > MAX_COPIED:
+                raise _too_much()
         except Failure as failure:
             raise at_operation(failure, number) from None
     return _without(patched, emptied) if fhir and emptied else patched
@@ -103,6 +111,7 @@ class _Operation:
         self._document = document
         self._operation = operation
         self._emptied = emptied
+        self.copied = 0
         self._brackets = brackets
 
     def run(self) -> Any:
@@ -138,6 +147,7 @@ class _Operation:
         value = self._value()
         if not steps:
             return value
+        _bound_depth(steps, value)
         place = self._place(path, steps, create=True)
         if not pointers.exists(place) and not self._is_new(steps, place):
             raise pointers.absent(self._document, steps, path)
@@ -172,7 +182,11 @@ class _Operation:
         """Copy a value to another place."""
         origin, source = self._path("from")
         path, target = self._path()
-        return self._put(path, target, copy.deepcopy(pointers.find(self._document, source, origin)))
+        value = pointers.find(self._document, source, origin)
+        self.copied = _measure(value)[0]
+        if self.copied > MAX_COPIED:
+            raise _too_much()
+        return self._put(path, target, copy.deepcopy(value))
 
     def test(self) -> Any:
         """Compare a value; fails where it differs."""
@@ -217,6 +231,7 @@ class _Operation:
     def _put(self, path: str, steps: list[Step], value: Any, *, create: bool = False) -> Any:
         if not steps:
             return value
+        _bound_depth(steps, value)
         place = self._place(path, steps, create=create)
         if isinstance(place.container, list) and not isinstance(steps[-1], Match):
             assert isinstance(place.key, int)
@@ -260,6 +275,45 @@ def equal(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(equal, one, other))
     return type(one) is type(other) and bool(one == other)
+
+
+def _measure(value: Any) -> tuple[int, int]:
+    """Return how many values a value holds, itself included, and how deep it nests."""
+    count = depth = 0
+    level = [value]
+    while level:
+        count += len(level)
+        depth += 1
+        level = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    return count, depth
+
+
+def _bound_depth(steps: list[Step], value: Any) -> None:
+    if len(steps) + _measure(value)[1] > MAX_DEPTH:
+        raise Unprocessable(
+            Text(
+                f"Le résultat serait imbriqué sur plus de {MAX_DEPTH} niveaux.",
+                f"The result would nest deeper than {MAX_DEPTH} levels.",
+            ),
+            rule="json-patch",
+            code="too-long",
+        )
+
+
+def _too_much() -> Unprocessable:
+    return Unprocessable(
+        Text(
+            f"Les opérations copy multiplient la ressource au-delà de {MAX_COPIED} valeurs.",
+            f"The copy operations multiply the resource beyond {MAX_COPIED} values.",
+        ),
+        rule="json-patch",
+        code="too-costly",
+    )
 
 
 def _malformed(fr: str, en: str) -> BadRequest:
