@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver.fhirpath.compiled.code import Code, Run, lowered, many, one
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.fhirpath.errors import fails
-from fhirserver.fhirpath.model import BOOLEAN, MOMENTS, NUMBERS, QUANTITY, STRING
+from fhirserver.fhirpath.model import BOOLEAN, DATE, DATE_TIME, MOMENTS, NUMBERS, QUANTITY, STRING
 from fhirserver.fhirpath.values import moments, quantities
 from fhirserver.fhirpath.values.equality import as_quantity, equal_lists, equivalent_lists
 from fhirserver.fhirpath.values.moments import Moment
@@ -87,11 +87,17 @@ def ordering(compiler: Compiler, tree: Binary, left: Code, right: Code) -> Code:
 
         return Code(plainly, single=True, type=BOOLEAN)
 
+    days = {DATE, DATE_TIME}
+    by = moments.compare if left.type in days and right.type in days else compare
+
     def ordered(this: Any, env: Environment) -> bool | None:
-        mine, other = first(this, env), second(this, env)
-        if mine is None or other is None:
+        mine = first(this, env)
+        if mine is None:
             return None
-        outcome = compare(mine, other)
+        other = second(this, env)
+        if other is None:
+            return None
+        outcome = by(mine, other)
         return None if outcome is None else order(outcome, 0)
 
     return Code(ordered, single=True, type=BOOLEAN)

@@ -39,15 +39,17 @@ class Moment:
             hour on.
         offset: minutes east of UTC; None where no time zone is given.
         text: as it was written, without `@` and, for a time, without `T`.
+        utc: the parts in UTC, or as they are where no time zone is given.
     """
 
-    __slots__ = ("kind", "offset", "parts", "text")
+    __slots__ = ("kind", "offset", "parts", "text", "utc")
 
     def __init__(self, kind: MomentKind, parts: tuple[int | Decimal, ...], offset: int | None, text: str) -> None:
         self.kind: MomentKind = kind
         self.parts = parts
         self.offset = offset
         self.text = text
+        self.utc = _in_utc(parts, offset)
 
     def __repr__(self) -> str:
         return f"Moment({self.kind}, {self.text})"
@@ -64,7 +66,7 @@ class Moment:
     @property
     def key(self) -> Hashable:
         """What it is told apart by: equal keys mean equal moments."""
-        return (self.kind == "time", self.offset is None, _in_utc(self))
+        return (self.kind == "time", self.offset is None, self.utc)
 
     @property
     def digits(self) -> int:
@@ -133,12 +135,15 @@ def now_as(kind: MomentKind, moment: datetime) -> Moment:
 def compare(left: Moment, right: Moment) -> int | None:
     """Return -1, 0 or 1; None where differing precision, or a missing time zone, leaves it open."""
     if (left.offset is None) == (right.offset is None) or left.kind == "time" or right.kind == "time":
-        return _compare_parts(_in_utc(left), _in_utc(right))
+        return _compare_parts(left.utc, right.utc)
     if len(left.parts) < len(_NAMES) - 1 or len(right.parts) < len(_NAMES) - 1:
         return _compare_parts(left.parts, right.parts)
     # One of them may be in any time zone of the world.
     outcomes = {
-        _compare_parts(_in_utc(left, assumed=zone), _in_utc(right, assumed=zone))
+        _compare_parts(
+            _in_utc(left.parts, zone if left.offset is None else left.offset),
+            _in_utc(right.parts, zone if right.offset is None else right.offset),
+        )
         for zone in (_LATEST_ZONE, _EARLIEST_ZONE)
     }
     return outcomes.pop() if len(outcomes) == 1 else None
@@ -262,9 +267,7 @@ def _offset(zone: str | None) -> int | None:
     return -minutes if zone[0] == "-" else minutes
 
 
-def _in_utc(moment: Moment, assumed: int | None = None) -> tuple[int | Decimal, ...]:
-    offset = moment.offset if moment.offset is not None else assumed
-    parts = moment.parts
+def _in_utc(parts: tuple[int | Decimal, ...], offset: int | None) -> tuple[int | Decimal, ...]:
     if not offset or len(parts) < 5:  # noqa: PLR2004 - down to the minute
         return parts
     clock = [int(part) for part in parts[:5]]
@@ -276,7 +279,9 @@ def _in_utc(moment: Moment, assumed: int | None = None) -> tuple[int | Decimal, 
 
 
 def _compare_parts(left: tuple[int | Decimal, ...], right: tuple[int | Decimal, ...]) -> int | None:
+    if left == right:
+        return 0
     for mine, other in zip(left, right, strict=False):
         if mine != other:
             return -1 if mine < other else 1
-    return 0 if len(left) == len(right) else None
+    return None

@@ -98,8 +98,8 @@ def test_data_of_any_shape_give_a_result_or_a_clear_failure(expression: str, dat
 
 
 PIECES = [
-    "name", ".", "(", ")", "'a'", "1", "+", "|", "where", "is", "and", "$this", "[", "]", "%", "@2024", "{", "}", "first",
-    "`", "'", "\\", "-", " ",
+    "name", ".", "(", ")", "'a'", "1", "+", "|", "where", "is", "and", "$this", "[", "]", "%", "@2024", "{", "}",
+    "first", "`", "'", "\\", "-", " ",
 ]  # fmt: skip
 
 
