@@ -161,7 +161,9 @@ def check_command(only: tuple[str, ...], names: tuple[str, ...], files: tuple[Pa
     cache = settings.cache.expanduser()
     sources = sources_in_force(cache, _pins(settings, settings.packages), settings.profiles)
     definitions = _load_or_exit([*sources, *files], cache)
-    faults = list(run(definitions, {name: checks[name] for name in checks if not names or name in names}, only))
+    chosen = {name: checks[name] for name in checks if not names or name in names}
+    with Console(stderr=True).status(f"{len(chosen)} checks"):
+        faults = list(run(definitions, chosen, only))
     for fault in faults:
         if as_json:
             click.echo(orjson.dumps(fault._asdict() | {"text": fault.text._asdict()}))

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
+from fhirserver import settings as server_settings
 from fhirserver.definitions.building import load
 from fhirserver.definitions.loaded import Definitions
 from fhirserver.definitions.packages import PackageError
 from fhirserver.definitions.pinned.fetching import Fetcher
 from fhirserver.definitions.pinned.lock import pinned
 from fhirserver.definitions.pinned.sync import archive, sync
-from fhirserver.settings import Settings
 
 _CORE: Final = "hl7.fhir.r4.core"
 
 
 def cache_folder() -> Path:
-    """Return the folder of fetched and compiled packages: `FHIRSERVER_CACHE`, or `~/.cache/fhirserver`."""
-    return Path(os.environ.get("FHIRSERVER_CACHE") or "~/.cache/fhirserver").expanduser()
+    """Return the folder of fetched and compiled packages that the settings name."""
+    return server_settings.read().cache.expanduser()
 
 
 def core_package(cache: Path | None = None) -> Path:
@@ -28,11 +27,12 @@ def core_package(cache: Path | None = None) -> Path:
     Raises:
         PackageError: it is found nowhere.
     """
-    folder = cache or cache_folder()
-    (pin,) = (pin for pin in pinned(Settings().profiles, ()) if pin.id.name == _CORE)
+    settings = server_settings.read()
+    folder = cache or settings.cache.expanduser()
+    (pin,) = (pin for pin in pinned(settings.profiles, ()) if pin.id.name == _CORE)
     path = archive(folder, pin)
     if not path.is_file():
-        for outcome in sync([pin], folder, Fetcher((), "")):
+        for outcome in sync([pin], folder, Fetcher(settings.packages, settings.registry)):
             if outcome.state == "missing":
                 raise PackageError(f"{pin.id} is found nowhere: {'; '.join(outcome.reasons)}")
     return path
