@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -14,28 +14,28 @@ from fhirserver.definitions.cache import Entry, Index, PackageRecord
 from fhirserver.definitions.snapshots.application import SnapshotError
 from fhirserver.definitions.snapshots.generator import Generator
 from fhirserver.errors import Unreadable
-from fhirserver.fhirpath import Engine
-from fhirserver.fhirpath import ucum
+from fhirserver.fhirpath import Engine, ucum
 from fhirserver.issues import Issue
 from fhirserver.terminology import Terminology
 from fhirserver.validation.run import Options
 from fhirserver.validation.validator import Validator
 
-_REFERENCE_POLICY: Final = Options()
-"""The options under which recorded verdicts were made: the defaults."""
+_REFERENCE_POLICY: Final = Options(questionnaires=False)
+"""The options under which recorded verdicts were made: what lies outside of the resource was not looked up."""
 
 
-class Slices(NamedTuple):
-    """The bytes of the packages, and behind them those of one case."""
+class _Slices:
+    """The bytes of the packages, and beside them those of one case."""
 
-    index: Index
-    base: Definitions
-    own: dict[int, bytes]
+    def __init__(self, index: Index, base: Definitions, own: dict[int, bytes]) -> None:
+        self.index = index
+        self._base = base
+        self._own = own
 
     def slice_at(self, offset: int, length: int) -> bytes:
         """Return the JSON bytes of one definition."""
-        data = self.own.get(offset)
-        return data if data is not None else self.base._compiled.slice_at(offset, length)  # noqa: SLF001 - a view over the same file
+        data = self._own.get(offset)
+        return data if data is not None else self._base._compiled.slice_at(offset, length)  # noqa: SLF001 - a view over it
 
 
 def extend(base: Definitions, texts: Sequence[str]) -> Definitions:
@@ -93,8 +93,10 @@ def _joined(base: Definitions, extra: list[dict[str, Any]]) -> Definitions:
                 facts if is_structure else [],
             )
         )
-    joined = Index([*index.packages, PackageRecord("case", "0", False, {})], [*entries, *index.entries], [])
-    return Definitions("case", Slices(joined, base, own))
+    joined = Index(
+        [*index.packages, PackageRecord("case", "0", restated=False, depends={})], [*entries, *index.entries], []
+    )
+    return Definitions("case", _Slices(joined, base, own))
 
 
 def validator_for(definitions: Definitions) -> Validator:

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from fhirserver.validation.profiles.tree import Element, grow
 from fhirserver.validation.run import Check, Path, Run
-from fhirserver.validation.tree import Element, grow
 
 if TYPE_CHECKING:
     from fhirserver.definitions import Definitions
     from fhirserver.fhirpath import Engine
     from fhirserver.terminology import Terminology
+
+_LATER_NAMES: Final = frozenset({"CanonicalResource", "MetadataResource", "BackboneType", "DataType", "Base"})
+"""Types that later versions of FHIR name, and extensions' contexts with them."""
 
 CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -59,7 +62,7 @@ class Kit:
         self.terminology = terminology
         self.engine = engine
         self.resource_types = definitions.resource_types
-        self.fits: dict[tuple[str, tuple[str, ...]], bool] = {}
+        self.fits: dict[tuple[str, str, tuple[str, ...]], bool] = {}
         self.plans: dict[Any, Any] = {}
         self._compile = compile_profile
         self._trees: dict[str, Element | None] = {}
@@ -118,7 +121,7 @@ class Kit:
         return tuple(parents)
 
     def holders(self, names: tuple[str, ...], resource: str) -> frozenset[str]:
-        """Return every expression that means the element at a path: `Patient.name`, `HumanName`, `Element`…
+        """Return every expression that means the element at a path, such as `Patient.name`, `HumanName`, `Element`.
 
         Args:
             names: element names from the resource down, choices without their type.
@@ -146,6 +149,21 @@ class Kit:
                 if holder:
                     found.update(parent.rpartition("/")[2] for parent in holder.parents)
         return frozenset(found) if places else frozenset()
+
+    def names_element(self, expression: str) -> bool:
+        """Return whether an extension's context (`Patient.name`, `Dosage`) names an element that exists.
+
+        One that does not is a fault of the guide, and no reason to refuse anything.
+        """
+        path = expression.partition("#")[0]
+        if expression != path or not path or path in _LATER_NAMES:
+            return path in _LATER_NAMES
+        head, *names = path.split(".")
+        root = self.tree(head)
+        places: list[tuple[Element, str]] = [(root, head)] if root else []
+        for name in names:
+            places = [step for element, at in places for step in self._step(element, at, name.removesuffix("[x]"))]
+        return bool(places)
 
     def _step(self, element: Element, path: str, name: str) -> list[tuple[Element, str]]:
         child = element.child(name)

@@ -25,25 +25,25 @@ class Lines:
         for match in _TOKEN.finditer(text):
             line += text.count("\n", position, match.start())
             position = match.start()
-            token = match[0]
-            if token in "{[":
+            part = match[0]
+            if part in "{[":
                 self._starts.setdefault(tuple(path), line)
-                kinds.append(token)
-                path.append(0 if token == "[" else "")
-            elif token in "}]":
+                kinds.append(part)
+                path.append(0 if part == "[" else "")
+            elif part in "}]":
                 if kinds:
                     kinds.pop()
                     path.pop()
-            elif token == ",":
+            elif part == ",":
                 last = path[-1] if path else None
                 if kinds and isinstance(last, int):
                     path[-1] = last + 1
-            elif token == ":":
+            elif part == ":":
                 if pending is not None and path:
                     path[-1] = pending
                     self._starts[tuple(path)] = line
             else:
-                pending = token[1:-1] if token[0] == '"' else None
+                pending = part[1:-1] if part[0] == '"' else None
                 self._starts.setdefault(tuple(path), line)
 
     def of(self, expression: str | None) -> int:

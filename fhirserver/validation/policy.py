@@ -80,7 +80,7 @@ SCHEMA: Final[dict[str, Any]] = {
             "additionalProperties": {
                 "type": "object",
                 "additionalProperties": False,
-                "properties": {name: _URLS for name in ("required", "inline", "advised", "supported")},
+                "properties": dict.fromkeys(("required", "inline", "advised", "supported"), _URLS),
             },
         },
     },

@@ -14,7 +14,7 @@ from fhirserver.validation.texts import rules as rule_texts
 
 if TYPE_CHECKING:
     from fhirserver.validation.kit import Kit, Profile
-    from fhirserver.validation.resolution import Target
+    from fhirserver.validation.resources.resolution import Target
 
 Judge = Callable[["Run", dict[str, Any], "Path", Sequence[str]], None]
 """Judges a resource by its type, its claims and some profiles (`resources.judge_resource`)."""
@@ -54,6 +54,7 @@ class Options:
         contradictions: severity of a slice that its own profile makes impossible to evaluate.
         targets: severity of a resource at hand that does not meet the profile which a reference asks of it.
         content: check the stated size and hash of attachments against their content.
+        questionnaires: judge a QuestionnaireResponse by its Questionnaire, where that is known.
         references: check what references inside of the resource or Bundle lead to.
     """
 
@@ -65,9 +66,10 @@ class Options:
     targets: Severity = "warning"
     content: bool = True
     references: bool = True
+    questionnaires: bool = True
 
 
-STRUCTURE_ONLY = Options(invariants=False, terminology=False, content=False, references=False)
+STRUCTURE_ONLY = Options(invariants=False, terminology=False, content=False, references=False, questionnaires=False)
 """The first depth: elements, types, formats, cardinality, slices, local code lists."""
 
 
@@ -91,8 +93,8 @@ class Run:
     """The state of one validation; used by one thread."""
 
     __slots__ = (
-        "_environment", "_environment_of", "_judge", "faults", "invariants", "issues", "kept", "kit", "memory", "options",
-        "scope", "terminology",
+        "_environment", "_environment_of", "_judge", "faults", "invariants", "issues", "kept", "kit", "memory",
+        "options", "scope", "terminology",
     )  # fmt: skip
 
     def __init__(self, kit: Kit, options: Options, scope: Scope, judge: Judge) -> None:
@@ -152,7 +154,7 @@ class Run:
         reference = value.get("reference")
         if type(reference) is not str or not reference:
             return None
-        from fhirserver.validation.resolution import resolve
+        from fhirserver.validation.resources.resolution import resolve  # noqa: PLC0415 - it needs Scope, which is here
 
         return resolve(self, reference)
 

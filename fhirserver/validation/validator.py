@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.issues import Issue
-from fhirserver.validation.compile import compile_profile
 from fhirserver.validation.kit import Kit
-from fhirserver.validation.nested import resource_type
-from fhirserver.validation.resources import judge_resource
-from fhirserver.validation.texts import structure as texts
+from fhirserver.validation.profiles.compiling import compile_profile
+from fhirserver.validation.resources.judging import judge_resource
+from fhirserver.validation.resources.nested import resource_type
 from fhirserver.validation.run import Options, Path, Run, Scope
+from fhirserver.validation.texts import structure as texts
 
 if TYPE_CHECKING:
     from fhirserver.definitions import Definitions

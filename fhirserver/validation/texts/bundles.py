@@ -33,8 +33,8 @@ def url_missing() -> Text:
 def url_missing_for_reference() -> Text:
     """Return: a relative reference in an entry without fullUrl."""
     return Text(
-        "Référence relative dans une entrée sans fullUrl : elle ne mène à rien ; donnez un fullUrl à l'entrée ou une URL"
-        " absolue à la référence.",
+        "Référence relative dans une entrée sans fullUrl : elle ne mène à rien ; donnez un fullUrl à l'entrée ou une"
+        " URL absolue à la référence.",
         "Relative reference in an entry without fullUrl: it leads nowhere; give the entry its fullUrl, or the reference"
         " an absolute URL.",
     )

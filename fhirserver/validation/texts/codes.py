@@ -41,7 +41,9 @@ def unknown_code(system: str, code: str) -> Text:
 
 def inactive_code(system: str, code: str) -> Text:
     """Return: the code exists and is no longer to be used."""
-    return Text(f"Le code « {code} » de {system} n'est plus actif.", f'The code "{code}" of {system} is no longer active.')
+    return Text(
+        f"Le code « {code} » de {system} n'est plus actif.", f'The code "{code}" of {system} is no longer active.'
+    )
 
 
 def wrong_display(found: str, wanted: str, code: str) -> Text:

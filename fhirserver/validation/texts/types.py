@@ -8,7 +8,7 @@ from fhirserver.issues import Text
 def identifier_system(system: str) -> Text:
     """Return: an identifier's system must be an absolute uri."""
     return Text(
-        f"Le système d'identifiants « {system} » doit être une URI absolue, schéma en minuscules (https://…, urn:oid:…).",
+        f"Le système d'identifiants « {system} » doit être une URI absolue, en minuscules (https://…, urn:oid:…).",
         f'The identifier system "{system}" must be an absolute URI, its scheme in lower case (https://…, urn:oid:…).',
     )
 
@@ -16,8 +16,8 @@ def identifier_system(system: str) -> Text:
 def identifier_uri(value: str) -> Text:
     """Return: an identifier of system urn:ietf:rfc:3986 is a uri itself."""
     return Text(
-        f"Avec le système urn:ietf:rfc:3986 la valeur est une URI complète (urn:oid:…, urn:uuid:…), or c'est « {value} ».",
-        f'With the system urn:ietf:rfc:3986 the value is a full URI (urn:oid:…, urn:uuid:…), but it is "{value}".',
+        f"Avec le système urn:ietf:rfc:3986 la valeur est une URI complète (urn:oid:…), or c'est « {value} ».",
+        f'With the system urn:ietf:rfc:3986 the value is a full URI (urn:oid:…), but it is "{value}".',
     )
 
 

@@ -87,7 +87,7 @@ def _right_instant(value: str) -> bool:
 
 def _right_string(value: str) -> bool:
     return len(value) <= MAX_STRING and (
-        value.isprintable() and not value.isspace() and value != "" or _text.fullmatch(value) is not None
+        (value.isprintable() and not value.isspace() and value != "") or _text.fullmatch(value) is not None
     )
 
 
@@ -180,6 +180,6 @@ def json_type(value: Any) -> str:
     if value is None:
         return "null"
     for name, kinds in (("boolean", bool), ("object", dict), ("array", list), ("string", str)):
-        if isinstance(value, kinds):  # type: ignore[arg-type] # each is a class
+        if isinstance(value, kinds):
             return name
     return "number"

@@ -18,15 +18,20 @@ _XHTML: Final = "http://www.w3.org/1999/xhtml"
 _RULE: Final = "http://hl7.org/fhir/StructureDefinition/Narrative#"
 
 _ELEMENTS: Final = frozenset(
-    "p br div h1 h2 h3 h4 h5 h6 a span b em i strong small big tt dfn q var abbr acronym cite blockquote hr address bdo"
-    " kbd sub sup ul ol li dl dt dd pre table caption colgroup col thead tr tfoot tbody th td code samp img map area ins"
-    " del u s".split()  # noqa: SIM905 - a list of names reads best as one
-)
+    {
+        "p", "br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "a", "span", "b", "em", "i", "strong", "small", "big",
+        "tt", "dfn", "q", "var", "abbr", "acronym", "cite", "blockquote", "hr", "address", "bdo", "kbd", "sub", "sup",
+        "ul", "ol", "li", "dl", "dt", "dd", "pre", "table", "caption", "colgroup", "col", "thead", "tr", "tfoot",
+        "tbody", "th", "td", "code", "samp", "img", "map", "area", "ins", "del", "u", "s",
+    }
+)  # fmt: skip
 _EVERYWHERE: Final = frozenset(
-    "title style class id lang dir accesskey tabindex span width align valign char charoff abbr axis headers scope"
-    " rowspan colspan xml:lang border cellpadding cellspacing summary frame rules height cite bgcolor nowrap"
-    " xml:space".split()  # noqa: SIM905 - the same
-)
+    {
+        "title", "style", "class", "id", "lang", "dir", "accesskey", "tabindex", "span", "width", "align", "valign",
+        "char", "charoff", "abbr", "axis", "headers", "scope", "rowspan", "colspan", "xml:lang", "border",
+        "cellpadding", "cellspacing", "summary", "frame", "rules", "height", "cite", "bgcolor", "nowrap", "xml:space",
+    }
+)  # fmt: skip
 _ON: Final[dict[str, frozenset[str]]] = {
     "a": frozenset({"href", "name", "rel", "rev", "type", "hreflang", "charset", "shape", "coords", "target"}),
     "img": frozenset({"src", "alt", "longdesc", "usemap", "ismap", "name", "border"}),
@@ -98,9 +103,10 @@ def _judge_attributes(one: Any, element: str, ids: set[str | None], path: Path, 
 def _judge_link(target: str, ids: set[str | None], path: Path, run: Run) -> None:
     if _LINK.match(target.strip()) is None:
         run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_link(target))
-    elif target.startswith("#") and len(target) > 1 and target[1:] not in ids:
-        if not _has_id(run.scope.resource, target[1:]):
-            run.error("invalid", path, "narrative-link", texts.narrative_link(target))
+        return
+    inner = target[1:] if target.startswith("#") else ""
+    if inner and inner not in ids and not _has_id(run.scope.resource, inner):
+        run.error("invalid", path, "narrative-link", texts.narrative_link(target))
 
 
 def _has_id(resource: Any, wanted: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from fhirserver.validation.elements.formats import json_type
 from fhirserver.validation.run import Check, Path, Run
 from fhirserver.validation.texts import rules as rule_texts
 from fhirserver.validation.texts import structure as texts
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fhirserver.validation.kit import Kit
-    from fhirserver.validation.tree import Element
+    from fhirserver.validation.profiles.tree import Element
 
 _ANY: Final = frozenset({"Resource", "DomainResource"})
 
@@ -71,8 +72,6 @@ def resource_type(value: Any, path: Path, run: Run) -> str | None:
 
 
 def _not_a_resource(value: Any, path: Path, run: Run) -> None:
-    from fhirserver.validation.formats import json_type
-
     if value is None:
         run.error("structure", path, "json-null", texts.null_unwanted())
     else:

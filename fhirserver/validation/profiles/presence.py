@@ -15,7 +15,10 @@ from typing import Final
 Keys = Collection[str]
 Test = Callable[[Keys], bool]
 
-_TOKEN: Final = re.compile(r"\s*(?:(?P<name>[a-z][A-Za-z]*)\.(?P<call>exists|empty)\(\)|(?P<word>and|or|xor|implies)\b|(?P<sign>!=|=|\(|\)|\.not\(\)))")  # fmt: skip
+_TOKEN: Final = re.compile(
+    r"\s*(?:(?P<name>[a-z][A-Za-z]*)\.(?P<call>exists|empty)\(\)|(?P<word>and|or|xor|implies)\b"
+    r"|(?P<sign>!=|=|\(|\)|\.not\(\)))"
+)
 _LEVELS: Final = (("implies",), ("or", "xor"), ("and",), ("=", "!="))
 """Binary operators, the loosest first (http://hl7.org/fhirpath/N1/#operator-precedence)."""
 

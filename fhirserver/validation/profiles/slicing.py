@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.validation.discriminators import Condition, Item, Undecidable, conditions_of
-from fhirserver.validation.formats import json_type
-from fhirserver.validation.properties import Bounds
+from fhirserver.validation.elements.formats import json_type
+from fhirserver.validation.profiles.discriminators import Condition, Item, Undecidable, conditions_of
+from fhirserver.validation.profiles.properties import Bounds
 from fhirserver.validation.run import Check, Path, Rule, Run
 from fhirserver.validation.texts import structure as texts
 
 if TYPE_CHECKING:
-    from fhirserver.validation.compile import Compiler
-    from fhirserver.validation.tree import Element
+    from fhirserver.validation.profiles.compiling import Compiler
+    from fhirserver.validation.profiles.tree import Element
 
 
 class Slice:
@@ -53,7 +53,7 @@ class Slice:
 class Slicing:
     """The slices of one element, compiled."""
 
-    __slots__ = ("discriminated", "name", "by_type", "ordered", "origin", "rules", "slices", "undecidable")
+    __slots__ = ("by_type", "discriminated", "name", "ordered", "origin", "rules", "slices", "undecidable")
 
     def __init__(self, compiler: Compiler, element: Element) -> None:
         stated = element.definition.get("slicing") or {}
@@ -83,6 +83,15 @@ class Slicing:
         if self.undecidable:
             self._confess(path, label, run)
             return
+        self._judge_counts(members, path, label, run)
+        if self.rules == "closed":
+            for item, piece in members:
+                if piece is None:
+                    self._no_slice(item, label, run)
+        if self.ordered or self.rules == "openAtEnd":
+            self._judge_order(members, label, run)
+
+    def _judge_counts(self, members: list[tuple[Item, Slice | None]], path: Path, label: str, run: Run) -> None:
         counts: dict[str, int] = {}
         for _, piece in members:
             if piece is not None:
@@ -91,12 +100,6 @@ class Slicing:
             found = counts.get(piece.name, 0)
             if found or piece.bounds.least:
                 piece.bounds.judge(found, (path, label, -1), run)
-        if self.rules == "closed":
-            for item, piece in members:
-                if piece is None:
-                    self._no_slice(item, label, run)
-        if self.ordered or self.rules == "openAtEnd":
-            self._judge_order(members, label, run)
 
     def judge_missing(self, path: Path, label: str, run: Run) -> None:
         """Judge an element that does not occur at all."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.validation.bundles import bundle_rules
-from fhirserver.validation.conformance import search_parameter_rules
 from fhirserver.issues import IssueCode, Severity, Text
+from fhirserver.validation.elements.types import EVERY_RESOURCE
+from fhirserver.validation.resources.bundles import bundle_rules
+from fhirserver.validation.resources.conformance import search_parameter_rules
+from fhirserver.validation.resources.questionnaires import questionnaire_rules, response_rules
 from fhirserver.validation.run import Check, Path
-from fhirserver.validation.special import EVERY_RESOURCE
 from fhirserver.validation.texts import rules as texts
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
     from fhirserver.validation.kit import Kit, Profile
     from fhirserver.validation.run import Run
 
-RULES: Final[dict[str, tuple[Check, ...]]] = {"Bundle": (bundle_rules,), "SearchParameter": (search_parameter_rules,)}
+RULES: Final[dict[str, tuple[Check, ...]]] = {
+    "Bundle": (bundle_rules,),
+    "Questionnaire": (questionnaire_rules,),
+    "QuestionnaireResponse": (response_rules,),
+    "SearchParameter": (search_parameter_rules,),
+}
 """By resource type, beyond what definitions say."""
 
 _MOST_PLANS: Final = 2_000

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from fhirserver.validation.profiles.tree import Element
 from fhirserver.validation.run import Check, Path, Run
 from fhirserver.validation.texts import values as texts
-from fhirserver.validation.tree import Element
 
 
 def limit_steps(element: Element, type_name: str) -> list[Check]:

@@ -11,7 +11,14 @@ from typing import Any, Final
 
 _SYSTEM: Final = "http://hl7.org/fhirpath/System."
 _FHIR_TYPE: Final = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
-_SYSTEM_TYPES: Final = {"Boolean": "boolean", "Integer": "integer", "Decimal": "decimal", "Date": "date", "Time": "time", "DateTime": "dateTime"}  # fmt: skip
+_SYSTEM_TYPES: Final = {
+    "Boolean": "boolean",
+    "Integer": "integer",
+    "Decimal": "decimal",
+    "Date": "date",
+    "Time": "time",
+    "DateTime": "dateTime",
+}
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from fhirserver.validation.formats import FORMATS, Format, json_type
+from fhirserver.validation.elements.formats import FORMATS, Format, json_type
 from fhirserver.validation.run import Check, Path, Rule, Run
 from fhirserver.validation.texts import structure as texts
 
@@ -90,29 +90,13 @@ def wrong_primitive(value: Any, path: Path, run: Run, type_name: str, form: Form
 def primitive_check(type_name: str, steps: Sequence[Check]) -> Check:
     """Return the check of one primitive value: its JSON type and format, then what the element asks of it."""
     form = FORMATS[type_name]
-    right = form.right
-    wanted: Final = {"boolean": bool, "string": str, "number": None}[form.json]
     further = tuple(steps)
-
-    if wanted is None:
-        holds = form.holds
-
-        def check_number(value: Any, path: Path, run: Run) -> None:
-            if not (holds(value) and right(value)):
-                wrong_primitive(value, path, run, type_name, form)
-                return
-            for step in further:
-                step(value, path, run)
-
-        return check_number
-
-    if not further and type_name in ("string", "markdown"):
-
-        def check_text(value: Any, path: Path, run: Run) -> None:
-            if type(value) is not str or not right(value):
-                wrong_primitive(value, path, run, type_name, form)
-
-        return check_text
+    if form.json == "number":
+        return _number_check(type_name, form, further)
+    if not further and type_name in _TEXTS:
+        return _text_check(type_name, form)
+    right = form.right
+    wanted: type = bool if form.json == "boolean" else str
 
     def check(value: Any, path: Path, run: Run) -> None:
         if type(value) is not wanted or not right(value):
@@ -124,6 +108,31 @@ def primitive_check(type_name: str, steps: Sequence[Check]) -> Check:
 
     return check
 
+
+def _number_check(type_name: str, form: Format, further: tuple[Check, ...]) -> Check:
+    holds, right = form.holds, form.right
+
+    def check(value: Any, path: Path, run: Run) -> None:
+        if not (holds(value) and right(value)):
+            wrong_primitive(value, path, run, type_name, form)
+            return
+        for step in further:
+            step(value, path, run)
+
+    return check
+
+
+def _text_check(type_name: str, form: Format) -> Check:
+    right = form.right
+
+    def check_text(value: Any, path: Path, run: Run) -> None:
+        if type(value) is not str or not right(value):
+            wrong_primitive(value, path, run, type_name, form)
+
+    return check_text
+
+
+_TEXTS: Final = frozenset({"string", "markdown"})
 
 _REPEATED: Final = frozenset({"code", "uri", "url", "canonical", "oid"})
 """Types whose values come again and again: what was found right once is right the next time."""
@@ -142,7 +151,7 @@ def one_primitive(name: str, type_name: str, check: Check, *, pure: bool) -> Rul
     """
     if pure and type_name in _REPEATED:
         return _remembering(name, check)
-    if type_name in ("string", "markdown") and check.__name__ == "check_text":
+    if check.__name__ == "check_text":
 
         def rule_text(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
             if type(value) is not str or value[:1] <= " " or not value.isprintable():

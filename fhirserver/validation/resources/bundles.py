@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from fhirserver.validation.formats import is_absolute
-from fhirserver.validation.resolution import places_of
+from fhirserver.validation.elements.formats import is_absolute
+from fhirserver.validation.resources.resolution import places_of
 from fhirserver.validation.run import Path, Run, Scope
 from fhirserver.validation.texts import bundles as texts
 

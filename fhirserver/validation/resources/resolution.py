@@ -40,9 +40,9 @@ def resolve(run: Run, reference: str) -> Target | None:
     """Return what a reference leads to from where the run is; None where that is not at hand."""
     if reference.startswith("#"):
         return _contained(run.scope, reference[1:])
-    scope: Scope | None = run.scope
-    if scope.parent is None and scope.resource.get("resourceType") != "Bundle":
+    if run.scope.parent is None and run.scope.resource.get("resourceType") != "Bundle":
         return None
+    scope: Scope | None = run.scope
     own_url: str | None = None
     while scope is not None:
         if scope.kind == "entry" and scope.parent is not None:
@@ -109,8 +109,7 @@ def places_of(run: Run, bundle: Scope, reference: str, own_url: str | None) -> l
     else:
         places = index.local.get(plain, [])
     if version:
-        exact = [place for place in places if _version(bundle, place) == version]
-        return exact
+        return [place for place in places if _version(bundle, place) == version]
     return places
 
 

@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 
 from fhirserver.issues import IssueCode, Severity, Text
 from fhirserver.terminology import CodeState, Membership, Verdict
-from fhirserver.validation.formats import is_absolute
+from fhirserver.validation.elements.formats import is_absolute
 from fhirserver.validation.kit import Kit
+from fhirserver.validation.profiles.tree import Element
 from fhirserver.validation.run import Check, Path, Run
 from fhirserver.validation.texts import codes as texts
-from fhirserver.validation.tree import Element
 
 _MAX: Final = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
 _SEVERITY: Final[dict[str, Severity]] = {"required": "error", "extensible": "warning", "preferred": "information"}
@@ -78,7 +78,7 @@ def binding_of(element: Element) -> Binding | None:
 
 
 def additional_bindings(element: Element) -> list[Binding]:
-    """Return the bindings that a profile adds to the element's own (later FHIR versions' ElementDefinition.binding.additional)."""
+    """Return the bindings that a profile adds to the element's own (`additionalBinding` of later FHIR versions)."""
     found: list[Binding] = []
     for extension in (element.definition.get("binding") or {}).get("extension", ()):
         if extension.get("url") not in _ADDITIONAL:

@@ -11,16 +11,17 @@ from functools import partial
 from typing import Any, Final
 
 from fhirserver.definitions import split_canonical
-from fhirserver.validation.bindings import binding_steps
-from fhirserver.validation.constants import equals, matches
-from fhirserver.validation.extensions import extension_rule, missing_extensions
-from fhirserver.validation.formats import FORMATS
-from fhirserver.validation.invariants import invariants_of, keys_of
+from fhirserver.validation.elements.bindings import binding_steps
+from fhirserver.validation.elements.constants import equals, matches
+from fhirserver.validation.elements.extensions import extension_rule, missing_extensions
+from fhirserver.validation.elements.formats import FORMATS
+from fhirserver.validation.elements.limits import limit_steps
+from fhirserver.validation.elements.references import target_step
+from fhirserver.validation.elements.types import SPECIAL
 from fhirserver.validation.kit import CORE, Kit
-from fhirserver.validation.limits import limit_steps
-from fhirserver.validation.nested import resource_value
-from fhirserver.validation.objects import Need, Shape, object_check
-from fhirserver.validation.properties import (
+from fhirserver.validation.profiles.invariants import invariants_of, keys_of
+from fhirserver.validation.profiles.objects import Need, Shape, object_check
+from fhirserver.validation.profiles.properties import (
     Bounds,
     many,
     many_primitives,
@@ -30,14 +31,13 @@ from fhirserver.validation.properties import (
     prohibited,
     sibling_rule,
 )
-from fhirserver.validation.references import target_step
+from fhirserver.validation.profiles.slicing import Slicing, single_rule, sliced_rule
+from fhirserver.validation.profiles.tree import Element, walk_to
+from fhirserver.validation.resources.nested import resource_value
 from fhirserver.validation.run import Check, Path, Rule, Run
-from fhirserver.validation.slicing import Slicing, single_rule, sliced_rule
-from fhirserver.validation.special import SPECIAL
 from fhirserver.validation.texts import rules as rule_texts
 from fhirserver.validation.texts import structure as texts
 from fhirserver.validation.texts import values as value_texts
-from fhirserver.validation.tree import Element, type_name, walk_to
 
 _INLINE: Final = frozenset({"BackboneElement", "Element"})
 _ANY_RESOURCE: Final = frozenset({"Resource", "DomainResource"})
@@ -110,7 +110,7 @@ class Compiler:
                 shape.rules[name] = prohibited(name, child.origin)
             if child.least:
                 shape.needs.append(Need(name, (name,), child.least, child.origin))
-            absent = missing_extensions(self, child)
+            absent = missing_extensions(child)
             if absent:
                 shape.steps.append(absent)
             return
@@ -170,10 +170,10 @@ class Compiler:
         else:
             rule = many(label, check, bounds) if child.repeats else one(label, check)
         if child.slices and not child.repeats:
-            rule = single_rule(self, child, label, one_type, self._slicing(shape, child, label))
+            rule = single_rule(self, child, label, one_type, self._slicing(shape, child))
         shape.rules[key] = rule
 
-    def _slicing(self, shape: Shape, child: Element, label: str) -> Slicing:
+    def _slicing(self, shape: Shape, child: Element) -> Slicing:
         """Return the slicing of an element that does not repeat, made once for all of its types."""
         key = id(child)
         if key not in self._slicings:
@@ -188,7 +188,7 @@ class Compiler:
                 shape.steps.append(missing)
         return self._slicings[key]
 
-    def _unknown(self, element: Element, label: str, key: str, owner: dict[str, Any], path: Path, run: Run) -> None:
+    def _unknown(self, element: Element, label: str, key: str, path: Path, run: Run) -> None:
         """Judge a property that has no rule: a type that the profile excludes, or an element that does not exist."""
         for child in element.below:
             stem = child.name[:-3]
@@ -367,6 +367,3 @@ def _unique(rule: Rule) -> Rule:
 
 def _accept_value(_value: Any, _path: Path, _run: Run) -> None:
     return
-
-
-__all__ = ["Compiler", "Rule", "compile_profile", "type_name"]

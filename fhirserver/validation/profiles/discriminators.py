@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fhirserver.definitions import split_canonical
 from fhirserver.issues import Text
 from fhirserver.terminology import Verdict
-from fhirserver.validation.constants import equals, matches
+from fhirserver.validation.elements.constants import equals, matches
 from fhirserver.validation.kit import Kit
+from fhirserver.validation.profiles.tree import Element
 from fhirserver.validation.run import Path, Run
 from fhirserver.validation.texts import slices as texts
-from fhirserver.validation.tree import Element
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,17 +95,17 @@ class Place(NamedTuple):
 
 
 def _condition(kit: Kit, piece: Element, kind: str, path: str, steps: list[tuple[str, str | None]]) -> Condition | None:
-    place: Place | None = Place((piece,), piece.constant("fixed"), piece.constant("pattern"))
+    place = Place((piece,), piece.constant("fixed"), piece.constant("pattern"))
     for name, argument in steps:
-        place = _descend(kit, place, name, argument)
-        if place is None:
+        deeper = _descend(kit, place, name, argument)
+        if deeper is None:
             return None
+        place = deeper
     reach = _reach(steps)
-    assert place is not None
     if kind == "type":
         return _type_condition(kit, place, path, steps, reach)
     if kind == "profile":
-        return _profile_condition(kit, place, path, steps, reach)
+        return _profile_condition(place, path, steps, reach)
     if kind == "exists":
         return _exists_condition(place, path, reach)
     return _value_condition(kit, place, path, reach)
@@ -177,13 +177,13 @@ def _descend_extension(kit: Kit, place: Place, url: str) -> Place | None:
         if holder is None:
             continue
         for piece in holder.slices:
-            if extension_url(kit, piece) == url:
+            if extension_url(piece) == url:
                 return Place((piece,))
     root = kit.tree(url)
     return Place((root,)) if root else None
 
 
-def extension_url(kit: Kit, piece: Element) -> str | None:
+def extension_url(piece: Element) -> str | None:
     """Return the url of the extensions that a slice of `extension` means."""
     inline = piece.children and piece.child("url")
     if inline:
@@ -217,10 +217,8 @@ def _reach(steps: list[tuple[str, str | None]]) -> Callable[[Item, Run], list[It
 
 def _follow(item: Item, name: str, argument: str | None, run: Run) -> Iterable[Item]:
     value = item.value
-    if name in ("ofType()", "as()"):
-        return [item] if item.type in (None, argument) else []
-    if type(value) is not dict:
-        return []
+    if name in ("ofType()", "as()") or type(value) is not dict:
+        return [item] if name in ("ofType()", "as()") and item.type in (None, argument) else []
     if name == "resolve()":
         target = run.resolve(value)
         return [Item(target.resource, target.resource.get("resourceType"), target.path)] if target else []
@@ -286,13 +284,13 @@ def _is(kit: Kit, item: Item, kinds: frozenset[str]) -> bool:
         return True  # the path has one type only: nothing to tell apart
     if item.type in kinds:
         return True
-    name = item.type if item.type in kit.resource_types else item.type
+    name = item.type
     profile = kit.profile(name) or kit.profile(name[0].lower() + name[1:])
     return profile is not None and any(parent.rpartition("/")[2] in kinds for parent in profile.parents)
 
 
 def _profile_condition(
-    kit: Kit, place: Place, path: str, steps: list[tuple[str, str | None]], reach: Callable[[Item, Run], list[Item]]
+    place: Place, path: str, steps: list[tuple[str, str | None]], reach: Callable[[Item, Run], list[Item]]
 ) -> Condition | None:
     if steps and steps[-1][0] == "resolve()":
         wanted = [one.profile for one in place.elements]

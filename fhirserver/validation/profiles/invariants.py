@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple
 from fhirserver.fhirpath import EvaluationError, ExpressionError
 from fhirserver.issues import Severity, Text
 from fhirserver.validation.kit import Kit
-from fhirserver.validation.presence import Test as PresenceTest
-from fhirserver.validation.presence import presence_test
+from fhirserver.validation.profiles.presence import Test as PresenceTest
+from fhirserver.validation.profiles.presence import presence_test
+from fhirserver.validation.profiles.tree import Element
 from fhirserver.validation.run import Check, Path, Run
 from fhirserver.validation.texts import rules as texts
-from fhirserver.validation.tree import Element
 
 _STRUCTURAL: Final = frozenset({"ele-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2"})
 """Constraints that the walk itself decides: empty elements, contained resources, references to these, narratives."""

@@ -8,12 +8,12 @@ when nothing is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fhirserver.validation.formats import json_type
-from fhirserver.validation.invariants import Presence
+from fhirserver.validation.elements.formats import json_type
+from fhirserver.validation.profiles.invariants import Presence
 from fhirserver.validation.run import Check, Path, Rule, Run
 from fhirserver.validation.texts import structure as texts
 
@@ -54,7 +54,7 @@ class Shape:
     """
 
     type: str
-    unknown: Callable[[str, dict[str, Any], Path, Run], None]
+    unknown: Callable[[str, Path, Run], None]
     rules: dict[str, Rule] = field(default_factory=dict)
     needs: list[Need] = field(default_factory=list)
     choices: list[tuple[str, frozenset[str]]] = field(default_factory=list)
@@ -100,7 +100,7 @@ class _Slow:
         for key, item in value.items():
             rule = rules.get(key)
             if rule is None:
-                shape.unknown(key, value, path, run)
+                shape.unknown(key, path, run)
             else:
                 plan.append(rule)
                 rule(item, value, path, run)
@@ -149,6 +149,3 @@ def _not_object(value: Any, path: Path, run: Run, type_name: str) -> None:
         run.error("structure", path, "json-array", texts.array_unwanted())
     else:
         run.error("structure", path, "json-type", texts.wrong_json_type(json_type(value), "object", type_name))
-
-
-__all__: Sequence[str] = ["Need", "Shape", "object_check"]

@@ -7,10 +7,10 @@ import binascii
 import hashlib
 from typing import Any, Final
 
-from fhirserver.validation.contained import contained_rules
-from fhirserver.validation.formats import is_absolute
-from fhirserver.validation.narrative import narrative_rules
-from fhirserver.validation.references import reference_format
+from fhirserver.validation.elements.formats import is_absolute
+from fhirserver.validation.elements.narrative import narrative_rules
+from fhirserver.validation.elements.references import reference_format
+from fhirserver.validation.resources.contained import contained_rules
 from fhirserver.validation.run import Check, Path, Run
 from fhirserver.validation.texts import types as texts
 

@@ -1,0 +1,146 @@
+"""References: how they are written, what they lead to, and what profiles ask of the target.
+
+https://hl7.org/fhir/R4/references.html. What lies outside of the resource or Bundle is not resolved here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhirserver.validation.run import Check, Path, Run
+from fhirserver.validation.texts import references as texts
+
+if TYPE_CHECKING:
+    from fhirserver.validation.kit import Kit
+    from fhirserver.validation.profiles.tree import Element
+    from fhirserver.validation.resources.resolution import Target
+
+_TYPED: Final = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
+_ILLEGAL: Final = re.compile(r"[\s<>\"{}\\^`\x00-\x1f]")
+_ANY: Final = frozenset({"Resource", "DomainResource"})
+
+
+def typed(reference: str, resource_types: frozenset[str]) -> str | None:
+    """Return the resource type that a reference's text names (`Patient/1`), None where it names none."""
+    name = reference.partition("/")[0]
+    if name in resource_types and "?" not in reference:
+        return name
+    if "?" in reference:
+        name = reference.partition("?")[0]
+        return name if name in resource_types else None
+    match = _TYPED.fullmatch(reference)
+    return match[1] if match and match[1] in resource_types else None
+
+
+def reference_format(value: Any, path: Path, run: Run) -> None:
+    """Judge how a Reference is written, whatever its target."""
+    reference = value.get("reference")
+    stated = value.get("type")
+    if (
+        type(stated) is str
+        and stated
+        and ":" not in stated
+        and stated not in run.kit.resource_types
+        and stated not in _ANY
+    ):
+        run.error("code-invalid", (path, "type", -1), "reference-type", texts.type_unknown(stated))
+    if type(reference) is not str or not reference:
+        return
+    if _ILLEGAL.search(reference):
+        run.error("value", (path, "reference", -1), "reference-format", texts.malformed(reference))
+    elif reference[0] == "#" and reference != "#" and run.resolve(value) is None:
+        is_entry = _among_entries(run, reference[1:])
+        run.error("not-found", path, "ref-1", texts.contained_missing(reference, in_bundle=is_entry))
+
+
+def _among_entries(run: Run, wanted: str) -> bool:
+    scope = run.scope
+    while scope is not None:
+        if scope.resource.get("resourceType") == "Bundle":
+            entries = scope.resource.get("entry")
+            return isinstance(entries, list) and any(
+                isinstance(one, dict) and isinstance(one.get("resource"), dict) and one["resource"].get("id") == wanted
+                for one in entries
+            )
+        if scope.parent is None:
+            return False
+        scope = scope.parent
+    return False
+
+
+class _Wanted(NamedTuple):
+    """What an element asks of the target of its reference.
+
+    Attributes:
+        allowed: target profiles by resource type.
+        profiled: those of them that ask for more than a type.
+        anything: whether any type will do.
+        here_only: the aggregation modes, where the target must be contained or in the Bundle; else empty.
+        origin: profile and element.
+    """
+
+    allowed: dict[str, list[str]]
+    profiled: frozenset[str]
+    anything: bool
+    here_only: tuple[str, ...]
+    origin: str
+
+
+def _wanted(kit: Kit, element: Element, one_type: dict[str, Any]) -> _Wanted:
+    allowed: dict[str, list[str]] = {}
+    profiled: set[str] = set()
+    complete = True
+    for canonical in one_type.get("targetProfile", ()):
+        structure = kit.definitions.structure(canonical)
+        if structure is None:
+            complete = False
+            continue
+        allowed.setdefault(structure.get("type") or "Resource", []).append(canonical)
+        if structure.get("derivation") == "constraint":
+            profiled.add(canonical)
+    anything = not allowed or not complete or bool(_ANY & allowed.keys())
+    aggregation = sorted(one_type.get("aggregation", ()))
+    here_only = () if "referenced" in aggregation else tuple(aggregation)
+    return _Wanted(allowed, frozenset(profiled), anything, here_only, element.origin)
+
+
+def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
+    """Return the check of what an element's reference leads to: type, profile, aggregation."""
+    wanted = _wanted(kit, element, one_type)
+    allowed, names, origin = wanted.allowed, sorted(wanted.allowed), wanted.origin
+    types = kit.resource_types
+
+    def check(value: Any, path: Path, run: Run) -> None:
+        reference, stated = value.get("reference"), value.get("type")
+        if type(stated) is not str or stated not in types:
+            stated = None
+        found, target = stated, None
+        if type(reference) is str and reference:
+            target = run.resolve(value) if run.options.references else None
+            if wanted.here_only and target is None and run.options.references:
+                text = texts.not_here(reference, wanted.here_only, origin)
+                run.error("not-found", path, "reference-aggregation", text)
+            found = target.resource.get("resourceType") if target else typed(reference, types)
+            if type(found) is not str:
+                found = stated
+            elif stated is not None and stated != found:
+                run.error("value", path, "reference-type", texts.type_differs(stated, found))
+        if found is None or wanted.anything:
+            return
+        if found not in allowed:
+            run.error("value", path, "reference-target", texts.wrong_target(found, names, origin))
+        elif target is not None and wanted.profiled:
+            _judge_profiles(wanted, allowed[found], target, path, run)
+
+    return check
+
+
+def _judge_profiles(wanted: _Wanted, canonicals: list[str], target: Target, path: Path, run: Run) -> None:
+    """Judge a target at hand: it meets one of the profiles asked for."""
+    for canonical in canonicals:
+        if canonical not in wanted.profiled or run.conforms(target.resource, canonical, target.path):
+            return
+    why = run.why_not(target.resource, canonicals[0], target.path)
+    text = texts.wrong_profile(canonicals, why, wanted.origin)
+    run.add(run.options.targets, "value", path, "reference-profile", text)

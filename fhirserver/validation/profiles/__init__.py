@@ -1,0 +1,1 @@
+"""A profile's snapshot becomes closures."""

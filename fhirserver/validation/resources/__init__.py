@@ -1,0 +1,1 @@
+"""Rules of whole resources: contained ones, Bundles, references between them, questionnaires."""
