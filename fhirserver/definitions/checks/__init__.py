@@ -84,6 +84,28 @@ def run(definitions: Definitions, checks: Mapping[str, Check], only: Collection[
     """
     entries = [one for one in definitions.entries() if not only or definitions.packages[one.package].name in only]
     for name, check in checks.items():
-        for finding in check(definitions, entries):
+        for finding in _findings(check, definitions, entries):
             package = str(definitions.packages[finding.entry.package])
             yield Fault(name, package, finding.entry.url or finding.entry.id, finding.element, finding.text)
+
+
+_MALFORMED: Final = (KeyError, TypeError, AttributeError, ValueError)
+
+
+def _findings(check: Check, definitions: Definitions, entries: Sequence[Entry]) -> list[Finding]:
+    """Return what a check finds; a definition that is not of the form that FHIR says is itself a finding."""
+    try:
+        return list(check(definitions, entries))
+    except _MALFORMED:
+        pass
+    found: list[Finding] = []
+    for entry in entries:
+        try:
+            found += check(definitions, [entry])
+        except _MALFORMED as error:
+            text = Text(
+                f"Cette définition n'a pas la forme que FHIR prescrit : {error!r}.",
+                f"This definition is not of the form that FHIR prescribes: {error!r}.",
+            )
+            found.append(Finding(entry, "", text))
+    return found

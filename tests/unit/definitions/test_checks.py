@@ -144,3 +144,22 @@ def test_a_check_of_another_room_runs_like_our_own(core: Definitions) -> None:
 
     (fault,) = run(core, {"patients": every_patient})
     assert (fault.check, fault.package) == ("patients", "hl7.fhir.r4.core#4.0.1")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "binding": "none"}]}},
+        {"differential": {"element": ["text"]}},
+        {"baseDefinition": 5},
+        {"snapshot": {"element": [{"id": "Patient.name"}]}},
+    ],
+)
+def test_a_malformed_definition_is_a_fault_and_the_others_are_checked(
+    faults: Check, profile: Profile, broken: dict[str, Any]
+) -> None:
+    bad = profile("bad", "Patient", {"id": "Patient.name", "sliceName": "a"}) | broken
+    good = profile("good", "Patient", {"id": "Patient.name", "constraint": [{"key": "x-1", "severity": "error"}]})
+    found = faults(bad, good)
+    assert {fault.definition.rpartition("/")[2] for fault in found} == {"bad", "good"}
+    assert "invariant-without-expression" in {fault.check for fault in found if fault.definition.endswith("good")}
