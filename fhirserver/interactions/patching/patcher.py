@@ -150,9 +150,9 @@ def _canonical(xhtml: str) -> bytes:
         return xhtml.encode()
 
 
-def _identity(element: str, resource: dict[str, Any]) -> BadRequest:
+def _identity(element: str, resource: dict[str, Any]) -> Unprocessable:
     kind = resource.get("resourceType")
-    return BadRequest(
+    return Unprocessable(
         Text(
             f"Un PATCH ne change pas {kind}.{element} : créez une autre ressource.",
             f"A PATCH does not change {kind}.{element}: create another resource.",

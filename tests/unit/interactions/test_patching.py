@@ -189,16 +189,25 @@ class TestJsonPatch:
             [{"op": "add", "path": "/gender"}],
             [{"op": "move", "path": "/gender"}],
             [{"op": "remove", "path": ""}],
-            [{"op": "replace", "path": "", "value": 3}],
-            [{"op": "replace", "path": "/id", "value": "other"}],
-            [{"op": "remove", "path": "/id"}],
-            [{"op": "replace", "path": "/resourceType", "value": "Group"}],
             [{"op": "test", "path": "/id", "value": "p"}] * 1001,
         ],
     )
-    def test_what_is_no_json_patch_or_changes_the_identity_is_a_bad_request(self, patcher: Patcher, body: Any) -> None:
+    def test_what_is_no_json_patch_is_a_bad_request(self, patcher: Patcher, body: Any) -> None:
         with pytest.raises(BadRequest):
             patcher.read(JSON_PATCH, json.dumps(body).encode())(patient())
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"op": "replace", "path": "", "value": 3},
+            {"op": "replace", "path": "/id", "value": "other"},
+            {"op": "remove", "path": "/id"},
+            {"op": "replace", "path": "/resourceType", "value": "Group"},
+        ],
+    )
+    def test_id_and_type_stay(self, patcher: Patcher, change: dict[str, Any]) -> None:
+        with pytest.raises(Unprocessable, match="does not change"):
+            json_patch(patcher, patient(), change)
 
     def test_copies_cannot_multiply_without_end_nor_nest_without_end(self, patcher: Patcher) -> None:
         double = {"op": "copy", "from": "/name", "path": "/name/0/extension"}
@@ -246,8 +255,13 @@ class TestMergePatch:
         assert patcher.read(media, body)(before) == patient(gender="female")
         assert before["birthDate"] == "1970-01-01"
 
-    @pytest.mark.parametrize("body", ['{"id": "q"}', '{"id": null}', '{"resourceType": "Group"}', "3", "[]", '"x"'])
-    def test_identity_stays_and_only_objects_merge(self, patcher: Patcher, body: str) -> None:
+    @pytest.mark.parametrize("body", ['{"id": "q"}', '{"id": null}', '{"resourceType": "Group"}'])
+    def test_id_and_type_stay(self, patcher: Patcher, body: str) -> None:
+        with pytest.raises(Unprocessable, match="does not change"):
+            patcher.read("application/merge-patch+json", body.encode())(patient())
+
+    @pytest.mark.parametrize("body", ["3", "[]", '"x"'])
+    def test_only_objects_merge(self, patcher: Patcher, body: str) -> None:
         with pytest.raises(BadRequest):
             patcher.read("application/merge-patch+json", body.encode())(patient())
 
@@ -338,7 +352,7 @@ class TestFhirPathPatch:
             (operation(type="replace", path="Patient.descendants()", value="x"), BadRequest, "descendants"),
             (operation(type="replace", path="%resource.id", value="x"), BadRequest, "%"),
             (operation(type="replace", path="Patient.id" + " " * 2000, value="x"), BadRequest, "characters"),
-            (operation(type="replace", path="Patient.id", value="q"), BadRequest, "does not change Patient.id"),
+            (operation(type="replace", path="Patient.id", value="q"), Unprocessable, "does not change Patient.id"),
             (operation(type="erase", path="Patient.id"), BadRequest, '"type" is one of'),
             (operation(path="Patient.id"), BadRequest, '"type" is required'),
             (operation(type="delete"), BadRequest, '"path" is required'),
@@ -401,7 +415,7 @@ class TestXmlPatch:
             ("<add sel='f:Patient/f:id' type='@value'>x</add>", Unprocessable, "already has"),
             ("<add sel='f:Patient'><colour value='x'/></add>", Unprocessable, "unknown element"),
             ("<add sel='f:Patient'>text</add>", Unprocessable, "free text"),
-            ("<replace sel='f:Patient/f:id/@value'>q</replace>", BadRequest, "does not change Patient.id"),
+            ("<replace sel='f:Patient/f:id/@value'>q</replace>", Unprocessable, "does not change Patient.id"),
         ],
     )
     def test_what_cannot_be_done_is_refused(
