@@ -48,6 +48,20 @@ def missing_imports(definitions: Definitions, entries: Sequence[Entry]) -> Itera
                 yield from _unanswered(definitions, entry, "", "ValueSet", url)
 
 
+def ambiguous_canonicals(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Two packages that define one version of one url: the first in order wins, and the other is never seen."""
+    for entry in entries:
+        first = definitions.entry(entry.kind, f"{entry.url}|{entry.version}") if entry.version else None
+        if first is None or first.package == entry.package or definitions.records[entry.package].restated:
+            continue
+        winner = definitions.packages[first.package]
+        text = Text(
+            f"{winner} définit la même version de cette url : c'est elle qui vaut.",
+            f"{winner} defines the same version of this url: that one is in force.",
+        )
+        yield Finding(entry, "", text)
+
+
 def _own_elements(definitions: Definitions, entries: Sequence[Entry]) -> Iterator[tuple[Entry, dict[str, Any]]]:
     """Yield what each structure itself says; what it inherits is found where it is said."""
     for entry in of_kind(entries, "StructureDefinition"):
@@ -75,4 +89,5 @@ CHECKS: Final[dict[str, Check]] = {
     "missing-profile": missing_profiles,
     "missing-value-set": missing_value_sets,
     "missing-import": missing_imports,
+    "ambiguous-canonical": ambiguous_canonicals,
 }

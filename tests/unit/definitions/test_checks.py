@@ -129,6 +129,17 @@ def test_cardinalities_that_nothing_meets_are_found(faults: Check, profile: Prof
     }
 
 
+def test_a_url_that_two_packages_define_in_one_version_is_found(
+    compiled: Callable[..., Definitions], write_package: Callable[..., Path]
+) -> None:
+    value_set = {"resourceType": "ValueSet", "id": "v", "url": "http://example.org/v", "version": "1"}
+    restated = write_package("restated", "1.0.0", value_set, restates=True)
+    loaded = compiled(write_package("a", "1.0.0", value_set), write_package("b", "1.0.0", value_set), restated)
+    (fault,) = run(loaded, {"ambiguous-canonical": all_checks()["ambiguous-canonical"]}, only=["a", "b", "restated"])
+    assert fault.package == "b#1.0.0"
+    assert "a#1.0.0" in fault.text.en
+
+
 def test_steps_of_a_discriminator_path() -> None:
     assert steps_of("$this") == ["$this"]
     assert steps_of("a.resolve().b") == ["a", "resolve()", "b"]

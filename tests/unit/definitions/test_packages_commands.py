@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,18 +17,28 @@ Command = Callable[..., Result]
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture
-def command(tmp_path: Path, core_archive: Path) -> Command:
-    """Run a command in a cache of its own that already holds R4 core."""
-    store = tmp_path / "cache" / "packages"
+def cache_with_core(cache: Path, core_archive: Path) -> Path:
+    store = cache / "packages"
     store.mkdir(parents=True)
     shutil.copy(core_archive, store)
+    return cache
 
-    def run(*words: str, **environment: str) -> Result:
-        variables = {"FHIRSERVER_CACHE": str(tmp_path / "cache"), "FHIRSERVER_REGISTRY": "", **environment}
-        return CliRunner().invoke(packages, list(words), env=variables)
 
-    return run
+def run(cache: Path, *words: str, **environment: str) -> Result:
+    variables = {"FHIRSERVER_CACHE": str(cache), "FHIRSERVER_REGISTRY": "", **environment}
+    return CliRunner().invoke(packages, list(words), env=variables)
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory, core_archive: Path) -> Command:
+    """Run a command in a cache that holds R4 core, and which these tests share."""
+    return partial(run, cache_with_core(tmp_path_factory.mktemp("cache") / "shared", core_archive))
+
+
+@pytest.fixture
+def own_command(tmp_path: Path, core_archive: Path) -> Command:
+    """Run a command in a cache of its own that holds R4 core."""
+    return partial(run, cache_with_core(tmp_path / "cache", core_archive))
 
 
 def test_sync_reports_what_is_found_nowhere_and_succeeds_with_what_is_required(command: Command) -> None:
@@ -39,22 +50,22 @@ def test_sync_reports_what_is_found_nowhere_and_succeeds_with_what_is_required(c
     assert "2 packages in force" in result.output
 
 
-def test_sync_takes_official_packages_from_a_folder_and_they_win(command: Command) -> None:
+def test_sync_takes_official_packages_from_a_folder_and_they_win(own_command: Command) -> None:
     folder = ROOT.parent / "shared" / "packages"
     if not folder.is_dir():
         pytest.skip(f"the official packages are not in {folder}")
-    result = command("sync", "--folder", str(folder))
+    result = own_command("sync", "--folder", str(folder))
     assert result.exit_code == 0, result.output
     assert "ans.fhir.fr.eprescription#1.1.0-ballot depends on hl7.terminology.r4#7.2.0" in result.output
-    names = [row["name"] for row in json.loads(command("list", "--json").output)]
+    names = [row["name"] for row in json.loads(own_command("list", "--json").output)]
     assert names[-1] == "fhirserver.profiles"
     assert "ans.fhir.fr.eprescription" in names
 
 
-def test_sync_fails_without_a_required_package(command: Command, tmp_path: Path) -> None:
+def test_sync_fails_without_a_required_package(own_command: Command, tmp_path: Path) -> None:
     (archive,) = (tmp_path / "cache" / "packages").glob("*.tgz")
     archive.unlink()
-    result = command("sync", PIP_NO_INDEX="1")
+    result = own_command("sync", PIP_NO_INDEX="1")
     assert result.exit_code == 1
     assert "required" in result.output
 
@@ -70,7 +81,7 @@ def test_list_says_what_is_in_force_and_what_is_not(command: Command) -> None:
     assert "hl7.fhir.r4.core" in table.output
 
 
-def test_check_names_faults_by_definition_and_element(command: Command, tmp_path: Path) -> None:
+def test_check_names_faults_by_definition_and_element(command: Command) -> None:
     result = command("check", "--package", "hl7.fhir.r4.core", "--check", "impossible-count", "--json")
     assert result.exit_code == 0
     (fault,) = [json.loads(line) for line in result.stdout.splitlines()]
