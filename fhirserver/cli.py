@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "settings": "fhirserver.serving.commands:settings",
     "token": "fhirserver.access.commands:token",
     "load": "fhirserver.interactions.commands:load",
+    "collect": "fhirserver.store.commands:collect",
     "demo": "fhirserver.demo.commands:demo",
     "packages": "fhirserver.definitions.commands:packages",
     "profile": "fhirserver.definitions.schema_commands:profile",
