@@ -69,6 +69,7 @@ class _Plan:
         self._main_date = parameters.main_date
         self._setting = setting
         self._registry = registry
+        self._fragments: list[str] = []
         self._evaluated: list[Collector] = []
         self._references: list[tuple[str, frozenset[str]]] = []
         for parameter in parameters.by_code.values():
@@ -92,7 +93,10 @@ class _Plan:
         if keys:
             self._keys[parameter.field] = keys
         if parameter.kind == "reference":
-            self._keys[parameter.field + reference.IDENTIFIER] = token.index_keys
+            if not parameter.anchored:
+                self._keys[parameter.field + reference.IDENTIFIER] = token.index_keys
+                self._keys[parameter.field + reference.CONTAINED] = _contained_keys
+            self._fragments.append(parameter.field)
             if parameter.targets - parameter.anchored:
                 self._references.append((parameter.field, parameter.anchored))
 
@@ -119,21 +123,14 @@ class _Plan:
         return tree.collect
 
     def extract(self, resource: dict[str, Any]) -> IndexValues:
-        values: Values = {}
-        self._tree.collect(resource, values)
-        for evaluate in self._evaluated:
-            with suppress(*MALFORMED):
-                evaluate(resource, values)
-        keys: list[str] = []
+        values = self._values(resource)
+        compartments = self._belongs_to(resource, values)
+        keys = self._reference_keys(resource, values, compartments)
         by_field = self._keys
         for field, found in values.items():
-            if len(found) > 1:
-                values[field] = _distinct(found)
             of = by_field.get(field)
             if of:
-                keys += of(field, values[field])
-        compartments = self._belongs_to(resource, values)
-        keys += self._reference_keys(resource, values, compartments)
+                keys += of(field, found)
         document: IndexValues = {"k": list(dict.fromkeys(keys)), "x": values}
         if compartments:
             document["a"] = compartments
@@ -145,6 +142,23 @@ class _Plan:
             spans = values.get(self._main_date)
             document["d"] = min(value["b"] for value in spans) if spans else NO_DATE
         return document
+
+    def _values(self, resource: dict[str, Any]) -> Values:
+        """Return the values of all parameters, by field, none twice."""
+        values: Values = {}
+        self._tree.collect(resource, values)
+        for evaluate in self._evaluated:
+            with suppress(*MALFORMED):
+                evaluate(resource, values)
+        if "contained" in resource:
+            for field in self._fragments:
+                if field + reference.CONTAINED in values:
+                    with suppress(*MALFORMED):
+                        reference.resolve_contained(resource, field, values)
+        for field, found in values.items():
+            if len(found) > 1:
+                values[field] = _distinct(found)
+        return values
 
     def _reference_keys(self, resource: dict[str, Any], values: Values, compartments: list[str]) -> list[str]:
         """Return keys of all references that no compartment tells of."""
@@ -160,6 +174,10 @@ class _Plan:
                 for value in values.get(field, ()):
                     if value.startswith(start):
                         found[value] = None
+                for beside in (reference.IDENTIFIER, reference.CONTAINED):
+                    for value in values.get(field + beside, ()):
+                        if value:
+                            found[reference.LOGICAL + value] = None
         if self._type in _COMPARTMENTS and "id" in resource:
             found[f"{self._type}/{resource['id']}"] = None
         return list(found)
@@ -212,6 +230,12 @@ def _keys_of(  # noqa: PLR0911 - one return for each kind
             return uri.index_keys
         case _:
             return None
+
+
+def _contained_keys(field: str, found: list[str]) -> list[str]:
+    """Return the keys of contained resources' identifiers: the same as those of logical references."""
+    beside = field.removesuffix(reference.CONTAINED) + reference.IDENTIFIER
+    return token.index_keys(beside, [value for value in found if value])
 
 
 def _distinct(found: list[Any]) -> list[Any]:

@@ -18,14 +18,14 @@ INDEXES: Final = (
     Index(
         "resources",
         KEYS,
-        (("t", 1), ("s.k", 1), ("u", 1), ("_id", 1)),
+        (("t", 1), ("s.k", 1), ("u", 1), ("i", 1)),
         {"partialFilterExpression": {"live": True}},
     ),
-    Index("resources", COMPARTMENT_UPDATED, (("s.a", 1), ("t", 1), ("u", 1), ("_id", 1)), _IN_COMPARTMENTS),
+    Index("resources", COMPARTMENT_UPDATED, (("s.a", 1), ("t", 1), ("u", 1), ("i", 1)), _IN_COMPARTMENTS),
     Index(
         "resources",
         COMPARTMENT_DATE,
-        (("s.a", 1), ("t", 1), ("s.c", 1), ("s.d", 1), ("_id", 1)),
+        (("s.a", 1), ("t", 1), ("s.c", 1), ("s.d", 1), ("i", 1)),
         _IN_COMPARTMENTS,
     ),
 )

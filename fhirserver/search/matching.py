@@ -32,6 +32,9 @@ def condition(test: Test) -> Condition:  # noqa: C901, PLR0911 - one return for 
             return {path + token.OF_TYPE: {"$in": values}}
         case "identifier":
             return token.condition(path + reference.IDENTIFIER, values)
+        case "chained":
+            beside = (path + reference.IDENTIFIER, path + reference.CONTAINED)
+            return {"$or": [token.condition(each, values) for each in beside]}
         case "exact":
             return string.equals(path, values)
         case "contains":
@@ -51,7 +54,7 @@ def _missing(parameter: Parameter, *, missing: bool) -> Condition:
     """A reference that is only logical, or a token that is only text, is there."""
     fields = [parameter.field]
     if parameter.kind == "reference":
-        fields.append(parameter.field + reference.IDENTIFIER)
+        fields += (parameter.field + reference.IDENTIFIER, parameter.field + reference.CONTAINED)
     elif parameter.kind == "token":
         fields.append(parameter.field + token.TEXT)
     if missing:
@@ -108,8 +111,8 @@ def bounds(test: Test) -> Bounds | None:  # noqa: C901, PLR0911, PLR0912 - one r
     match test.modifier:
         case "missing" | "text" | "of-type" | "contains":
             return None
-        case "identifier":
-            return token.bounds(parameter.field + reference.IDENTIFIER, values, 1)
+        case "identifier" | "chained":
+            return reference.logical_bounds(parameter.field, values, parameter.anchored)
         case "exact":
             return string.bounds(parameter.field, [fold(value) for value in values])
         case "below":

@@ -127,7 +127,7 @@ class Compiler:
             test = Test(chain.parameter, "", (reference.Target(tuple(found)),))
             alternatives.append(Compiled(matching.condition(test), matching.bounds(test)))
         if chain.identifiers:
-            logical = Test(chain.parameter, "identifier", chain.identifiers)
+            logical = Test(chain.parameter, "chained", chain.identifiers)
             alternatives.append(Compiled(matching.condition(logical), matching.bounds(logical)))
         return self._any(alternatives)
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from fhirserver.errors import BadRequest
 from fhirserver.issues import Text
 from fhirserver.search.decimals import LOWEST
+from fhirserver.search.indexes import TYPE_UPDATED
 from fhirserver.search.instants import BEGINNING
 from fhirserver.search.parameters import TypeParameters
 from fhirserver.search.query import Query, SortKey
@@ -41,9 +42,55 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order of a search, total: the last key is unique."""
+    """The order of a search.
+
+    Attributes:
+        keys: what was asked for; what they leave undecided is decided by the id.
+        descending: direction of the id.
+        types: how many types are searched: an id is unique in its type.
+    """
 
     keys: tuple[Key, ...]
+    descending: bool
+    types: int
+
+    def total(self, index: str | None, position: Sequence[Any] | None) -> TotalOrder:
+        """Return the order with its last keys: those that the index has, or those of the page before.
+
+        Args:
+            index: that finds the matches. The store's own lists of a type end with `_id`, those of search with `i`.
+            position: after which the page begins; None on the first page.
+
+        Raises:
+            BadRequest: the position belongs to another order.
+        """
+        last = ("_id",) if index in (TYPE_UPDATED, "_id_") else ("i",) if self.types == 1 else ("i", "t")
+        if position is not None:
+            if not position or position[-1] not in ("_id", "i", "i,t"):
+                raise _other_order()
+            last = tuple(position[-1].split(","))
+        taken = {key.field for key in self.keys}
+        return TotalOrder(
+            (*self.keys, *(Key(name, self.descending) for name in last if name not in taken)), ",".join(last)
+        )
+
+    @property
+    def by_main_date(self) -> bool:
+        """Whether the main date, which an index has in order, comes first."""
+        return self.keys[0].field == "s.d"
+
+
+@dataclass(frozen=True, slots=True)
+class TotalOrder:
+    """An order in which no two matches are equal.
+
+    Attributes:
+        keys: the last of them decide between any two.
+        last: names of the fields that decide last.
+    """
+
+    keys: tuple[Key, ...]
+    last: str
 
     @property
     def computed(self) -> dict[str, Any]:
@@ -55,14 +102,9 @@ class Order:
         """The sort as MongoDB takes it."""
         return [(key.field, -1 if key.descending else 1) for key in self.keys]
 
-    @property
-    def by_main_date(self) -> bool:
-        """Whether the main date, which an index has in order, comes first."""
-        return self.keys[0].field == "s.d"
-
     def position(self, document: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the sort values of a document, in a form that a cursor can carry."""
-        return tuple(_portable(_at(document, key.field)) for key in self.keys)
+        return (*(_portable(_at(document, key.field)) for key in self.keys), self.last)
 
     def after(self, position: Sequence[Any]) -> Condition:
         """Return the condition that a document comes after a position.
@@ -73,9 +115,9 @@ class Order:
         Raises:
             BadRequest: the position belongs to another order.
         """
-        if len(position) != len(self.keys):
+        if len(position) != len(self.keys) + 1:
             raise _other_order()
-        values = [_native(key, value) for key, value in zip(self.keys, position, strict=True)]
+        values = [_native(key, value) for key, value in zip(self.keys, position[:-1], strict=True)]
         first, value = self.keys[0], values[0]
         up_to: list[Condition] = []
         for at in range(1, len(self.keys)):
@@ -89,7 +131,7 @@ class Order:
 
 
 def order(query: Query, parameters: Sequence[TypeParameters]) -> Order:
-    """Return the order that a query asks for; by time of the last update where it asks for none."""
+    """Return the order that a query asks for: by time of the last update where it asks for none."""
     main_date = parameters[0].main_date if len(parameters) == 1 else None
     keys: list[Key] = []
     for at, sort_key in enumerate(query.sort):
@@ -97,9 +139,7 @@ def order(query: Query, parameters: Sequence[TypeParameters]) -> Order:
         if all(key.field != earlier.field for earlier in keys):  # a field named again decides nothing more
             keys.append(key)
     keys = keys or [Key("u", descending=False)]
-    if not any(key.field == "_id" for key in keys):
-        keys.append(Key("_id", keys[-1].descending))
-    return Order(tuple(keys))
+    return Order(tuple(keys), keys[-1].descending, len(query.types))
 
 
 def _key(sort_key: SortKey, at: int, main_date: str | None) -> Key:

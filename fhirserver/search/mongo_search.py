@@ -12,7 +12,7 @@ from fhirserver.search import indexes
 from fhirserver.search.cursors import Cursors
 from fhirserver.search.mongo_conditions import Compiled, Compiler, Narrowing
 from fhirserver.search.mongo_include import Included, Inclusion
-from fhirserver.search.mongo_order import Order, order
+from fhirserver.search.mongo_order import Order, TotalOrder, order
 from fhirserver.search.mongo_plan import plan
 from fhirserver.search.mongo_resolve import ChainResolver
 from fhirserver.search.mongo_run import STORED, Context, Runner
@@ -96,7 +96,7 @@ class Searcher:
         parameters = [self.registry.of(resource_type) for resource_type in query.types]
         ordered = order(query, parameters)
         inclusion = Inclusion(self, query, context)
-        documents = self._page(query, compiled, ordered, inclusion.projection(), context)
+        documents, total_order = self._page(query, compiled, ordered, inclusion.projection(), context)
         more = len(documents) > query.count
         documents = documents[: query.count]
         matches = tuple(self.store.stored(document) for document in documents)
@@ -107,7 +107,7 @@ class Searcher:
         return ResultPage(
             matches,
             included.resources,
-            ordered.position(documents[-1]) if more else None,
+            total_order.position(documents[-1]) if more else None,
             total,
             (*query.issues, *included.issues),
             query.understood,
@@ -196,23 +196,23 @@ class Searcher:
 
     def _page(
         self, query: Query, compiled: Compiled, ordered: Order, projection: Mapping[str, Any], context: Context
-    ) -> list[dict[str, Any]]:
+    ) -> tuple[list[dict[str, Any]], TotalOrder]:
+        """Return the documents of a page and one more, if there is one, in the order that it names."""
         lists = (self.registry.of(query.types[0]), query.where) if len(query.types) == 1 else None
         condition, hint = plan(query.types, compiled, ordered, lists)
-        projection = {**STORED, **projection, **{key.field: 1 for key in ordered.keys if key.field != "_id"}}
-        computed = ordered.computed
-        after = ordered.after(query.after) if query.after is not None else None
-        if not computed:
+        total = ordered.total(hint, query.after)
+        projection = {**STORED, **projection, **{key.field: 1 for key in total.keys if key.field != "_id"}}
+        after = total.after(query.after) if query.after is not None else None
+        if not total.computed:
             if after:
                 condition = {"$and": [condition, after]}
-            return self.runner.find(
-                condition, projection, context, hint=hint, limit=query.count + 1, sort=ordered.specification
-            )
-        pipeline: list[dict[str, Any]] = [{"$match": condition}, {"$set": computed}]
+            sort = total.specification
+            return self.runner.find(condition, projection, context, hint=hint, limit=query.count + 1, sort=sort), total
+        pipeline: list[dict[str, Any]] = [{"$match": condition}, {"$set": total.computed}]
         if after:
             pipeline.append({"$match": after})
-        pipeline += [{"$sort": dict(ordered.specification)}, {"$limit": query.count + 1}, {"$project": projection}]
-        return self.runner.aggregate(pipeline, context, hint)
+        pipeline += [{"$sort": dict(total.specification)}, {"$limit": query.count + 1}, {"$project": projection}]
+        return self.runner.aggregate(pipeline, context, hint), total
 
 
 def _both(node: Node, limit: Node) -> Node:

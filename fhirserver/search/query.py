@@ -55,7 +55,8 @@ class Chain:
     Attributes:
         parameter: the reference parameter.
         targets: for each type to which it may refer, the condition there.
-        identifiers: tokens of a final `.identifier`: logical references that carry one match as well.
+        identifiers: tokens of a final `.identifier`: logical references, and contained resources, that carry one match
+            as well.
     """
 
     parameter: Parameter

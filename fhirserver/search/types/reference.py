@@ -19,6 +19,10 @@ from fhirserver.search.types import token
 from fhirserver.search.types.values import Collector, Condition, Setting, ValueFault, Values, add
 
 IDENTIFIER: Final = ":identifier"
+CONTAINED: Final = ":contained"
+LOGICAL: Final = "~"
+"""Begins the entries among compartments that stand for identifiers: a patient known by his INS alone."""
+
 _RELATIVE: Final = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 _NESTED: Final = frozenset({dict, list})
@@ -70,7 +74,9 @@ def collector(  # noqa: C901 - one branch for each FHIR type
 
         def reference(element: Any, values: Values) -> None:
             literal = element.get("reference")
-            if literal and literal[0] != "#":
+            if literal and literal[0] == "#":
+                add(values, field + CONTAINED, literal)
+            elif literal:
                 kept = local(literal, setting)
                 if (
                     points_to
@@ -111,6 +117,18 @@ def _identifier(element: Any, field: str, values: Values) -> None:
 def index_key(value: str) -> str:
     """Return the key of a reference, whatever the parameter."""
     return f"&{value}"[: keys.MAX_LENGTH]
+
+
+def resolve_contained(resource: Any, field: str, values: Values) -> None:
+    """Put the identifiers of contained resources in place of the fragments that refer to them."""
+    inside = {f"#{each.get('id')}": each for each in resource.get("contained", ())}
+    found: Values = {}
+    for fragment in values[field + CONTAINED]:
+        target = inside.get(fragment, {})
+        identifiers = target.get("identifier", ())
+        for identifier in identifiers if type(identifiers) is list else [identifiers]:
+            _identifier(identifier, field, found)
+    values[field + CONTAINED] = found.get(field + IDENTIFIER, [""])
 
 
 def everywhere(resource: Any, setting: Setting) -> set[str]:
@@ -174,6 +192,17 @@ def condition(path: str, targets: list[Target]) -> Condition:
         if target.canonical
     ]
     return parts[0] if len(parts) == 1 else {"$or": parts}
+
+
+def logical_bounds(field: str, tokens: list[token.Token], anchored: frozenset[str]) -> Bounds | None:
+    """Return where candidates for identifiers of what is referred to stand."""
+    if not anchored:
+        return token.bounds(field + IDENTIFIER, tokens, 1)
+    if any(each.code is None for each in tokens):
+        return None
+    points = tuple(LOGICAL + token.stored(each.code or "", each.system) for each in tokens if each.system is not None)
+    starts = [f"{LOGICAL}{each.code}{keys.SEPARATOR}" for each in tokens if each.system is None]
+    return Bounds("a", points, tuple((start, f"{start[:-1]}\n") for start in starts), 2)
 
 
 def bounds(targets: list[Target], anchored: frozenset[str]) -> Bounds:
