@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
+from fhirserver.definitions.elements import Elements
 from fhirserver.fhirpath.compiled.code import Code, Focus, many, noded, truth
 from fhirserver.fhirpath.compiled.compiler import Compiler
 from fhirserver.fhirpath.compiled.universal import shortcut
@@ -112,10 +112,15 @@ def _on_values(run: Callable[[Any, Environment], Any]) -> Callable[[Any, Environ
 class Engine:
     """FHIRPath for one set of definitions; safe to share between threads."""
 
-    def __init__(self, definitions: Structures) -> None:
-        self.model = Model(definitions)
-        self._compiled: dict[tuple[str, str | None, bool], Expression] = {}
-        self._lock = threading.Lock()
+    def __init__(self, definitions: Structures, elements: Elements | None = None) -> None:
+        """Make an engine that knows no type yet; each is read when it is first asked for.
+
+        Args:
+            definitions: where types come from.
+            elements: the element model of these definitions, where it is at hand already.
+        """
+        self.model = Model(definitions, elements)
+        self._compiled: dict[tuple[str, tuple[Type, ...], bool], Expression] = {}
 
     def compile(self, expression: str, context: str | None = None, *, strict: bool = False) -> Expression:
         """Compile an expression, or return it from the memory of those already compiled.
@@ -130,12 +135,13 @@ class Engine:
         Raises:
             ExpressionError: not FHIRPath, unknown functions or types, wrong numbers of arguments; unknown contexts.
         """
-        key = (expression, context, strict)
+        types = self._types(context)
+        key = (expression, types, strict)
         known = self._compiled.get(key)
         if known is None:
-            known = self._compile(expression, context, strict=strict)
-            with self._lock:
-                known = self._compiled.setdefault(key, known)
+            known = self._compile(expression, types, strict=strict)
+            # Two threads may compile the same at once: the first one stays.
+            known = self._compiled.setdefault(key, known)
         return known
 
     def node(self, resource: dict[str, Any]) -> Node:
@@ -153,14 +159,17 @@ class Engine:
             raise KeyError(type_name)
         return Node(value, type_, sibling)
 
-    def _compile(self, expression: str, context: str | None, *, strict: bool) -> Expression:
+    def _types(self, context: str | None) -> tuple[Type, ...]:
+        if context is None:
+            return ()
+        types = self.model.at(context)
+        if not types:
+            raise ExpressionError(0, Text(f"Contexte inconnu : {context}.", f"Unknown context: {context}."))
+        return types
+
+    def _compile(self, expression: str, types: tuple[Type, ...], *, strict: bool) -> Expression:
         tree = parse(expression)
-        focus = Focus(None, entry=True)
-        if context is not None:
-            types = self.model.at(context)
-            if not types:
-                raise ExpressionError(0, Text(f"Contexte inconnu : {context}.", f"Unknown context: {context}."))
-            focus = Focus(types[0], entry=True) if len(types) == 1 else Focus(None, frozenset(types), entry=True)
+        focus = Focus(types[0], entry=True) if len(types) == 1 else Focus(None, frozenset(types) or None, entry=True)
         compiler = Compiler(self.model, strict=strict, located=focus.type is None)
         try:
             code = compiler.compile(tree, focus)

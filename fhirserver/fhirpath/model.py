@@ -155,9 +155,9 @@ _QUANTITIES: Final = frozenset({"Quantity", "Age", "Count", "Distance", "Duratio
 class Model:
     """All types of one set of definitions, built as they are asked for; safe to share between threads."""
 
-    def __init__(self, definitions: Structures) -> None:
+    def __init__(self, definitions: Structures, elements: Elements | None = None) -> None:
         self._definitions = definitions
-        self._elements = Elements(definitions)
+        self._elements = elements or Elements(definitions)
         self._types: dict[str, Type] = {}
         self.resource = self._make("Resource")
         self.element = self._make("Element")

@@ -72,6 +72,18 @@ def comparable(left: str, right: str) -> bool:
     return mine is not None and other is not None and mine.dimension == other.dimension
 
 
+def ratio(left: str, right: str) -> Fraction | None:
+    """Return how many of the right unit one of the left is (`g`, `mg`: 1000), exactly.
+
+    Returns:
+        None where either is not UCUM, their dimensions differ, or one is a scale with a zero of its own (`Cel`).
+    """
+    mine, other = _read(left), _read(right)
+    if mine is None or other is None or mine.dimension != other.dimension or mine.offset != other.offset:
+        return None
+    return None if mine.offset else mine.factor / other.factor
+
+
 def combined(left: str, right: str, *, divide: bool = False) -> str | None:
     """Return the canonical unit of a product or quotient of two units; None where either is not UCUM."""
     mine, other = _read(left), _read(right)
