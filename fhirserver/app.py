@@ -17,6 +17,7 @@ from fhirserver.interactions.capabilities import Capabilities
 from fhirserver.interactions.checking import Checker
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.services import Services
+from fhirserver.operations import terminology as terminology_operations
 from fhirserver.operations.registry import Operations
 from fhirserver.search import indexes as search_indexes
 from fhirserver.search.cursors import Cursors
@@ -28,11 +29,12 @@ from fhirserver.search.types.values import Setting
 from fhirserver.settings import Settings
 from fhirserver.store import Index, Store
 from fhirserver.terminology import Terminology
+from fhirserver.terminology.library import Library
 from fhirserver.validation import Validator
 from fhirserver.validation.policy import Policy
 from fhirserver.wire.application import build
 from fhirserver.wire.formats import JSON, Formats, xml
-from fhirserver.wire.gateway import Gateway
+from fhirserver.wire.gateway import BASE, Gateway
 from fhirserver.wire.xml import XmlCodec
 
 FORMATS: Final = ("json", "xml", "application/fhir+json", "application/fhir+xml")
@@ -47,11 +49,12 @@ def services(settings: Settings, store: Store) -> Services:
     """Wire the parts that interactions work with."""
     loaded = in_force(settings)
     engine = Engine(loaded)
-    terminology = Terminology(loaded)
+    library = Library(settings.state / "terminology")
+    terminology = Terminology(loaded, library.systems(), value_sets=library.resources())
     policy = Policy.read(settings.profile_policy)
     registry = Registry(loaded)
     setting = Setting(settings.time_zone, (f"{settings.public_url.rstrip('/')}/fhir/",) if settings.public_url else ())
-    operations = Operations()
+    operations = Operations(terminology_operations.OPERATIONS)
     types = frozenset(settings.types) or loaded.resource_types
     codec = XmlCodec(loaded)
     made = Services(
@@ -65,6 +68,7 @@ def services(settings: Settings, store: Store) -> Services:
         operations=operations,
         capabilities=Capabilities(settings, loaded, types, registry, operations, policy, FORMATS, patch.MEDIA),
         engine=engine,
+        terminology=terminology,
         xml=codec,
         types=types,
     )
@@ -93,4 +97,4 @@ def create_app(settings: Settings) -> Flask:
     made = services(settings, store)
     formats = Formats((JSON, xml(XmlCodec(made.definitions))))
     gateway = Gateway(settings, formats, verifier(settings), made.router, store.audit.record)
-    return build(gateway, store.ping)
+    return build(gateway, store.ping, made.capabilities.statement(BASE))

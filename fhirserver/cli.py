@@ -13,7 +13,7 @@ COMMANDS: Final = {
     "serve": "fhirserver.serving.commands:serve",
     "settings": "fhirserver.serving.commands:settings",
     "token": "fhirserver.access.commands:token",
-    "load": "fhirserver.interactions.commands:load",
+    "load": "fhirserver.serving.load_command:load",
     "collect": "fhirserver.store.commands:collect",
     "demo": "fhirserver.demo.commands:demo",
     "packages": "fhirserver.definitions.commands:packages",

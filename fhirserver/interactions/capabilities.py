@@ -26,6 +26,10 @@ INTERACTIONS: Final = (
     "read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type",
 )  # fmt: skip
 _SYSTEM: Final = ("transaction", "batch", "history-system", "search-system")
+_EVERYWHERE: Final = (
+    {"name": "_id", "definition": "http://hl7.org/fhir/SearchParameter/Resource-id", "type": "token"},
+    {"name": "_lastUpdated", "definition": "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated", "type": "date"},
+)
 _MODES: Final = ("full", "normative")
 _PDSM: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/CapabilityStatement/PdsmGestionnairePartage"
 
@@ -108,6 +112,7 @@ class Capabilities:
         return rest
 
     def _resource(self, kind: str) -> dict[str, Any]:
+        parameters = self.registry.of(kind).by_code.values()
         profile, supported = self.policy.declared(kind)
         entry: dict[str, Any] = {
             "type": kind,
@@ -123,9 +128,15 @@ class Capabilities:
             "conditionalDelete": self.settings.conditional_delete,
             "referencePolicy": ["literal", "logical", "local"]
             + (["enforced"] if self.settings.dangling_references == "refuse" else []),
+            "searchInclude": [
+                f"{kind}:{one.code}" for one in parameters if one.kind == "reference" and not one.canonical
+            ],
             "searchParam": [
-                {"name": parameter.code, "definition": parameter.url, "type": parameter.kind}
-                for parameter in self.registry.of(kind).by_code.values()
+                *_EVERYWHERE,
+                *(
+                    {"name": parameter.code, "definition": parameter.url, "type": parameter.kind}
+                    for parameter in parameters
+                ),
             ],
             "operation": _declared(
                 self.operations.all, lambda operation: operation.offered(kind, None) or operation.offered(kind, "1")

@@ -17,6 +17,7 @@ from fhirserver.search.mongo_search import Searcher
 from fhirserver.search.registry import Registry
 from fhirserver.settings import Settings
 from fhirserver.store import Store
+from fhirserver.terminology import Terminology
 
 if TYPE_CHECKING:
     from fhirserver.interactions.router import Router
@@ -51,6 +52,7 @@ class Services:
     operations: Operations
     capabilities: Capabilities
     engine: Engine
+    terminology: Terminology
     xml: Codec
     types: frozenset[str]
     router: Router = field(init=False)

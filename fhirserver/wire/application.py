@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from flask import Flask, Response, request
@@ -14,6 +14,7 @@ from fhirserver.interactions.outcomes import INTERNAL
 from fhirserver.issues import Issue, Text
 from fhirserver.wire.cross_origin import CrossOrigin
 from fhirserver.wire.gateway import BASE, Gateway
+from fhirserver.wire.openapi import describe
 from fhirserver.wire.operation import Monitor
 from fhirserver.wire.safety import secure
 
@@ -22,12 +23,13 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 _log: Final = logging.getLogger("fhirserver")
 
 
-def build(gateway: Gateway, ping: Callable[[], None]) -> Flask:
+def build(gateway: Gateway, ping: Callable[[], None], statement: Mapping[str, Any]) -> Flask:
     """Return the application.
 
     Args:
         gateway: answers what is under `/fhir`.
         ping: raises when the store does not answer.
+        statement: the CapabilityStatement, from which the API's description is made.
     """
     app = Flask("fhirserver", static_folder=None)
     monitor = Monitor(ping)
@@ -39,6 +41,8 @@ def build(gateway: Gateway, ping: Callable[[], None]) -> Flask:
     app.add_url_rule("/health", "health", monitor.health)
     app.add_url_rule("/ready", "ready", monitor.ready)
     app.add_url_rule("/metrics", "metrics", monitor.metrics)
+
+    describe(app, statement)
 
     @app.before_request
     def begin() -> Response | None:

@@ -26,6 +26,7 @@ from fhirserver.issues import Issue, Language, Text
 from fhirserver.settings import Settings
 from fhirserver.wire import body, headers
 from fhirserver.wire.formats import Format, Formats, ranges_of
+from fhirserver.wire.safety import confine
 from fhirserver.wire.throttle import Throttle
 
 BASE: Final = "/fhir"
@@ -180,7 +181,9 @@ class Gateway:
         if answer.location is not None:
             head["Location"] = f"{self.base(environ)}/{answer.location}"
         if answer.raw is not None:
-            return Response(answer.raw, answer.status, head, content_type=answer.media, direct_passthrough=True)
+            return confine(
+                Response(answer.raw, answer.status, head, content_type=answer.media, direct_passthrough=True)
+            )
         data = self._data(answer, prefer, language, representation)
         response = Response(data, answer.status, head, content_type=representation.format.content_type)
         if not data:

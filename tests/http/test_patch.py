@@ -111,13 +111,9 @@ def test_a_conditional_patch_changes_the_one_match(operator: Client) -> None:
 def test_decimals_keep_their_digits_through_a_patch(operator: Client) -> None:
     body = b'{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":1.50}}'
     path = f"Observation/{operator.post('Observation', body).json()['id']}"
-    for media, change in (
-        (MERGE, b'{"status":"amended"}'),
-        (
-            XML_PATCH,
-            b'<diff xmlns:f="http://hl7.org/fhir"><replace sel="f:Observation/f:status/@value">corrected</replace></diff>',
-        ),
-    ):
+    selector = b"f:Observation/f:status/@value"
+    xml = b'<diff xmlns:f="http://hl7.org/fhir"><replace sel="' + selector + b'">corrected</replace></diff>'
+    for media, change in ((MERGE, b'{"status":"amended"}'), (XML_PATCH, xml)):
         assert b'"value":1.50' in operator.patch(path, change, Content_Type=media).content
 
 

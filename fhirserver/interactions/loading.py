@@ -1,0 +1,163 @@
+"""Many resources from files into the store: through the same checks, index values and commits as any write.
+
+Files hold a resource, a Bundle, or one of them a line (NDJSON). Transactions and batches are performed; the resources
+of other Bundles but documents and messages are stored one by one. A resource without an id gets one made from its
+place in the file, so that loading again changes nothing. What cannot be stored is reported, the rest is loaded.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from fhirserver import jsontext
+from fhirserver.access.caller import Caller, Role
+from fhirserver.access.scopes import Scope
+from fhirserver.errors import BadRequest, Failure
+from fhirserver.interactions import bundle, writing
+from fhirserver.interactions.exchange import Request
+from fhirserver.interactions.router import ID
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Issue, Text
+from fhirserver.store import Draft, Transaction
+from fhirserver.store.files import Upload
+
+BATCH: Final = 500
+"""Resources of one commit."""
+_NAMES: Final = uuid.UUID("8f1d7c1e-6b1c-4f0e-9d5c-2a1f4c3b7e90")
+_WHOLE: Final = ("document", "message")
+_LOADER: Final = Caller(
+    "load",
+    "fhirserver load",
+    "urn:fhirserver:local",
+    Role.OPERATOR,
+    (Scope("system", "*", "cruds"),),
+    purpose="SYSADMIN",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One text to be loaded: a resource or a Bundle, and where it stands."""
+
+    file: str
+    position: int
+    data: bytes
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return f"{self.file}:{self.position}"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch of items."""
+
+    stored: int = 0
+    faults: list[tuple[str, tuple[Issue, ...]]] = field(default_factory=list)
+
+
+def items(file: Path) -> Iterator[Item]:
+    """Yield what a file holds: its lines, or the whole of it."""
+    if file.suffix in (".ndjson", ".jsonl"):
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield Item(str(file), number, line)
+    else:
+        yield Item(str(file), 1, file.read_bytes())
+
+
+def load(services: Services, batch: Sequence[Item]) -> Outcome:
+    """Store a batch of items; resources share commits of up to BATCH."""
+    outcome = Outcome()
+    pending: list[tuple[str, Draft, Upload | None]] = []
+    for item in batch:
+        try:
+            for place, resource in _resources(services, item, outcome):
+                pending.append((place, *_draft(services, place, resource)))
+        except Failure as failure:
+            outcome.faults.append((item.place, failure.issues))
+    for start in range(0, len(pending), BATCH):
+        _store(services, pending[start : start + BATCH], outcome)
+    return outcome
+
+
+def _resources(services: Services, item: Item, outcome: Outcome) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the resources of an item; perform it when it is a transaction or a batch."""
+    resource = jsontext.read(item.data)
+    if not isinstance(resource, dict):
+        raise BadRequest(Text("Une ressource est attendue.", "A resource is expected."), rule="json-object")
+    if resource.get("resourceType") != "Bundle" or resource.get("type") in _WHOLE:
+        yield item.place, resource
+        return
+    if resource.get("type") in ("transaction", "batch"):
+        outcome.stored += _perform(services, item, resource, outcome)
+        return
+    for position, entry in enumerate(resource.get("entry", ())):
+        inner = entry.get("resource") if isinstance(entry, dict) else None
+        if isinstance(inner, dict):
+            yield f"{item.place}#entry[{position}]", inner
+
+
+def _perform(services: Services, item: Item, resource: dict[str, Any], outcome: Outcome) -> int:
+    request = _request(resource)
+    answer = bundle.perform(services, request)
+    stored = 0
+    for position, entry in enumerate((answer.resource or {}).get("entry", ())):
+        if entry["response"]["status"].startswith("2"):
+            stored += 1
+            continue
+        told = entry["response"].get("outcome", {}).get("issue", [{}])[0].get("details", {}).get("text", "")
+        issue = Issue("error", "processing", Text(told, told))
+        outcome.faults.append((f"{item.place}#entry[{position}]", (issue,)))
+    return stored
+
+
+def _draft(services: Services, place: str, resource: dict[str, Any]) -> tuple[Draft, Upload | None]:
+    kind = resource.get("resourceType")
+    if kind not in services.types:
+        shown = str(kind)[:64]
+        raise BadRequest(Text(f"Type inconnu : {shown}.", f"Unknown type: {shown}."), rule="unknown-type")
+    identity = resource.get("id")
+    if identity is None:
+        identity = str(uuid.uuid5(_NAMES, place))
+        resource = {**resource, "id": identity}
+    if not isinstance(identity, str) or not ID.fullmatch(identity):
+        raise BadRequest(Text("id hors grammaire.", "id out of grammar."), expression=f"{kind}.id", rule="id")
+    request = _request(resource)
+    writing.check(services, request, resource)
+    return writing.prepared(services, request, resource, identity, "PUT")
+
+
+def _store(services: Services, pending: Sequence[tuple[str, Draft, Upload | None]], outcome: Outcome) -> None:
+    """Store drafts in one commit; when that is refused, one by one, so that each fault is its own."""
+
+    def work(transaction: Transaction) -> int:
+        transaction.read_ahead((draft.type, str(draft.id)) for _, draft, _ in pending)
+        for _, draft, upload in pending:
+            current = transaction.read(draft.type, str(draft.id))
+            if current is not None and not current.deleted and writing.same(draft, current):
+                continue
+            if upload is not None:
+                transaction.keep_file(upload)
+            transaction.update(draft)
+        return len(pending)
+
+    try:
+        outcome.stored += services.store.transact(work)
+    except Failure as failure:
+        if len(pending) == 1:
+            outcome.faults.append((pending[0][0], failure.issues))
+            return
+        for one in pending:
+            _store(services, [one], outcome)
+
+
+def _request(resource: dict[str, Any]) -> Request:
+    base = "http://localhost/fhir"
+    return Request("POST", (), "", _LOADER, base, lambda: resource, origin={"address": "local"})

@@ -1,0 +1,165 @@
+"""`fhirserver load`: files into the store, by as many processes as there are cores."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fhirserver import app
+from fhirserver import settings as configuration
+from fhirserver.interactions.loading import BATCH, Item, Outcome, items
+from fhirserver.interactions.loading import load as load_items
+from fhirserver.interactions.services import Services
+from fhirserver.serving.running import prepare
+from fhirserver.settings import Settings
+from fhirserver.store import Store
+from fhirserver.store.local import LocalMongod
+
+_SUFFIXES: Final = (".json", ".ndjson", ".jsonl")
+_AHEAD: Final = 3
+"""Batches that wait for each process."""
+_SHOWN: Final = 50
+
+_services: list[Services] = []
+
+
+@click.command()
+@click.argument("places", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--workers", type=int, default=0, help="Processes; one for each core unless given.")
+@click.option("--no-validation", is_flag=True, help="Store what is readable, without validating it.")
+@click.option("--again", is_flag=True, help="Begin anew instead of going on where an earlier run stopped.")
+@click.option("--language", type=click.Choice(["fr", "en"]), help="Language of the report.")
+def load(places: tuple[Path, ...], workers: int, *, no_validation: bool, again: bool, language: str | None) -> None:
+    """Load resources, Bundles and NDJSON from files and folders, and report what cannot be stored."""
+    settings = configuration.read()
+    if no_validation:
+        settings = replace(settings, validation="off")
+    if settings.mongodb_uri:
+        _load(settings, _files(places), workers, again=again, language=language)
+        return
+    with LocalMongod(settings.state / "mongodb") as mongod:
+        _load(replace(settings, mongodb_uri=mongod.uri), _files(places), workers, again=again, language=language)
+
+
+def _files(places: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            found += sorted(file for file in place.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        else:
+            found.append(place)
+    return found
+
+
+def _load(settings: Settings, files: Sequence[Path], workers: int, *, again: bool, language: str | None) -> None:
+    prepare(settings)
+    console = Console(stderr=True)
+    journal = Journal(settings.state / "load" / f"{_fingerprint(files)}.json", again=again)
+    stored = faults = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        ProcessPoolExecutor(workers or os.cpu_count() or 1, initializer=_begin, initargs=(settings,)) as pool,
+        Progress(*columns, console=console) as progress,
+    ):
+        task = progress.add_task("loading", total=sum(_size(file) for file in files))
+        for number, size, outcome in _results(pool, files, journal, (workers or os.cpu_count() or 1) * _AHEAD):
+            progress.advance(task, size)
+            if outcome is None:
+                continue
+            stored += outcome.stored
+            for place, issues in outcome.faults:
+                faults += 1
+                if faults <= _SHOWN:
+                    text = issues[0].text.say("en" if (language or settings.language) == "en" else "fr")
+                    progress.console.print(f"{place}: {issues[0].expression or ''} {text}", markup=False)
+            journal.done(number)
+    console.print(f"{stored} stored, {faults} refused" + (f" (the first {_SHOWN} shown)" if faults > _SHOWN else ""))
+    journal.close()
+    if faults:
+        raise SystemExit(1)
+
+
+def _results(
+    pool: ProcessPoolExecutor, files: Sequence[Path], journal: Journal, ahead: int
+) -> Iterator[tuple[int, int, Outcome | None]]:
+    """Yield number, size and outcome of each batch as it is done; None for those done in an earlier run."""
+    running: dict[Future[Outcome], tuple[int, int]] = {}
+    for number, batch in enumerate(_batches(files)):
+        if journal.has(number):
+            yield number, len(batch), None
+            continue
+        running[pool.submit(_work, batch)] = (number, len(batch))
+        while len(running) >= ahead:
+            yield from _finished(running)
+    while running:
+        yield from _finished(running)
+
+
+def _finished(running: dict[Future[Outcome], tuple[int, int]]) -> Iterator[tuple[int, int, Outcome]]:
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    for future in done:
+        number, size = running.pop(future)
+        yield number, size, future.result()
+
+
+def _batches(files: Sequence[Path]) -> Iterator[list[Item]]:
+    every = (item for file in files for item in items(file))
+    while batch := list(islice(every, BATCH)):
+        yield batch
+
+
+def _size(file: Path) -> int:
+    if file.suffix == ".json":
+        return 1
+    with file.open("rb") as lines:
+        return sum(1 for line in lines if line.strip())
+
+
+def _fingerprint(files: Sequence[Path]) -> str:
+    told = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
+
+
+class Journal:
+    """Which batches of a load are done, so that a load that was cut off goes on there."""
+
+    def __init__(self, path: Path, *, again: bool) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if again:
+            path.unlink(missing_ok=True)
+        self._done = {int(line) for line in path.read_text().split()} if path.exists() else set()
+        self._file = path.open("a")
+        self._path = path
+
+    def has(self, number: int) -> bool:
+        """Tell whether a batch was done before."""
+        return number in self._done
+
+    def done(self, number: int) -> None:
+        """Remember a batch."""
+        self._file.write(f"{number}\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Forget all: the load is complete."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+def _begin(settings: Settings) -> None:
+    _services.append(app.services(settings, Store(settings.mongodb_uri, settings.database)))
+
+
+def _work(batch: list[Item]) -> Outcome:
+    return load_items(_services[0], batch)

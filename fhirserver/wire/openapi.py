@@ -1,0 +1,167 @@
+"""The description of the API: OpenAPI 3.1 at `/openapi.json` through flask-smorest, and a page that shows it.
+
+FHIR routes are declared from the same CapabilityStatement that clients read; bodies stay bytes, so no schema of ours
+restates FHIR's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any, Final
+
+from apispec import BasePlugin
+from flask import Flask, Response
+from flask_smorest import Api
+
+from fhirserver import __version__
+from fhirserver.wire.gateway import BASE
+
+_FHIR_MEDIA: Final = ("application/fhir+json", "application/fhir+xml")
+_OUTCOME: Final = {"description": "OperationOutcome: what is wrong, where, and how to mend it."}
+_ROUTES: Final[tuple[tuple[str, str, str, str], ...]] = (
+    ("/metadata", "get", "capabilities", "What the server does: its CapabilityStatement."),
+    ("", "post", "transaction", "Perform a transaction (all or nothing) or a batch."),
+    ("", "get", "search-system", "Search all types, or those of `_type`."),
+    ("/_history", "get", "history-system", "The versions of all resources."),
+    ("/{type}", "get", "search-type", "Search a type; parameters are in the CapabilityStatement."),
+    ("/{type}", "post", "create", "Store a new resource; `If-None-Exist` makes it conditional."),
+    ("/{type}", "put", "conditional-update", "Update what the criteria in the query select."),
+    ("/{type}", "patch", "conditional-patch", "Patch what the criteria in the query select."),
+    ("/{type}", "delete", "conditional-delete", "Delete what the criteria in the query select."),
+    ("/{type}/_search", "post", "search-form", "Search a type by a form."),
+    ("/{type}/_history", "get", "history-type", "The versions of all resources of a type."),
+    ("/{type}/{id}", "get", "read", "The current version of a resource."),
+    ("/{type}/{id}", "put", "update", "Store the next version of a resource, or its first."),
+    ("/{type}/{id}", "patch", "patch", "Change a resource by JSON, merge, XML or FHIRPath Patch."),
+    ("/{type}/{id}", "delete", "delete", "Delete a resource; its history stays."),
+    ("/{type}/{id}/_history", "get", "history-instance", "The versions of a resource."),
+    ("/{type}/{id}/_history/{version}", "get", "vread", "One version of a resource."),
+)
+_HEADERS: Final[dict[str, tuple[str, ...]]] = {
+    "create": ("If-None-Exist", "Prefer"),
+    "update": ("If-Match", "If-None-Match", "Prefer"),
+    "patch": ("If-Match", "Prefer"),
+    "delete": ("If-Match",),
+    "read": ("If-None-Match", "If-Modified-Since"),
+    "transaction": ("Prefer",),
+}
+_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "type": {"type": "string", "example": "Patient"},
+    "id": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
+    "version": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
+}
+
+
+class FhirApi(Api):
+    """flask-smorest's API without its error handlers: failures leave as OperationOutcomes."""
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to the application."""
+
+
+def describe(app: Flask, statement: Mapping[str, Any]) -> None:
+    """Add `/openapi.json` and `/docs` to an application.
+
+    Args:
+        app: the application.
+        statement: the CapabilityStatement: types and operations come from it.
+    """
+    app.config.update(
+        API_TITLE="fhirserver",
+        API_VERSION=f"v{__version__}",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+    )
+    api = FhirApi(
+        app,
+        spec_kwargs={
+            "flask_plugin": BasePlugin(),
+            "info": {"description": "FHIR R4: ordonnance numérique, DMP."},
+            "security": [{"bearer": []}],
+            "servers": [{"url": "/"}],
+        },
+    )
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    types = [resource["type"] for resource in statement["rest"][0]["resource"]]
+    for path, operations in paths(statement, types).items():
+        api.spec.path(path=path, operations=operations)
+    page = _page(paths(statement, types)).encode()
+    app.add_url_rule("/docs", "docs", lambda: Response(page, content_type="text/html; charset=utf-8"))
+
+
+def paths(statement: Mapping[str, Any], types: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the OpenAPI path items of what a CapabilityStatement declares."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, method, name, about in _ROUTES:
+        found.setdefault(BASE + path, {})[method] = _operation(path, method, name, about, types)
+    levels = [("", statement["rest"][0].get("operation", []))]
+    levels += [(f"/{each['type']}", each.get("operation", [])) for each in statement["rest"][0]["resource"]]
+    for prefix, operations in levels:
+        for operation in operations:
+            path = f"{prefix}/${operation['name']}"
+            about = operation["definition"]
+            name = f"{prefix.strip('/')}${operation['name']}"
+            found.setdefault(BASE + path, {})["post"] = _operation(path, "post", name, about, types)
+    for path, about in (("/health", "The process answers."), ("/ready", "The store answers."), ("/metrics", "Counts.")):
+        found[path] = {"get": {"summary": about, "security": [], "responses": {"200": {"description": "OK"}}}}
+    return found
+
+
+def _operation(path: str, method: str, name: str, about: str, types: list[str]) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = []
+    for each in _PARAMETERS:
+        if f"{{{each}}}" in path:
+            schema = {**_PARAMETERS[each], "enum": types} if each == "type" else _PARAMETERS[each]
+            parameters.append({"name": each, "in": "path", "required": True, "schema": schema})
+    parameters += [
+        {"name": header, "in": "header", "required": False, "schema": {"type": "string"}}
+        for header in _HEADERS.get(name, ())
+    ]
+    content = {media: {"schema": {"type": "object"}} for media in _FHIR_MEDIA}
+    operation: dict[str, Any] = {
+        "operationId": name,
+        "summary": about,
+        "parameters": parameters,
+        "responses": {
+            "default": {**_OUTCOME, "content": content},
+            **({"200": {"description": "OK", "content": content}} if method != "delete" else {}),
+            **({"201": {"description": "Created", "content": content}} if method in ("post", "put") else {}),
+            **({"204": {"description": "Deleted, or nothing to delete"}} if method == "delete" else {}),
+        },
+    }
+    if method in ("post", "put", "patch"):
+        body = (
+            {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}} if name == "search-form" else content
+        )
+        if "patch" in name:
+            body = {
+                media: {"schema": {}}
+                for media in ("application/json-patch+json", "application/merge-patch+json", *_FHIR_MEDIA)
+            }
+        operation["requestBody"] = {"required": True, "content": body}
+    if name == "capabilities":
+        operation["security"] = []
+    return operation
+
+
+def _page(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a page that lists all operations: no script, nothing from elsewhere."""
+    rows = [
+        f"<tr><td><code>{method.upper()}</code></td><td><code>{escape(path)}</code></td>"
+        f"<td>{escape(operation['summary'])}</td></tr>"
+        for path, operations in found.items()
+        for method, operation in operations.items()
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>fhirserver API</title><style>'
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#1b1b1f}"
+        "table{border-collapse:collapse;width:100%}"
+        "td,th{text-align:left;padding:.3em .6em;border-bottom:1px solid #ddd}"
+        "code{background:#f4f4f6;padding:.1em .3em;border-radius:3px}</style></head><body>"
+        "<h1>fhirserver</h1><p>FHIR R4. Chaque requête porte un jeton (<code>Authorization: Bearer …</code>), sauf "
+        "<code>metadata</code>. Each request carries a bearer token, except <code>metadata</code>. "
+        f'<a href="/openapi.json">OpenAPI</a> · <a href="{BASE}/metadata">CapabilityStatement</a></p>'
+        '<pre><code>curl -H "Authorization: Bearer $TOKEN" "$BASE/Patient?identifier=…"</code></pre>'
+        f"<table><tr><th>Method</th><th>Path</th><th></th></tr>{''.join(rows)}</table></body></html>"
+    )
