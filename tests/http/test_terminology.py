@@ -5,10 +5,123 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lxml import etree
+
+from tests.http.conftest import Client, issue
+
+GENDER = "http://hl7.org/fhir/administrative-gender"
+GENDERS = "http://hl7.org/fhir/ValueSet/administrative-gender"
+ROLES = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
+PLANTS = "http://test.example/plants"
 
 
 def value_of(answer: dict[str, Any], name: str) -> Any:
+    assert answer["resourceType"] == "Parameters", answer
     return next(
         (value for one in answer["parameter"] if one["name"] == name for key, value in one.items() if key != "name"),
         None,
     )
+
+
+def parameters(**values: str) -> dict[str, Any]:
+    return {"resourceType": "Parameters", "parameter": [{"name": k, "valueString": v} for k, v in values.items()]}
+
+
+def test_each_operation_answers_by_get_and_by_post(operator: Client) -> None:
+    calls = [
+        ("CodeSystem/$lookup", {"system": GENDER, "code": "male"}, "display", "Male"),
+        ("CodeSystem/$validate-code", {"url": GENDER, "code": "male"}, "result", True),
+        ("CodeSystem/$subsumes", {"system": ROLES, "codeA": "FAMMEMB", "codeB": "MTH"}, "outcome", "subsumes"),
+        ("ValueSet/$validate-code", {"url": GENDERS, "system": GENDER, "code": "x"}, "result", False),
+    ]
+    for path, given, name, expected in calls:
+        query = "&".join(f"{key}={value}" for key, value in given.items())
+        assert value_of(operator.get(f"{path}?{query}").json(), name) == expected
+        assert value_of(operator.post(path, parameters(**given)).json(), name) == expected
+
+
+def test_a_value_set_expands_in_pages_in_json_and_xml(operator: Client) -> None:
+    page = operator.get(f"ValueSet/$expand?url={GENDERS}&offset=1&count=2").json()["expansion"]
+    assert (page["total"], page["offset"], [one["code"] for one in page["contains"]]) == (4, 1, ["female", "other"])
+    answer = operator.get(f"ValueSet/$expand?url={GENDERS}", Accept="application/fhir+xml")
+    assert len(etree.fromstring(answer.content).findall(".//{*}contains")) == 4
+
+
+def test_stored_instances_are_asked_themselves(operator: Client) -> None:
+    system = {
+        "resourceType": "CodeSystem",
+        "url": PLANTS,
+        "status": "active",
+        "content": "complete",
+        "concept": [{"code": "oak", "display": "Oak"}],
+    }
+    identity = operator.post("CodeSystem", system).json()["id"]
+    assert value_of(operator.get(f"CodeSystem/{identity}/$validate-code?code=oak").json(), "result") is True
+    assert value_of(operator.get(f"CodeSystem/{identity}/$validate-code?code=elm").json(), "result") is False
+    value_set = {
+        "resourceType": "ValueSet",
+        "status": "active",
+        "compose": {"include": [{"system": GENDER, "concept": [{"code": "male"}]}]},
+    }
+    identity = operator.post("ValueSet", value_set).json()["id"]
+    expanded = operator.get(f"ValueSet/{identity}/$expand").json()
+    assert [one["code"] for one in expanded["expansion"]["contains"]] == ["male"]
+    answer = operator.get(f"ValueSet/{identity}/$validate-code?system={GENDER}&code=female").json()
+    assert value_of(answer, "result") is False
+    concept_map = {
+        "resourceType": "ConceptMap",
+        "status": "active",
+        "group": [
+            {
+                "source": GENDER,
+                "target": "http://test.example/sex",
+                "element": [{"code": "male", "target": [{"code": "M", "equivalence": "equal"}]}],
+            }
+        ],
+    }
+    identity = operator.post("ConceptMap", concept_map).json()["id"]
+    assert value_of(operator.get(f"ConceptMap/{identity}/$translate?system={GENDER}&code=male").json(), "result")
+
+
+def test_a_value_set_may_be_posted_bare(operator: Client) -> None:
+    posted = {"resourceType": "ValueSet", "status": "active", "compose": {"include": [{"system": GENDER}]}}
+    assert operator.post("ValueSet/$expand", posted).json()["expansion"]["total"] == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("CodeSystem/$lookup?system=http://nowhere&code=x", 404),
+        (f"CodeSystem/$lookup?system={GENDER}&code=x", 404),
+        ("CodeSystem/$lookup?code=male", 400),
+        (f"CodeSystem/$lookup?system={GENDER}&code=male&colour=red", 400),
+        ("ValueSet/$expand", 400),
+        ("ValueSet/$expand?url=http://nowhere", 404),
+        ("ValueSet/$expand?url=http://hl7.org/fhir/ValueSet/condition-code", 422),
+        (f"ValueSet/$expand?url={GENDERS}&count=many", 400),
+        ("ValueSet/none/$expand", 404),
+        ("Patient/$expand", 404),
+        ("CodeSystem/none/$lookup", 404),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_with_the_reason(operator: Client, path: str, status: int) -> None:
+    answer = operator.get(path)
+    assert answer.status_code == status, answer.text
+    assert issue(answer)["details"]["text"]
+
+
+def test_nobody_asks_without_a_token(anonymous: Client) -> None:
+    assert anonymous.get(f"ValueSet/$expand?url={GENDERS}").status_code == 401
+
+
+def test_the_operations_are_declared(anonymous: Client) -> None:
+    rest = anonymous.get("metadata").json()["rest"][0]
+    declared = {(one["type"], operation["name"]) for one in rest["resource"] for operation in one.get("operation", ())}
+    assert {
+        ("CodeSystem", "lookup"),
+        ("CodeSystem", "validate-code"),
+        ("CodeSystem", "subsumes"),
+        ("ValueSet", "expand"),
+        ("ValueSet", "validate-code"),
+        ("ConceptMap", "translate"),
+    } <= declared

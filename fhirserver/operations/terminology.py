@@ -1,0 +1,109 @@
+"""The terminology operations as they are invoked: on a type, or on a stored instance.
+
+https://hl7.org/fhir/R4/terminology-service.html. Each is a pure function in the module of its name; here it gets its
+parameters, and the resource it is asked of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fhirserver import jsontext
+from fhirserver.access.decide import decide
+from fhirserver.interactions import read as reading
+from fhirserver.interactions.exchange import Answer
+from fhirserver.operations import validate_code
+from fhirserver.operations.expand import expand
+from fhirserver.operations.lookup import lookup
+from fhirserver.operations.registry import Call, Operation
+from fhirserver.operations.subsumes import subsumes
+from fhirserver.operations.translate import translate
+
+_BODY: Final = {"ValueSet": "valueSet", "CodeSystem": "codeSystem", "ConceptMap": "conceptMap"}
+"""The parameter that a bare resource in the body stands for (https://hl7.org/fhir/R4/operations.html#request)."""
+
+
+def _given(call: Call) -> dict[str, Any]:
+    """Return the Parameters of a call, whichever way they came."""
+    listed: list[Any] = [
+        {"name": name, "valueString": value} for name, value in call.request.pairs() if not name.startswith("_")
+    ]
+    if call.request.method == "POST":
+        body = call.request.parse()
+        if body.get("resourceType") == "Parameters":
+            listed += body.get("parameter") or []
+        else:
+            kind = str(body.get("resourceType"))
+            listed.append({"name": _BODY.get(kind, kind), "resource": body})
+    return {"resourceType": "Parameters", "parameter": listed}
+
+
+def _instance(call: Call) -> dict[str, Any] | None:
+    """Return the stored resource that the call is made on; None on a type.
+
+    Raises:
+        Forbidden, NotFound, Gone: as for a read.
+    """
+    assert call.kind is not None, "terminology operations are offered on types and instances"
+    if call.identity is None:
+        decide(call.request.caller, "r", call.kind)
+        return None
+    answer = reading.read(call.services, call.request, call.kind, call.identity)
+    assert answer.stored is not None
+    resource: dict[str, Any] = jsontext.read(answer.stored.body)
+    return resource
+
+
+def _lookup(call: Call) -> Answer:
+    _instance(call)
+    return Answer(resource=lookup(call.services.terminology, _given(call)))
+
+
+def _subsumes(call: Call) -> Answer:
+    given, stored = _given(call), _instance(call)
+    if stored is not None and stored.get("url"):
+        given["parameter"].append({"name": "system", "valueUri": stored["url"]})
+    return Answer(resource=subsumes(call.services.terminology, given))
+
+
+def _expand(call: Call) -> Answer:
+    stored = _instance(call)
+    return Answer(resource=expand(call.services.terminology, _given(call), value_set=stored))
+
+
+def _in_code_system(call: Call) -> Answer:
+    given, stored = _given(call), _instance(call)
+    if stored is not None:
+        given["parameter"].append({"name": "codeSystem", "resource": stored})
+    found = validate_code.in_code_system(call.services.terminology, given, language=call.request.language)
+    return Answer(resource=found)
+
+
+def _in_value_set(call: Call) -> Answer:
+    stored = _instance(call)
+    found = validate_code.in_value_set(
+        call.services.terminology, _given(call), value_set=stored, language=call.request.language
+    )
+    return Answer(resource=found)
+
+
+def _translate(call: Call) -> Answer:
+    stored = _instance(call)
+    found = translate(call.services.terminology, _given(call), concept_map=stored, language=call.request.language)
+    return Answer(resource=found)
+
+
+def _operation(name: str, kind: str, run: Callable[[Call], Answer], *, instances: bool = True) -> Operation:
+    definition = f"http://hl7.org/fhir/OperationDefinition/{kind}-{name}"
+    return Operation(name, run, definition, types=(kind,), instances=(kind,) if instances else ())
+
+
+OPERATIONS: Final = (
+    _operation("lookup", "CodeSystem", _lookup, instances=False),
+    _operation("validate-code", "CodeSystem", _in_code_system),
+    _operation("subsumes", "CodeSystem", _subsumes),
+    _operation("expand", "ValueSet", _expand),
+    _operation("validate-code", "ValueSet", _in_value_set),
+    _operation("translate", "ConceptMap", _translate),
+)
