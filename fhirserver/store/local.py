@@ -25,6 +25,7 @@ _PATIENCE: Final = 60.0
 _NOT_YET_INITIALIZED: Final = 94
 _PORT_TRIES: Final = 5
 _LOG_LINES: Final = 60
+_POLL: Final = 0.005
 
 # mongod lives as long as somebody holds the other end of the keeper's standard input: when this process dies, even by
 # SIGKILL, the shell reads end-of-file and ends mongod. (PR_SET_PDEATHSIG would act when the starting *thread* ends.)
@@ -158,9 +159,7 @@ class LocalMongod:
     def _becomes_primary(self) -> bool:
         """Wait until it takes writes; False if its port was taken meanwhile."""
         deadline = time.monotonic() + _PATIENCE
-        client: MongoClient[dict[str, Any]] = MongoClient(
-            self.uri, serverSelectionTimeoutMS=200, connectTimeoutMS=1000, retryReads=False
-        )
+        client: MongoClient[dict[str, Any]] = MongoClient(self.uri, serverSelectionTimeoutMS=1000, connect=False)
         with client:
             while time.monotonic() < deadline:
                 assert self._process is not None
@@ -169,11 +168,15 @@ class LocalMongod:
                     if "Address already in use" in self._complaints():
                         return False
                     raise LocalMongodError(f"mongod does not start in {self._folder}:\n{self._complaints()}")
+                # a driver that is refused a connection looks again only after half a second
+                if not _listens(self.port):
+                    time.sleep(_POLL)
+                    continue
                 with suppress(PyMongoError):
                     if client.admin.command("hello").get("isWritablePrimary"):
                         return True
                     _make_primary(client, f"127.0.0.1:{self.port}")
-                time.sleep(0.01)
+                time.sleep(_POLL)
         self.kill()
         raise LocalMongodError(f"mongod does not become primary in {self._folder}:\n{self._complaints()}")
 
@@ -206,6 +209,11 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _is_free(port: int) -> bool:

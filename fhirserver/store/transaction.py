@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from bson import ObjectId
@@ -177,8 +178,10 @@ class Transaction:
 
         The name is what must stay unique: a conditional create's criteria, a business identifier.
         """
-        self._claim(f"lock {name}")
-        self._locks.add(name)
+        # hashed: a name may hold a patient's identity, and be long
+        hashed = blake2b(name.encode(), digest_size=16).hexdigest()
+        self._claim(f"lock {hashed}")
+        self._locks.add(hashed)
 
     def put_file(self, content: bytes) -> FileRef:
         """Keep content with this commit."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pymongo import DESCENDING
 
@@ -17,6 +17,9 @@ from fhirserver.store.values import HistoryPage
 
 if TYPE_CHECKING:
     from fhirserver.store.store import Store
+
+_BUDGET_MS: Final = 10_000
+"""What MongoDB may spend on a page: `_at` of a type long ago reads much of what came after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def total(store: Store, query: HistoryQuery, limit: int) -> int:
     if not _condition("history", query):
         return sum(collection.estimated_document_count() for collection in collections)
     return sum(
-        collection.count_documents(_condition(collection.name, query), limit=limit) for collection in collections
+        collection.count_documents(_condition(collection.name, query), limit=limit, maxTimeMS=_BUDGET_MS)
+        for collection in collections
     )
 
 
@@ -77,7 +81,7 @@ def _find(store: Store, collection: str, query: HistoryQuery) -> list[dict[str, 
     # versions of one resource lie side by side under their keys; all others are found by time
     order = "_id" if query.id is not None else "u"
     found = found.sort([(order, DESCENDING)] if order == "_id" else [("u", DESCENDING), ("_id", DESCENDING)])
-    return list(found.limit(query.count + 1))
+    return list(found.limit(query.count + 1).max_time_ms(_BUDGET_MS))
 
 
 def _condition(collection: str, query: HistoryQuery, after: tuple[datetime, str] | None = None) -> dict[str, Any]:

@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fhirserver import jsontext
-from fhirserver.store import Draft, HistoryQuery, Store, Transaction
+from fhirserver.errors import Unavailable
+from fhirserver.store import Draft, HistoryQuery, Store, Transaction, key
 from fhirserver.store.local import LocalMongod
 
 
@@ -53,3 +56,17 @@ def test_of_transactions_that_depend_on_what_they_read_none_acts_on_an_old_view(
     with ThreadPoolExecutor(20) as pool:
         taken = list(pool.map(lambda _: store.transact(take_one), range(100)))
     assert sum(taken) == 30
+
+
+def test_a_commit_that_others_keep_from_taking_place_ends_as_503_and_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhirserver.store.commit.PATIENCE", 0.3)
+    store.create(Draft({"resourceType": "Patient"}, id="1"))
+    with store.client.start_session() as session, session.start_transaction():
+        store.resources.update_one({"_id": key("Patient", "1")}, {"$set": {"held": True}}, session=session)
+        with pytest.raises(Unavailable) as caught:
+            store.transact(lambda tx: tx.update(Draft({"resourceType": "Patient"}, id="1", method="PUT")))
+        session.abort_transaction()
+    assert caught.value.headers["Retry-After"]
+    assert store.history(HistoryQuery("Patient", "1")).versions == (store.read("Patient", "1"),)
