@@ -215,6 +215,7 @@ def document() -> str:
         default = field.default
         if isinstance(default, tuple):
             default = " ".join(map(str, default))
-        shown = f"`{default}`" if str(default) else "empty"
+        told = str(default).replace(str(Path.home()), "~").replace(str(_PROFILES.parent), ".")
+        shown = f"`{told}`" if told else "empty"
         lines.append(f"| `{variable(field)}` | {shown} | {field.metadata['about']} |")
     return "\n".join(lines) + "\n"
