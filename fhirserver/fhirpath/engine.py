@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fhirserver.definitions.elements import Elements
 from fhirserver.fhirpath.compiled.code import Code, Focus, many, noded, truth
@@ -16,7 +16,19 @@ from fhirserver.fhirpath.model import Model, Structures, Type
 from fhirserver.fhirpath.nodes import Location, Node, resource_node
 from fhirserver.issues import Text
 
-_DATA_FAULTS = (AttributeError, TypeError, KeyError, IndexError, ValueError, RecursionError, MemoryError)
+MAX_REMEMBERED: Final = 20_000
+"""Most compiled expressions kept: those of clients (patches) have no end. R4 has 1,300 of its own."""
+
+_DATA_FAULTS: Final = (
+    ArithmeticError,
+    AttributeError,
+    TypeError,
+    KeyError,
+    IndexError,
+    ValueError,
+    RecursionError,
+    MemoryError,
+)
 
 
 class Expression:
@@ -93,9 +105,11 @@ class Expression:
         model, known, uses_context = self._model, self.context, self._uses_context
 
         def prepared(focus: Any, env: Environment) -> Any:
-            if known is None and focus.__class__ is dict:
-                focus = resource_node(model, focus)
-            elif known is not None and not known.primitive and focus.__class__ is Node:
+            if known is None:
+                env.begin()
+                if focus.__class__ is dict:
+                    focus = resource_node(model, focus)
+            elif not known.primitive and focus.__class__ is Node:
                 focus = focus.value
             if uses_context:
                 env.context = focus if focus.__class__ is Node or known is None else Node(focus, known)
@@ -140,6 +154,8 @@ class Engine:
         known = self._compiled.get(key)
         if known is None:
             known = self._compile(expression, types, strict=strict)
+            if len(self._compiled) >= MAX_REMEMBERED:
+                self._compiled.clear()
             # Two threads may compile the same at once: the first one stays.
             known = self._compiled.setdefault(key, known)
         return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from fhirserver.fhirpath.compiled import members
@@ -28,6 +29,8 @@ from fhirserver.fhirpath.operators import typetests
 from fhirserver.issues import Text
 
 _THIS: Final = Variable("$this", 0)
+_WALKING: Final = frozenset({"where", "select", "all", "exists", "repeat", "aggregate", "children", "descendants"})
+"""Functions that nested in each other may take any time."""
 
 
 class Compiler:
@@ -123,7 +126,10 @@ class Compiler:
                     f"{tree.name}() takes {due} argument(s), {count} given.",
                 ),
             )
-        return known.build(self, self.source(tree, focus), tree, focus)
+        source = self.source(tree, focus)
+        if not self.located or tree.name not in _WALKING:
+            return known.build(self, source, tree, focus)
+        return _metered(known.build(self, _metered(source), tree, focus))
 
     def _index(self, tree: Index, focus: Focus) -> Code:
         source = self.compile(tree.source, focus)
@@ -150,6 +156,19 @@ class Compiler:
                 "L'ordre de children() et descendants() n'est pas défini.",
                 "The order of children() and descendants() is not defined.",
             )
+
+
+def _metered(code: Code) -> Code:
+    if code.single:
+        return code
+    run = code.run
+
+    def counted(this: Any, env: Environment) -> Any:
+        items = run(this, env)
+        env.spend(len(items))
+        return items
+
+    return replace(code, run=counted)
 
 
 def _this(this: Any, env: Environment) -> Any:  # noqa: ARG001 - a closure's shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.fhirpath.compiled.code import Code, Focus, lowered, one
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fhirserver.fhirpath.grammar.syntax import Call
 
 _MAX_PLACES: Final = 28
+_WIDE: Final = Context(prec=400)
 _DEFAULT_PLACES: Final = 8
 _LENGTHS: Final = {4: 1, 6: 2, 8: 3, 10: 4, 12: 5, 14: 6, 17: 6}
 _TIME_LENGTHS: Final = {2: 1, 4: 2, 6: 3, 9: 3}
@@ -77,7 +78,7 @@ def _bound_number(value: Decimal, precision: int | None, *, high: bool) -> Decim
     # What lies nearer to zero than the places asked for can show is zero, with its sign.
     if abs(value) < Decimal(1).scaleb(-places) and abs(edge) < Decimal(1).scaleb(-places):
         return Decimal(0).quantize(Decimal(1).scaleb(-places)).copy_sign(value)
-    return edge.quantize(Decimal(1).scaleb(-places), rounding=rounding)
+    return edge.quantize(Decimal(1).scaleb(-places), rounding, _WIDE)
 
 
 def _bound_day(value: Moment, precision: int | None, high: bool) -> Moment | None:  # noqa: FBT001 - one of two ends

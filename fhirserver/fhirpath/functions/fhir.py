@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from fhirserver.fhirpath.compiled.code import Code, Focus, lowered, many, one, unwrapped
 from fhirserver.fhirpath.compiled.members import of_entry
 from fhirserver.fhirpath.environment import Environment
-from fhirserver.fhirpath.errors import fails
+from fhirserver.fhirpath.errors import ExpressionError, fails
 from fhirserver.fhirpath.functions.registry import function
 from fhirserver.fhirpath.model import BOOLEAN
 from fhirserver.fhirpath.nodes import Node, member_nodes
 from fhirserver.fhirpath.operators.typetests import type_of
 from fhirserver.fhirpath.references import resolved
 from fhirserver.fhirpath.values.narrative import is_safe_narrative
+from fhirserver.issues import Text
 
 if TYPE_CHECKING:
     from fhirserver.fhirpath.compiled.compiler import Compiler
@@ -133,6 +134,32 @@ def member_of(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Cod
     return Code(run, single=True, type=BOOLEAN)
 
 
+@function("subsumes", 1)
+def subsumes(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code:
+    """Tell whether the code means all that the other one means, and maybe more; empty where that is unknown."""
+    return _subsumption(source, compiler.compile(tree.arguments[0], focus))
+
+
+@function("subsumedBy", 1)
+def subsumed_by(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code:
+    """Tell whether the other code means all that this one means, and maybe more; empty where that is unknown."""
+    return _subsumption(compiler.compile(tree.arguments[0], focus), source)
+
+
+def _subsumption(wider: Code, narrower: Code) -> Code:
+    first, second = one(wider), one(narrower)
+
+    def run(this: Any, env: Environment) -> bool | None:
+        mine, other = first(this, env), second(this, env)
+        if mine is None or other is None:
+            return None
+        if env.subsumes is None:
+            raise fails("subsumes() : terminologie absente", "subsumes(): no terminology at hand")
+        return env.subsumes(*(item.value if item.__class__ is Node else item for item in (mine, other)))
+
+    return Code(run, single=True, type=BOOLEAN)
+
+
 @function("conformsTo", 1)
 def conforms_to(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code:
     """Tell whether the item conforms to a profile; it fails where no such profile is known."""
@@ -206,3 +233,20 @@ def check_modifiers(compiler: Compiler, source: Code, tree: Call, focus: Focus) 
         return found
 
     return Code(run, single=False, possible=source.candidates)
+
+
+def _of_the_validator(name: str, arguments: int) -> None:
+    @function(name, arguments)
+    def refused(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code:  # noqa: ARG001 - as every function
+        raise ExpressionError(
+            tree.position,
+            Text(
+                f"{name}() n'est pas évaluée ici : les profils sont l'affaire du validateur.",
+                f"{name}() is not evaluated here: profiles are the validator's business.",
+            ),
+        )
+
+
+# FHIR R4 names them; no published invariant or search parameter calls them.
+_of_the_validator("elementDefinition", 0)
+_of_the_validator("slice", 2)

@@ -24,7 +24,7 @@ _ATTRIBUTES: Final = frozenset({
 _SAFE_SCHEMES: Final = ("http:", "https:", "mailto:", "tel:", "data:image/", "#", "cid:")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def is_safe_narrative(text: str) -> bool:
     """Tell whether a `div` holds only allowed elements and attributes, and some text or image."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:

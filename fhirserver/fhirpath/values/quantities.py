@@ -90,14 +90,14 @@ def read_quantity(text: str) -> Quantity | None:
 
 
 def from_fhir(value: dict[str, Any]) -> Quantity | None:
-    """Return a FHIR Quantity as one of FHIRPath; None without a value."""
+    """Return a FHIR Quantity or Money as one of FHIRPath; None without a value."""
     number = value.get("value")
     if number is None or isinstance(number, bool | str):
         return None
     system, code = value.get("system"), value.get("code")
     if system == UCUM_SYSTEM and code:
         return Quantity(Decimal(number), code)
-    unit = code or value.get("unit")
+    unit = code or value.get("unit") or value.get("currency")
     return Quantity(Decimal(number), unit, foreign=True) if unit else Quantity(Decimal(number), "1")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fhirserver.fhirpath import Engine, Environment, EvaluationError, Node
+from fhirserver.fhirpath import Engine, Environment, EvaluationError, ExpressionError, Node
 
 Ask = Callable[..., list[Any]]
 
@@ -104,6 +104,26 @@ def test_member_of_asks_the_callers_terminology(ask: Ask) -> None:
     assert ask("status.memberOf('http://example.org/who')", PRESCRIPTION, member_of=member_of) == []
     assert ask("doNotPerform.memberOf('http://example.org/in')", PRESCRIPTION, member_of=member_of) == []
     assert ("active", "code", "http://example.org/in") in asked
+
+
+def test_subsumes_asks_the_callers_terminology(ask: Ask) -> None:
+    wide, narrow = {"code": "wide"}, {"code": "narrow"}
+    resource = {"resourceType": "Observation", "code": {"coding": [wide]}, "category": [{"coding": [narrow]}]}
+
+    def subsumes(first: Any, second: Any) -> bool | None:
+        return (first["code"], second["code"]) == ("wide", "narrow")
+
+    assert ask("code.coding.subsumes(%resource.category.coding)", resource, subsumes=subsumes) == [True]
+    assert ask("code.coding.subsumedBy(%resource.category.coding)", resource, subsumes=subsumes) == [False]
+    assert ask("code.coding.subsumes(bodySite.coding)", resource, subsumes=subsumes) == []
+    with pytest.raises(EvaluationError):
+        ask("code.coding.subsumes(code.coding)", resource)
+
+
+@pytest.mark.parametrize("expression", ["name.elementDefinition()", "name.slice('http://example.org', 'x')"])
+def test_what_needs_a_profile_is_refused(engine: Engine, expression: str) -> None:
+    with pytest.raises(ExpressionError, match="validator"):
+        engine.compile(expression, "Patient")
 
 
 def test_conforms_to_asks_the_callers_validator(ask: Ask) -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -44,6 +45,29 @@ def test_a_regular_expression_that_explodes_fails_in_bounded_time(ask: Ask, expr
 def test_a_projection_without_end_fails(ask: Ask) -> None:
     with pytest.raises(EvaluationError):
         ask("('a').repeat($this & 'a')")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "descendants().select(%resource.descendants().select(%resource.descendants().select(%resource.descendants())))",
+        "descendants().where(%resource.descendants().where(%resource.descendants().all(%resource.descendants().exists())))",
+        "descendants().aggregate(%resource.descendants().exists(%resource.descendants().all(%resource.children().exists())))",
+    ],
+)
+def test_an_expression_of_a_client_that_walks_without_end_fails(expression: str) -> None:
+    resource = {"resourceType": "Patient", "name": [{"given": [f"n{number}"]} for number in range(200)]}
+    with pytest.raises(EvaluationError, match="too many"):
+        ENGINE.compile(expression).evaluate(resource, Environment(resource, steps=20_000))
+
+
+def test_numbers_beyond_measure_give_a_result_or_a_clear_failure(ask: Ask) -> None:
+    for expression in ("1234567890987654321.5.lowBoundary(20)", "1000.exp()", "999999999.power(9999)"):
+        assert len(ask(expression)) <= 1
+    big = {"resourceType": "Observation", "valueQuantity": {"value": Decimal("1E+308")}}
+    small = "0." + "0" * 300 + "1"
+    assert ask(f"value.value ~ {small}", big) == [False]
+    assert ask(f"value.value < {small}", big) == [False]
 
 
 def test_huge_texts_are_not_built(ask: Ask) -> None:
