@@ -11,14 +11,17 @@ from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access.decide import decide
+from fhirserver.errors import InvalidResource
 from fhirserver.interactions import read as reading
 from fhirserver.interactions.exchange import Answer
 from fhirserver.operations import validate_code
 from fhirserver.operations.expand import expand
 from fhirserver.operations.lookup import lookup
 from fhirserver.operations.registry import Call, Operation
+from fhirserver.operations.stored_terminology import with_stored
 from fhirserver.operations.subsumes import subsumes
 from fhirserver.operations.translate import translate
+from fhirserver.terminology import Terminology
 
 _BODY: Final = {"ValueSet": "valueSet", "CodeSystem": "codeSystem", "ConceptMap": "conceptMap"}
 """The parameter that a bare resource in the body stands for (https://hl7.org/fhir/R4/operations.html#request)."""
@@ -55,43 +58,63 @@ def _instance(call: Call) -> dict[str, Any] | None:
     return resource
 
 
+def _asked(call: Call) -> tuple[Terminology, dict[str, Any], dict[str, Any] | None]:
+    """Return what a call works with: terminology, parameters, and the instance that it is made on."""
+    assert call.kind is not None
+    given, stored = _given(call), _instance(call)
+    for parameter in given["parameter"]:
+        _require_readable(call, parameter.get("resource") if isinstance(parameter, dict) else None)
+    _require_readable(call, stored)
+    return with_stored(call.services, call.kind, given, stored), given, stored
+
+
+def _require_readable(call: Call, resource: Any) -> None:
+    """Refuse a resource that is not readable as its type; one that only breaks rules will do.
+
+    Raises:
+        InvalidResource: names what is unreadable.
+    """
+    if isinstance(resource, dict):
+        found = call.services.checker.issues(resource)
+        unreadable = [issue for issue in found if issue.refuses and issue.code == "structure"]
+        if unreadable:
+            raise InvalidResource(unreadable)
+
+
 def _lookup(call: Call) -> Answer:
-    _instance(call)
-    return Answer(resource=lookup(call.services.terminology, _given(call)))
+    terminology, given, _ = _asked(call)
+    return Answer(resource=lookup(terminology, given))
 
 
 def _subsumes(call: Call) -> Answer:
-    given, stored = _given(call), _instance(call)
-    if stored is not None and stored.get("url"):
-        given["parameter"].append({"name": "system", "valueUri": stored["url"]})
-    return Answer(resource=subsumes(call.services.terminology, given))
+    terminology, given, stored = _asked(call)
+    if stored is not None:
+        terminology = terminology.extended([stored])
+        given["parameter"].append({"name": "system", "valueUri": stored.get("url")})
+    return Answer(resource=subsumes(terminology, given))
 
 
 def _expand(call: Call) -> Answer:
-    stored = _instance(call)
-    return Answer(resource=expand(call.services.terminology, _given(call), value_set=stored))
+    terminology, given, stored = _asked(call)
+    return Answer(resource=expand(terminology, given, value_set=stored))
 
 
 def _in_code_system(call: Call) -> Answer:
-    given, stored = _given(call), _instance(call)
+    terminology, given, stored = _asked(call)
     if stored is not None:
         given["parameter"].append({"name": "codeSystem", "resource": stored})
-    found = validate_code.in_code_system(call.services.terminology, given, language=call.request.language)
-    return Answer(resource=found)
+    return Answer(resource=validate_code.in_code_system(terminology, given, language=call.request.language))
 
 
 def _in_value_set(call: Call) -> Answer:
-    stored = _instance(call)
-    found = validate_code.in_value_set(
-        call.services.terminology, _given(call), value_set=stored, language=call.request.language
-    )
+    terminology, given, stored = _asked(call)
+    found = validate_code.in_value_set(terminology, given, value_set=stored, language=call.request.language)
     return Answer(resource=found)
 
 
 def _translate(call: Call) -> Answer:
-    stored = _instance(call)
-    found = translate(call.services.terminology, _given(call), concept_map=stored, language=call.request.language)
-    return Answer(resource=found)
+    terminology, given, stored = _asked(call)
+    return Answer(resource=translate(terminology, given, concept_map=stored, language=call.request.language))
 
 
 def _operation(name: str, kind: str, run: Callable[[Call], Answer], *, instances: bool = True) -> Operation:

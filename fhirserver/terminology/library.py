@@ -82,7 +82,15 @@ class Library:
             Unreadable: the file cannot be understood; says where.
         """
         if not meta.get("url"):
-            return [self._keep(resource) for resource in loading.resources(path)]
+            try:
+                return [self._keep(resource) for resource in loading.resources(path)]
+            except (AttributeError, TypeError, KeyError) as error:
+                raise loading.unreadable(
+                    path,
+                    0,
+                    f"ressource mal formée ({error}) ; vérifiez-la avec « fhirserver validate ».",
+                    f'malformed resource ({error}); check it with "fhirserver validate".',
+                ) from None
         rows = loading.concept_rows(path) if path.suffix == ".ndjson" else loading.csv_rows(path, columns or Columns())
         system = {"resourceType": "CodeSystem", "content": "complete", **meta}
         packed = pack(system, rows, folds=system.get("caseSensitive") is False)

@@ -54,6 +54,7 @@ class Terminology:
         for system in extra:
             self._extra.setdefault(system.url, []).append(system)
         self._resources = value_sets
+        self._is_unit = is_unit
         self._grammars: dict[str, Grammar] = grammars(is_unit)
         self._systems: dict[tuple[str, str], CodeSystem | Grammar | None] = {}
         self._matchers: dict[str, Matcher] = {}
@@ -148,6 +149,20 @@ class Terminology:
         self._systems[own] = system
         return system
 
+    def has_system(self, url: str) -> bool:
+        """Whether a code system can be asked: it is loaded, wholly or in part, or follows a grammar."""
+        found = self.system(url)
+        return found is not None and not (isinstance(found, CodeSystem) and found.content == "not-present")
+
+    def extended(self, resources: Sequence[dict[str, Any]]) -> Terminology:
+        """Return a terminology that also has these CodeSystems, ValueSets and ConceptMaps."""
+        systems = [from_resource(one) for one in resources if one.get("resourceType") == "CodeSystem"]
+        others = [one for one in resources if one.get("resourceType") != "CodeSystem"]
+        extra = [system for loaded in self._extra.values() for system in loaded]
+        return Terminology(
+            self.definitions, [*systems, *extra], value_sets=[*others, *self._resources], is_unit=self._is_unit
+        )
+
     def value_set(self, canonical: str) -> dict[str, Any] | None:
         """Return a value set by canonical url; of another version where that one is not loaded."""
         return self.resource("ValueSet", canonical)
@@ -188,6 +203,14 @@ class Terminology:
 
     def compile(self, resource: dict[str, Any]) -> Matcher:
         """Compile a value set that need not be loaded, such as one posted in a request."""
+        try:
+            return self._compile(resource)
+        except (AttributeError, TypeError, ValueError, KeyError):
+            # what an operator loads, or a client sends, need not have the shape of a value set
+            named = str(resource.get("url"))
+            return Matcher(named, broken=unknown("value-set-unusable", lambda: _say_malformed(named)))
+
+    def _compile(self, resource: dict[str, Any]) -> Matcher:
         named = canonical_of(resource)
         trouble = self._trouble(resource)
         if trouble:
@@ -251,6 +274,13 @@ def _say_missing(canonical: str) -> Text:
     return Text(
         f"Le jeu de valeurs {canonical} n'est pas chargé sur ce serveur.",
         f"The value set {canonical} is not loaded on this server.",
+    )
+
+
+def _say_malformed(named: str) -> Text:
+    return Text(
+        f"Le jeu de valeurs {named} est mal formé : validez-le ($validate) et corrigez-le.",
+        f"The value set {named} is malformed: validate it ($validate) and mend it.",
     )
 
 

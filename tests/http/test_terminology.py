@@ -83,6 +83,43 @@ def test_stored_instances_are_asked_themselves(operator: Client) -> None:
     assert value_of(operator.get(f"ConceptMap/{identity}/$translate?system={GENDER}&code=male").json(), "result")
 
 
+def test_what_clients_stored_is_found_by_its_url(operator: Client) -> None:
+    made: dict[str, Any] = {
+        "CodeSystem": {
+            "url": "http://test.example/stones",
+            "content": "complete",
+            "caseSensitive": True,
+            "concept": [{"code": "rock", "concept": [{"code": "granite", "display": "Granite"}]}],
+        },
+        "ValueSet": {
+            "url": "http://test.example/vs-stones",
+            "compose": {"include": [{"system": "http://test.example/stones"}]},
+        },
+        "ConceptMap": {
+            "url": "http://test.example/map-stones",
+            "group": [
+                {
+                    "source": "http://test.example/stones",
+                    "target": "http://other",
+                    "element": [{"code": "rock", "target": [{"code": "R", "equivalence": "equal"}]}],
+                }
+            ],
+        },
+    }
+    for kind, body in made.items():
+        answer = operator.post(kind, {"resourceType": kind, "status": "active", **body})
+        assert answer.status_code == 201, answer.text
+    stones = "http://test.example/stones"
+    assert value_of(operator.get(f"CodeSystem/$lookup?system={stones}&code=granite").json(), "display") == "Granite"
+    answer = operator.get(f"CodeSystem/$subsumes?system={stones}&codeA=rock&codeB=granite").json()
+    assert value_of(answer, "outcome") == "subsumes"
+    assert operator.get("ValueSet/$expand?url=http://test.example/vs-stones").json()["expansion"]["total"] == 2
+    answer = operator.get(f"ValueSet/$validate-code?url=http://test.example/vs-stones&system={stones}&code=x").json()
+    assert value_of(answer, "result") is False
+    answer = operator.get(f"ConceptMap/$translate?url=http://test.example/map-stones&system={stones}&code=rock")
+    assert value_of(answer.json(), "result") is True
+
+
 def test_a_value_set_may_be_posted_bare(operator: Client) -> None:
     posted = {"resourceType": "ValueSet", "status": "active", "compose": {"include": [{"system": GENDER}]}}
     assert operator.post("ValueSet/$expand", posted).json()["expansion"]["total"] == 4
@@ -108,6 +145,25 @@ def test_what_cannot_be_answered_is_refused_with_the_reason(operator: Client, pa
     answer = operator.get(path)
     assert answer.status_code == status, answer.text
     assert issue(answer)["details"]["text"]
+
+
+@pytest.mark.parametrize(
+    "posted",
+    [
+        {"resourceType": "ValueSet", "compose": "x"},
+        {"resourceType": "ValueSet", "compose": {"include": "x"}},
+        {"resourceType": "ValueSet", "compose": {"include": [{"system": GENDER, "concept": [7]}]}},
+        {"resourceType": "ValueSet", "compose": {"include": [{"valueSet": [7]}]}},
+        {"resourceType": "ValueSet", "expansion": {"contains": 7}},
+        {"resourceType": "Parameters", "parameter": "x"},
+        {"resourceType": "Parameters", "parameter": [7]},
+        {"resourceType": "Parameters", "parameter": [{"name": "valueSet", "resource": 7}]},
+        {"resourceType": "Parameters", "parameter": [{"name": "url", "valueUri": {}}]},
+    ],
+)
+def test_malformed_bodies_are_refused(operator: Client, posted: dict[str, Any]) -> None:
+    for path in ("ValueSet/$expand", f"ValueSet/$validate-code?system={GENDER}&code=male"):
+        assert operator.post(path, posted).status_code in (400, 422)
 
 
 def test_nobody_asks_without_a_token(anonymous: Client) -> None:

@@ -203,3 +203,22 @@ def test_many_threads_compile_one_value_set_and_get_one_answer(core: Any) -> Non
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda code: terminology.member(url, None, code).verdict, ["Patient", "Nobody"] * 200))
     assert answers == [Verdict.IN, Verdict.OUT] * 200
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"compose": "x"},
+        {"compose": {"include": "x"}},
+        {"compose": {"include": [7]}},
+        {"compose": {"include": [{"system": ANIMALS, "concept": [7]}]}},
+        {"compose": {"include": [{"system": ANIMALS, "filter": 7}]}},
+        {"compose": {"include": [{"valueSet": [7]}]}},
+        {"compose": {"include": [{"system": ["x"]}]}},
+        {"expansion": {"contains": 7}},
+    ],
+)
+def test_a_malformed_value_set_is_unusable_and_breaks_nothing(zoo: Terminology, resource: dict[str, Any]) -> None:
+    answer = zoo.compile({"resourceType": "ValueSet", "url": "http://bad", **resource}).decide(ANIMALS, "dog")
+    assert (answer.verdict, answer.cause) == (Verdict.UNKNOWN, "value-set-unusable")
+    assert "http://bad" in answer.reason.fr
