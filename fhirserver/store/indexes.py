@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pymongo import IndexModel
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
@@ -19,7 +20,7 @@ class Index:
 
     Attributes:
         collection: name of the collection.
-        name: names the index; give a changed index a new name.
+        name: names the index; one whose keys or options changed is built anew under its name at the next start.
         keys: pairs of field and direction (1, -1).
         options: as `IndexModel` takes them (`unique`, `partialFilterExpression`, `expireAfterSeconds`, `sparse`).
     """
@@ -42,6 +43,7 @@ COLLECTIONS: Final = (
     "clients",
     "jobs",
 )
+_COMPARED: Final = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds")
 _WEEK: Final = 7 * 24 * 3600
 _COLD: Final = ("history", "audit")
 """Written once and seldom read: compressed by zstd, a third smaller than by snappy."""
@@ -79,7 +81,20 @@ def ensure(database: Database[dict[str, Any]], indexes: Iterable[Index]) -> None
     for index in indexes:
         grouped.setdefault(index.collection, []).append(IndexModel(list(index.keys), name=index.name, **index.options))
     for name, models in grouped.items():
+        _drop_outdated(database[name], models)
         database[name].create_indexes(models)
+
+
+def _drop_outdated(collection: Collection[dict[str, Any]], models: Iterable[IndexModel]) -> None:
+    """Drop the indexes that an earlier release defined otherwise under the same name."""
+    present = collection.index_information()
+    for wanted in (model.document for model in models):
+        found = present.get(wanted["name"])
+        if found is None:
+            continue
+        same_keys = [*found["key"]] == [*wanted["key"].items()]
+        if not same_keys or any(found.get(option) != wanted.get(option) for option in _COMPARED):
+            collection.drop_index(wanted["name"])
 
 
 def _create_collection(database: Database[dict[str, Any]], name: str) -> None:

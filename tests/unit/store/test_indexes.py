@@ -34,3 +34,19 @@ def test_every_collection_is_there_after_the_start_so_that_transactions_need_not
     store: Store, collection: str
 ) -> None:
     assert collection in store.database.list_collection_names()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        Index("resources", "search_test", (("s.k", 1), ("i", 1))),
+        Index("resources", "search_test", (("s.k", 1),), {"partialFilterExpression": {"live": True}}),
+        Index("resources", "search_test", (("s.k", 1),), {"unique": True}),
+    ],
+)
+def test_an_index_that_a_release_defines_otherwise_is_built_anew_under_its_name(store: Store, changed: Index) -> None:
+    store.prepare([Index("resources", "search_test", (("s.k", 1),))])
+    store.prepare([changed])
+    found = store.resources.index_information()["search_test"]
+    assert found["key"] == list(changed.keys)
+    assert all(found[option] == value for option, value in changed.options.items())
