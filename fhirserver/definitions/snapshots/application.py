@@ -153,9 +153,14 @@ class Application:
         above = change.slice.rpartition("/")[0]
         origin = node.find_slice(above) if above else None
         piece = Node(node.name, change.slice, without((origin or before).element, "slicing"))
-        walks_on = change.children and "type" not in change.element and not before.slices
-        if origin or _is_backbone(node) or walks_on:
-            piece.children = [child.copy() for child in (origin or node).children]
+        if origin:
+            piece.children = [child.copy() for child in origin.children]
+        elif _is_backbone(node):
+            # what the slice itself speaks of starts from the base, the rest from what the profile says of all
+            spoken = {child.name: before.child(child.name) for child in change.children}
+            piece.children = [(spoken.get(child.name) or child).copy() for child in node.children]
+        elif change.children and "type" not in change.element and not before.slices:
+            piece.children = [child.copy() for child in before.children]
         position = len(node.slices)
         if origin:
             group = [i for i, other in enumerate(node.slices) if f"{other.slice}/".startswith(f"{above}/")]

@@ -71,18 +71,32 @@ def test_a_slice_starts_from_the_element_not_from_what_the_profile_asks_of_all(s
     assert made["Patient.identifier:a"]["sliceName"] == "a"
 
 
-def test_a_slice_keeps_what_the_profile_says_of_the_content_of_all(snapshot: Any) -> None:
+def test_a_slice_of_a_data_type_starts_from_that_type_not_from_what_is_said_of_the_content_of_all(
+    snapshot: Any,
+) -> None:
     made = snapshot(
         "Patient",
-        {
-            "id": "Patient.identifier",
-            "slicing": BY_SYSTEM,
-        },
+        {"id": "Patient.identifier", "slicing": BY_SYSTEM},
         {"id": "Patient.identifier.value", "min": 1},
         {"id": "Patient.identifier:a"},
         {"id": "Patient.identifier:a.system", "fixedUri": "http://a"},
     )
-    assert made["Patient.identifier:a.value"]["min"] == 1
+    assert made["Patient.identifier.value"]["min"] == 1
+    assert made["Patient.identifier:a.value"]["min"] == 0
+
+
+def test_a_slice_of_a_backbone_element_keeps_what_is_said_of_all_where_it_says_nothing_itself(snapshot: Any) -> None:
+    made = snapshot(
+        "Bundle",
+        {"id": "Bundle.entry", "slicing": {"discriminator": [{"type": "type", "path": "resource"}], "rules": "open"}},
+        {"id": "Bundle.entry.fullUrl", "min": 1},
+        {"id": "Bundle.entry.resource", "min": 1},
+        {"id": "Bundle.entry:patient"},
+        {"id": "Bundle.entry:patient.resource", "type": [{"code": "Patient"}]},
+    )
+    assert made["Bundle.entry:patient.fullUrl"]["min"] == 1
+    assert made["Bundle.entry:patient.resource"]["min"] == 0
+    assert made["Bundle.entry:patient.resource"]["type"] == [{"code": "Patient"}]
 
 
 def test_a_slice_of_a_slice_starts_from_that_slice_and_stands_after_it(snapshot: Any) -> None:
