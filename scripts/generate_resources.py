@@ -35,7 +35,7 @@ _FAMILIES: Final = "MARTIN BERNARD THOMAS PETIT ROBERT RICHARD DURAND DUBOIS MOR
 _GIVEN: Final = "Camille Louise Emma Jade Chloé Inès Léa Manon Zoé Éléonore Gabriel Léo Raphaël Louis Arthur Jules Hugo Noël François Théo".split()  # noqa: E501, SIM905 - one line
 _CITIES: Final = ("Épinal", "Nancy", "Lyon", "Marseille", "Saint-Étienne", "Lille", "Brest", "Nîmes")
 _MEDICINES: Final = (
-    "PARACETAMOL 1000 mg comprimé", "PANTOPRAZOLE 40 mg comprimé", "AMLODIPINE 5 mg gélule", "METFORMINE 850 mg comprimé",
+    "PARACETAMOL 1000 mg comprimé", "PANTOPRAZOLE 40 mg comprimé", "AMLODIPINE 5 mg gélule", "METFORMINE 850 mg comprimé",  # noqa: E501 - data
     "ATORVASTATINE 20 mg comprimé", "AMOXICILLINE 1 g comprimé dispersible", "LEVOTHYROXINE 75 µg comprimé",
     "RAMIPRIL 5 mg comprimé", "BISOPROLOL 2,5 mg comprimé", "SALBUTAMOL 100 µg/dose suspension pour inhalation",
 )  # fmt: skip
@@ -110,7 +110,7 @@ class Generator:
                 "use": "official", "type": {"coding": [{"system": IDENTIFIER_TYPES, "code": "IDNPS"}]},
                 "system": PROFESSIONALS, "value": f"8{luhn(f'10{number:08d}')}",
             }],
-            "name": [{"family": self._random.choice(_FAMILIES), "given": [self._random.choice(_GIVEN)], "prefix": ["Dr"]}],
+            "name": [{"family": self._random.choice(_FAMILIES), "given": [self._random.choice(_GIVEN)], "prefix": ["Dr"]}],  # noqa: E501 - data
         }  # fmt: skip
 
     def _patient(self, number: int) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class Generator:
                 "system": INS_TEST, "value": self.ins(number),
             }],
             "active": True,
-            "name": [{"use": "official", "family": self._random.choice(_FAMILIES), "given": [self._random.choice(_GIVEN)]}],
+            "name": [{"use": "official", "family": self._random.choice(_FAMILIES), "given": [self._random.choice(_GIVEN)]}],  # noqa: E501 - data
             "gender": ("male", "female")[number % 2], "birthDate": born.isoformat(),
             "address": [{"use": "home", "line": ["12 rue des Tilleuls"], "city": self._random.choice(_CITIES)}],
         }  # fmt: skip
@@ -170,7 +170,7 @@ class Generator:
                 {
                     "sequence": dose + 1, "text": f"1 {form} {when[0]} pendant {days} jours",
                     "timing": {"repeat": {"boundsDuration": _days(days), "when": [when[1]]}},
-                    "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "comprimé", "system": UCUM, "code": "{tablet}"}}],
+                    "doseAndRate": [{"doseQuantity": {"value": 1, "unit": "comprimé", "system": UCUM, "code": "{tablet}"}}],  # noqa: E501 - data
                 }
                 for dose, when in enumerate((("le matin", "MORN"), ("le soir", "EVE"))[: self._random.randrange(1, 3)])
             ],
@@ -195,7 +195,7 @@ class Generator:
         content = f"document {number}".encode()
         return {
             "resourceType": "DocumentReference", "id": f"document-{number}",
-            "masterIdentifier": {"use": "usual", "system": "urn:ietf:rfc:3986", "value": f"urn:oid:2.25.{10**30 + number}"},
+            "masterIdentifier": {"use": "usual", "system": "urn:ietf:rfc:3986", "value": f"urn:oid:2.25.{10**30 + number}"},  # noqa: E501 - data
             "status": self._random.choice(("current",) * 9 + ("superseded",)),
             "type": _code(system, code, title),
             "category": [_code(CLASSES, class_code, class_name)],

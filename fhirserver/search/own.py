@@ -1,7 +1,7 @@
 """What published search parameters miss, and other names under which guides use them.
 
-`List.authorOrg` of PDSm looks at `List.extension`, while its profile has the extension on
-`List.source`: both are indexed.
+`relationship` of DocumentReference is published with the expressions of its two parts exchanged. `List.authorOrg` of
+PDSm looks at `List.extension`, while its profile has the extension on `List.source`: both are indexed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,21 @@ from __future__ import annotations
 from typing import Any, Final
 
 PARAMETERS: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "resourceType": "SearchParameter",
+        "url": "http://hl7.org/fhir/SearchParameter/DocumentReference-relationship",
+        "name": "relationship",
+        "status": "active",
+        "description": "Target and kind of a relation to another document.",
+        "code": "relationship",
+        "base": ["DocumentReference"],
+        "type": "composite",
+        "expression": "DocumentReference.relatesTo",
+        "component": [
+            {"definition": "http://hl7.org/fhir/SearchParameter/DocumentReference-relatesto", "expression": "target"},
+            {"definition": "http://hl7.org/fhir/SearchParameter/DocumentReference-relation", "expression": "code"},
+        ],
+    },
     {
         "resourceType": "SearchParameter",
         "url": "https://interop.esante.gouv.fr/ig/fhir/pdsm/SearchParameter/PDSm-List-authorOrg",

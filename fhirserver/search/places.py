@@ -12,7 +12,8 @@ from typing import Final
 from fhirserver.definitions.elements import Element, Elements
 from fhirserver.search.expressions import Cast, Child, Item, Path, PointsTo, Step, Where
 
-_PROFILED_NAMES: Final = {"SimpleQuantity": "Quantity", "MoneyQuantity": "Quantity"}
+_OTHER_NAMES: Final = {"SimpleQuantity": "Quantity", "MoneyQuantity": "Quantity", "DateTime": "dateTime"}
+"""Names in published expressions for types whose elements carry another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _after(elements: Elements, state: _State, step: Step) -> Iterator[_State]:
         case Child(name):
             yield from _children(elements, state, name)
         case Cast(type_name):
-            if state.fhir_type == _PROFILED_NAMES.get(type_name, type_name):
+            if state.fhir_type == _OTHER_NAMES.get(type_name, type_name):
                 yield state
         case Where(child, value):
             if state.path is not None and child in _names(elements, state.path):

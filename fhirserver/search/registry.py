@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fhirserver.definitions import Definitions, split_canonical
 from fhirserver.definitions.elements import Elements
-from fhirserver.fhirpath import Engine
+from fhirserver.fhirpath import Engine, ExpressionError
 from fhirserver.search import own
 from fhirserver.search.expressions import Path, PointsTo, UnsupportedExpressionError, paths
 from fhirserver.search.parameters import KINDS, MAIN_DATES, Component, Kind, Parameter, TypeParameters
@@ -46,6 +46,10 @@ class Conflict:
 class Registry:
     """All search parameters; safe to share between threads.
 
+    Attributes:
+        conflicts: SearchParameters that others displaced.
+        unusable: parameters that cannot be offered, since their expression is not understood.
+
     Args:
         definitions: the packages in force.
         extra: SearchParameter resources of the operator, in order of precedence.
@@ -59,6 +63,7 @@ class Registry:
         self.elements = Elements(definitions)
         self.engine = Engine(definitions)
         self.conflicts: list[Conflict] = []
+        self.unusable: list[str] = []
         self._declared: dict[str, dict[str, dict[str, Any]]] = {}
         self._types: dict[str, TypeParameters] = {}
         self._compartments: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -139,7 +144,13 @@ class Registry:
         for base in bases:
             declared.update(self._declared.get(base, {}))
         compartments = self._compartments.get(resource_type, {})
-        by_code = {code: self._parameter(resource_type, definition) for code, definition in sorted(declared.items())}
+        by_code = {}
+        for code, definition in sorted(declared.items()):
+            parameter = self._parameter(resource_type, definition)
+            if self._works(parameter, definition):
+                by_code[code] = parameter
+            else:
+                self.unusable.append(f"{resource_type}.{code} ({definition['url']})")
         anchors = {
             compartment: {_bare(path) for code in codes if code in by_code for path in by_code[code].paths}
             for compartment, codes in compartments.items()
@@ -184,6 +195,18 @@ class Registry:
             codes=codes,
             description=definition.get("description", ""),
         )
+
+    def _works(self, parameter: Parameter, definition: Mapping[str, Any]) -> bool:
+        """Tell whether values can be extracted: a parameter that would silently find nothing is not offered."""
+        if parameter.expression:
+            try:
+                self.engine.compile(parameter.expression)
+            except ExpressionError:
+                return False
+        if parameter.kind == "composite":
+            parts = parameter.components
+            return len(parts) == len(definition.get("component", ())) and all(part.paths for part in parts)
+        return True
 
     def _targets(self, definition: Mapping[str, Any], ends: list[Place]) -> frozenset[str]:
         """Return what a reference parameter may refer to: what its definition and its elements both allow."""

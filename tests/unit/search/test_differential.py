@@ -20,10 +20,10 @@ from oracle import Oracle  # isort: skip - stands beside this file
 from population import BASE, Population, Questions  # isort: skip
 
 ASKED = {
-    "Patient": ["name", "family", "given", "address", "address-city", "birthdate", "death-date", "gender", "active", 
-                "identifier", "telecom", "phone", "email", "general-practitioner", "deceased", "_tag", "_profile", "_security"],
+    "Patient": ["name", "family", "given", "address", "address-city", "birthdate", "death-date", "gender", "active",
+                "identifier", "telecom", "phone", "email", "general-practitioner", "deceased", "_tag", "_profile", "_security"],  # noqa: E501 - data
     "Observation": ["code", "category", "date", "subject", "patient", "performer", "status", "value-quantity",
-                    "value-concept", "value-string", "value-date", "component-code", "component-value-quantity", "combo-code",
+                    "value-concept", "value-string", "value-date", "component-code", "component-value-quantity", "combo-code",  # noqa: E501 - data
                     "combo-value-quantity", "_tag", "_profile"],
     "ValueSet": ["url", "name", "reference", "date", "status"],
     "RiskAssessment": ["probability", "subject", "patient"],
