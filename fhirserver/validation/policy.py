@@ -91,9 +91,15 @@ SCHEMA: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Which profile each type must meet."""
+    """Which profile each type must meet.
+
+    Attributes:
+        types: the rules, by resource type.
+        claims: whether resources must meet what they claim in `meta.profile`.
+    """
 
     types: dict[str, TypeRule] = field(default_factory=lambda: FRENCH)
+    claims: bool = True
 
     @classmethod
     def read(cls, place: str) -> Policy:
@@ -105,7 +111,7 @@ class Policy:
         if not place:
             return cls()
         if place == "base":
-            return cls({})
+            return cls({}, claims=False)
         try:
             stated = orjson.loads(Path(place).read_bytes())
             jsonschema.validate(stated, SCHEMA)

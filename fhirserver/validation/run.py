@@ -48,6 +48,7 @@ class Options:
     Attributes:
         invariants: evaluate the FHIRPath invariants.
         terminology: look codes up in value sets and code systems that are not plain lists of the base.
+        claims: judge by what `meta.profile` claims; otherwise by the base types and what is asked for alone.
         unknown_profiles: severity of a profile in `meta.profile` that is not loaded.
         unknown_asked: severity of a profile asked for, by parameter or policy, that is not loaded, where the resource
             claims none either; otherwise it is a warning.
@@ -60,6 +61,7 @@ class Options:
 
     invariants: bool = True
     terminology: bool = True
+    claims: bool = True
     unknown_profiles: Severity = "error"
     unknown_asked: Severity = "error"
     contradictions: Severity = "warning"

@@ -31,7 +31,7 @@ _uri: Final = re.compile(r"[^\s\x00-\x1f<>\"{}\\^`]+")
 _oid: Final = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _uuid: Final = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _base64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-_text: Final = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f]*\S[^\x00-\x08\x0b\x0c\x0e-\x1f]*")
+_control: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _absolute: Final = re.compile(r"[a-z][a-z0-9+.\-]*:[^\s:]\S*")
 
 MAX_STRING: Final = 1_048_576
@@ -86,9 +86,9 @@ def _right_instant(value: str) -> bool:
 
 
 def _right_string(value: str) -> bool:
-    return len(value) <= MAX_STRING and (
-        (value.isprintable() and not value.isspace() and value != "") or _text.fullmatch(value) is not None
-    )
+    if len(value) > MAX_STRING or not value or value.isspace():
+        return False
+    return value.isprintable() or _control.search(value) is None
 
 
 def _right_uri(value: str) -> bool:

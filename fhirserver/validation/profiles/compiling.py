@@ -93,7 +93,9 @@ class Compiler:
         for child in element.below:
             before = len(shape.rules)
             self._property(shape, child, base, is_resource=is_resource)
-            names[child.name.removesuffix("[x]")] = tuple(list(shape.rules)[before:])
+            stem = child.name.removesuffix("[x]")
+            excluded = self._excluded(child) if child.name.endswith("[x]") else []
+            names[stem] = (*list(shape.rules)[before:], *excluded)
         shape.steps.extend(first)
         if base in SPECIAL:
             shape.steps.extend(SPECIAL[base])
@@ -126,7 +128,9 @@ class Compiler:
             if name == "id" and not is_resource:
                 shape.rules["id"] = _unique(shape.rules["id"])
         if child.least and keys:
-            shape.needs.append(Need(name, tuple(keys), child.least, child.origin))
+            # a value of a type that the profile excludes is there all the same: its own issue says what is wrong
+            others = self._excluded(child) if name.endswith("[x]") else []
+            shape.needs.append(Need(name, (*keys, *others), child.least, child.origin))
 
     def _choice(self, shape: Shape, child: Element, keys: list[str]) -> None:
         stem = child.name[:-3]
@@ -203,6 +207,12 @@ class Compiler:
                     return
         known = [child.name for child in element.below]
         run.error("structure", (path, key, -1), "unknown-element", texts.unknown_element(key, label, known))
+
+    def _excluded(self, child: Element) -> list[str]:
+        """Return the JSON properties of a choice that its base definition has and the profile excludes."""
+        stem = child.name[:-3]
+        allowed = {actual for one in child.types for actual in self._open_types(one["code"])}
+        return [stem + one[0].upper() + one[1:] for one in self._in_base(child) if one not in allowed]
 
     def _in_base(self, child: Element) -> list[str]:
         """Return the types that the base definition of a choice allows."""

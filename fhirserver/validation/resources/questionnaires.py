@@ -141,19 +141,27 @@ def _question(
     if len(items) > 1 and not (kind == "group" and question.get("repeats") is True):
         run.error("invalid", items[1][0], "questionnaire-repeats", texts.item_twice(link))
     for at, item in items:
-        answers = [one for one in _list(item.get("answer")) if type(one) is dict]
-        if kind in ("group", "display"):
-            if answers:
-                run.error("invalid", at, "questionnaire-answer", texts.answer_unwanted(link, str(kind)))
-            _level(question, item, at, run, asked)
-            continue
-        if not answers and question.get("required") is True and enabled and asked.final:
-            run.error("required", at, "questionnaire-required", texts.item_missing(link, str(question.get("text", ""))))
-        if len(answers) > 1 and question.get("repeats") is not True:
-            run.error("invalid", at, "questionnaire-repeats", texts.answer_twice(link))
-        for index, answer in enumerate(answers):
-            _answer(question, answer, (at, "answer", index), run)
-            _level(question, answer, (at, "answer", index), run, asked)
+        _filled(question, item, at, run, asked, needed=enabled and question.get("required") is True and asked.final)
+
+
+def _filled(  # noqa: PLR0913 - one item against its question
+    question: dict[str, Any], item: dict[str, Any], path: Path, run: Run, asked: Asked, *, needed: bool
+) -> None:
+    """Judge one item of the response: whether it has answers, how many, and what they are."""
+    link, kind = _link(question) or "", question.get("type")
+    answers = [one for one in _list(item.get("answer")) if type(one) is dict]
+    if kind in ("group", "display"):
+        if answers:
+            run.error("invalid", path, "questionnaire-answer", texts.answer_unwanted(link, str(kind)))
+        _level(question, item, path, run, asked)
+        return
+    if not answers and needed:
+        run.error("required", path, "questionnaire-required", texts.item_missing(link, str(question.get("text", ""))))
+    if len(answers) > 1 and question.get("repeats") is not True:
+        run.error("invalid", path, "questionnaire-repeats", texts.answer_twice(link))
+    for index, answer in enumerate(answers):
+        _answer(question, answer, (path, "answer", index), run)
+        _level(question, answer, (path, "answer", index), run, asked)
 
 
 def _answer(question: dict[str, Any], answer: dict[str, Any], path: Path, run: Run) -> None:

@@ -1,0 +1,119 @@
+"""`fhirserver validate` as it is called."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from lxml import etree
+
+from fhirserver.definitions.development import core_package
+from fhirserver.validation.commands import validate
+from fhirserver.validation.lines import Lines
+
+WRONG = '{\n "resourceType": "Patient",\n "name": [\n  {"family": "A"},\n  {\n   "famly": "B"\n  }\n ],\n "gender": "x"\n}\n'
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def call(*arguments: object):
+        return CliRunner().invoke(validate, [str(one) for one in arguments])
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "right.json").write_text('{"resourceType": "Patient", "gender": "male"}')
+    (tmp_path / "wrong.json").write_text(WRONG)
+    (tmp_path / "other.txt").write_text("x")
+    return tmp_path
+
+
+PACKAGES = ("--packages", core_package())
+
+
+def test_each_finding_is_one_line_with_file_and_line(run, folder):
+    result = run(folder / "wrong.json", *PACKAGES, "--language", "en")
+    assert result.exit_code == 1
+    lines = [line for line in result.stdout.splitlines() if ": error: " in line]
+    assert lines[0].startswith(f"{folder / 'wrong.json'}:6: error: Patient.name[1].famly: ")
+    assert lines[1].startswith(f"{folder / 'wrong.json'}:9: error: Patient.gender: ")
+    assert "1 refused" in result.stderr
+
+
+def test_a_right_resource_exits_zero(run, folder):
+    assert run(folder / "right.json", *PACKAGES).exit_code == 0
+
+
+def test_a_folder_is_searched_and_ndjson_is_read_line_by_line(run, folder):
+    (folder / "all.ndjson").write_text('{"resourceType": "Patient"}\n\n{"resourceType": "Rocket"}\n')
+    result = run(folder, *PACKAGES, "--json", "--language", "fr")
+    found = json.loads(result.stdout)
+    assert [(one["file"].rpartition("/")[2], one["valid"]) for one in found] == [
+        ("all.ndjson", True),
+        ("all.ndjson", False),
+        ("right.json", True),
+        ("wrong.json", False),
+    ]
+    assert found[1]["issues"][0]["line"] == 3
+    assert "Rocket" in found[1]["issues"][0]["text"]
+
+
+def test_junit_counts_what_is_refused(run, folder):
+    report = folder / "junit.xml"
+    assert run(folder, *PACKAGES, "--junit", report).exit_code == 1
+    suite = etree.fromstring(report.read_bytes())
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+
+
+def test_what_is_not_json_is_refused_with_its_place(run, tmp_path):
+    (tmp_path / "a.json").write_text('{"resourceType": ')
+    result = run(tmp_path / "a.json", *PACKAGES)
+    assert result.exit_code == 1
+    assert "[json]" in result.stdout
+
+
+def test_an_unknown_profile_is_a_wrong_call(run, folder):
+    result = run(folder, *PACKAGES, "--profile", "http://nobody.example/x")
+    assert result.exit_code == 2
+    assert "http://nobody.example/x" in result.stderr
+
+
+def test_cases_give_one_line_of_json_each_and_nothing_else(run, tmp_path):
+    cases = tmp_path / "cases.jsonl"
+    own = {"resourceType": "StructureDefinition", "url": "http://test.example/P", "name": "P", "status": "draft", "kind": "resource", "abstract": False, "type": "Patient", "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "derivation": "constraint", "differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "min": 1}]}}
+    lines = [
+        {"id": "a", "resource": {"resourceType": "Patient", "gender": "x"}},
+        {"id": "b", "text": '{"resourceType": "Patient"', "supporting": []},
+        {"id": "c", "text": '{"resourceType": "Patient"}', "supporting": [json.dumps(own)], "profile": "http://test.example/P"},
+        {"id": "d", "text": '{"resourceType": "Patient"}', "supporting": [], "profile": None},
+    ]
+    cases.write_text("\n".join(json.dumps(one) for one in lines))
+    result = run("--cases", cases, *PACKAGES)
+    assert result.exit_code == 0
+    found = {one["id"]: one["errors"] for one in map(json.loads, result.stdout.splitlines())}
+    assert found["a"] == ["Patient.gender"]
+    assert len(found["b"]) == 1
+    assert found["c"] == ["Patient"]
+    assert found["d"] == []
+
+
+def test_several_packages_may_follow_one_option(run, tmp_path):
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text('{"id": "a", "resource": {"resourceType": "Patient"}}')
+    assert run("--cases", cases, *PACKAGES, core_package()).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("expression", "line"),
+    [("Patient", 1), (None, 1), ("Patient.name[1].famly", 6), ("Patient.gender", 9), ("Patient.birthDate", 1), ("Patient.name[0].given[3]", 4)],
+)
+def test_the_line_of_an_element_is_found(expression, line):
+    assert Lines(WRONG).of(expression) == line
+
+
+def test_the_line_of_a_choice_is_found():
+    text = '{\n"resourceType": "Observation",\n"valueQuantity": {\n"value": 1}}'
+    assert Lines(text).of("Observation.value.ofType(Quantity).value") == 4

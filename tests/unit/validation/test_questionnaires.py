@@ -1,0 +1,85 @@
+"""Questionnaires and their responses."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import errors
+
+URL = "http://test.example/Questionnaire/q"
+QUESTIONNAIRE = {
+    "resourceType": "Questionnaire",
+    "url": URL,
+    "status": "active",
+    "item": [
+        {"linkId": "1", "type": "boolean", "required": True, "text": "Fièvre ?"},
+        {
+            "linkId": "2",
+            "type": "quantity",
+            "required": True,
+            "enableWhen": [{"question": "1", "operator": "=", "answerBoolean": True}],
+        },
+        {
+            "linkId": "3",
+            "type": "choice",
+            "answerOption": [{"valueCoding": {"system": "http://s.example", "code": "a"}}],
+        },
+        {"linkId": "4", "type": "group", "item": [{"linkId": "4.1", "type": "string", "maxLength": 3, "repeats": True}]},
+    ],
+}
+
+
+def response(*items: dict[str, object], status: str = "completed") -> dict[str, object]:
+    return {"resourceType": "QuestionnaireResponse", "status": status, "questionnaire": URL, "item": list(items)}
+
+
+def answer(link: str, *values: dict[str, object]) -> dict[str, object]:
+    return {"linkId": link, "answer": list(values)}
+
+
+NO = answer("1", {"valueBoolean": False})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        response(NO),
+        response(answer("1", {"valueBoolean": True}), answer("2", {"valueQuantity": {"value": 39}})),
+        response(NO, answer("3", {"valueCoding": {"system": "http://s.example", "code": "a"}})),
+        response(NO, {"linkId": "4", "item": [answer("4.1", {"valueString": "abc"}, {"valueString": "d"})]}),
+        response(status="in-progress"),
+    ],
+)
+def test_answers_that_fit_are_accepted(made, given):
+    assert errors(made(QUESTIONNAIRE).validate({**given, "item": given["item"] or [{"linkId": "1"}]})) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "where", "rule"),
+    [
+        (response(answer("9", {"valueBoolean": True}), NO), "item[0]", "questionnaire-item"),
+        (response({"linkId": "1"}), "item[0]", "questionnaire-required"),
+        (response(answer("1", {"valueBoolean": True})), "", "questionnaire-required"),
+        (response(answer("1", {"valueString": "oui"})), "item[0].answer[0]", "questionnaire-type"),
+        (response(answer("1", {"valueBoolean": True}, {"valueBoolean": False})), "item[0]", "questionnaire-repeats"),
+        (response(NO, answer("2", {"valueQuantity": {"value": 39}})), "item[1]", "questionnaire-enabled"),
+        (response(NO, answer("3", {"valueCoding": {"system": "http://s.example", "code": "b"}})), "item[1].answer[0]", "questionnaire-option"),
+        (response({"linkId": "4", "item": [answer("4.1", {"valueString": "abcd"})]}, NO), "item[0].item[0].answer[0]", "questionnaire-length"),
+        (response({"linkId": "4", "item": [answer("4.1", {"valueString": "a"})]}, NO), "item[1]", "questionnaire-order"),
+        (response(NO, NO), "item[1]", "questionnaire-repeats"),
+    ],
+)
+def test_answers_that_do_not_fit_are_refused_where_they_stand(made, given, where, rule):
+    path = f"QuestionnaireResponse.{where}".rstrip(".")
+    assert (path, rule) in errors(made(QUESTIONNAIRE).validate(given))
+
+
+def test_an_unknown_questionnaire_is_a_warning(plain):
+    found = plain.validate(response(NO))
+    assert errors(found) == []
+    assert [one.rule for one in found if one.severity == "warning" and one.rule == "questionnaire"] == ["questionnaire"]
+
+
+def test_enable_when_asks_for_another_item_of_the_questionnaire(plain):
+    broken = {**QUESTIONNAIRE, "item": [{**QUESTIONNAIRE["item"][1], "enableWhen": [{"question": "9", "operator": "=", "answerBoolean": True}]}]}
+    assert ("Questionnaire.item[0].enableWhen[0]", "enable-when") in errors(plain.validate(broken))

@@ -1,0 +1,176 @@
+"""References, contained resources and Bundles."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import element, errors, profile
+
+BASE = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+ONE, TWO = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520", "urn:uuid:c757873d-ec9a-4326-a141-556f43239521"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["Patient/1", "Patient/1/_history/2", "https://a.example/fhir/Patient/1", "Patient?identifier=urn:oid:1.2|3", ONE],
+)
+def test_well_written_references_are_accepted(plain, reference):
+    assert errors(plain.validate({**BASE, "subject": {"reference": reference}})) == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "where"),
+    [
+        ({"reference": "pas une reference"}, "Observation.subject.reference"),
+        ({"reference": "  "}, "Observation.subject.reference"),
+        ({"reference": "#absent"}, "Observation.subject"),
+        ({"reference": "Medication/1"}, "Observation.subject"),
+        ({"reference": "Patient/1", "type": "Device"}, "Observation.subject"),
+        ({"reference": "Patient/1", "type": "Rocket"}, "Observation.subject.type"),
+        ({"type": "Medication", "identifier": {"value": "1"}}, "Observation.subject"),
+    ],
+)
+def test_wrong_references_are_refused_at_their_element(plain, subject, where):
+    assert where in [one for one, _ in errors(plain.validate({**BASE, "subject": subject}))]
+
+
+def test_contained_resources_are_referenced_named_once_flat_and_without_versions(plain):
+    patient = {"resourceType": "Patient", "id": "p"}
+    right = {**BASE, "contained": [patient], "subject": {"reference": "#p"}}
+    assert errors(plain.validate(right)) == []
+
+    def rules(*contained: dict[str, object]) -> list[str]:
+        return [str(rule).rpartition("#")[2] for _, rule in errors(plain.validate({**right, "contained": list(contained)}))]
+
+    assert "dom-3" in rules(patient, {"resourceType": "Patient", "id": "q"})
+    assert "contained-id" in rules(patient, patient)
+    assert "contained-id" in rules(patient, {"resourceType": "Patient"})
+    assert "dom-4" in rules({**patient, "meta": {"versionId": "1"}})
+    assert "dom-4" in rules({**patient, "meta": {"lastUpdated": "2024-05-02T10:00:00Z"}})
+    assert "dom-5" in rules({**patient, "meta": {"security": [{"system": "http://s.example", "code": "x"}]}})
+    assert "dom-2" in rules({**patient, "contained": [{"resourceType": "Organization", "id": "o", "name": "x"}]})
+
+
+def test_a_contained_resource_that_points_at_its_holder_is_no_orphan(plain):
+    provenance = {
+        "resourceType": "Provenance",
+        "id": "p",
+        "target": [{"reference": "#"}],
+        "recorded": "2024-05-02T10:00:00Z",
+        "agent": [{"who": {"display": "x"}}],
+    }
+    assert errors(plain.validate({**BASE, "contained": [provenance]})) == []
+
+
+def test_a_profile_may_ask_for_the_target_to_be_here(made):
+    validator = made(
+        profile(
+            "P",
+            "Observation",
+            element(
+                "Observation.subject",
+                type=[
+                    {
+                        "code": "Reference",
+                        "targetProfile": ["http://hl7.org/fhir/StructureDefinition/Patient"],
+                        "aggregation": ["contained"],
+                    }
+                ],
+            ),
+        )
+    )
+    url = ["http://test.example/P"]
+    here = {**BASE, "contained": [{"resourceType": "Patient", "id": "p"}], "subject": {"reference": "#p"}}
+    assert errors(validator.validate(here, url)) == []
+    assert errors(validator.validate({**BASE, "subject": {"reference": "Patient/1"}}, url)) == [
+        ("Observation.subject", "reference-aggregation")
+    ]
+
+
+def test_a_target_at_hand_that_misses_the_profile_asked_for_is_a_warning_with_the_reason(made):
+    validator = made(
+        profile("Named", "Patient", element("Patient.name", min=1)),
+        profile(
+            "P",
+            "Observation",
+            element(
+                "Observation.subject", type=[{"code": "Reference", "targetProfile": ["http://test.example/Named"]}]
+            ),
+        ),
+    )
+    resource = {**BASE, "contained": [{"resourceType": "Patient", "id": "p"}], "subject": {"reference": "#p"}}
+    found = validator.validate(resource, ["http://test.example/P"])
+    (issue,) = [one for one in found if one.rule == "reference-profile"]
+    assert issue.severity == "warning"
+    assert "name" in issue.text.en
+
+
+def bundle(kind: str, *entries: dict[str, object], **more: object) -> dict[str, object]:
+    return {"resourceType": "Bundle", "type": kind, "entry": list(entries), **more}
+
+
+def rules(found: list) -> list[str]:
+    return [str(rule).rpartition("#")[2] for _, rule in errors(found)]
+
+
+def test_entries_have_a_full_url_that_is_absolute_and_names_them(plain):
+    patient = {"resourceType": "Patient", "id": "1"}
+    assert errors(plain.validate(bundle("collection", {"fullUrl": "https://a.example/Patient/1", "resource": patient}))) == []
+    assert rules(plain.validate(bundle("collection", {"resource": patient}))) == ["bundle-full-url"]
+    assert rules(plain.validate(bundle("collection", {"fullUrl": "Patient/1", "resource": patient}))) == ["bundle-full-url"]
+    other = bundle("collection", {"fullUrl": "https://a.example/Patient/2", "resource": patient})
+    assert rules(plain.validate(other)) == ["bundle-full-url"]
+
+
+def test_a_relative_reference_in_an_entry_without_full_url_leads_nowhere(plain):
+    found = plain.validate(bundle("collection", {"resource": {**BASE, "subject": {"reference": "Patient/1"}}}))
+    assert ("Bundle.entry[0].resource.subject", "bundle-full-url") in errors(found)
+
+
+def test_a_transaction_needs_no_full_url(plain):
+    entry = {"resource": {**BASE, "subject": {"reference": "Patient/1"}}, "request": {"method": "POST", "url": "Observation"}}
+    assert errors(plain.validate(bundle("transaction", entry))) == []
+
+
+def test_a_fragment_that_means_an_entry_is_told_how_to_be_mended(plain):
+    found = plain.validate(
+        bundle(
+            "collection",
+            {"fullUrl": ONE, "resource": {"resourceType": "Patient", "id": "p"}},
+            {"fullUrl": TWO, "resource": {**BASE, "subject": {"reference": "#p"}}},
+        )
+    )
+    (issue,) = [one for one in found if one.refuses]
+    assert issue.expression == "Bundle.entry[1].resource.subject"
+    assert "fullUrl" in issue.text.fr
+
+
+def test_a_document_holds_all_that_its_composition_refers_to_and_nothing_else(plain):
+    composition = {
+        "resourceType": "Composition",
+        "status": "final",
+        "type": {"text": "x"},
+        "date": "2024",
+        "author": [{"reference": TWO}],
+        "title": "x",
+    }
+    author = {"fullUrl": TWO, "resource": {"resourceType": "Practitioner"}}
+    identified = {"identifier": {"system": "urn:oid:1.2", "value": "1"}, "timestamp": "2024-05-02T10:00:00Z"}
+    first = {"fullUrl": ONE, "resource": composition}
+    assert errors(plain.validate(bundle("document", first, author, **identified))) == []
+    assert rules(plain.validate(bundle("document", first, **identified))) == ["bundle-reference"]
+    stray = {"fullUrl": ONE[:-1] + "9", "resource": {"resourceType": "Patient"}}
+    assert rules(plain.validate(bundle("document", first, author, stray, **identified))) == ["bundle-orphan"]
+
+
+def test_search_results_have_ids_modes_and_links_that_agree(plain):
+    url = "https://a.example/Patient/1"
+    links = {"link": [{"relation": "self", "url": "https://a.example/Patient?name=x"}]}
+    right = bundle("searchset", {"fullUrl": url, "resource": {"resourceType": "Patient", "id": "1"}, "search": {"mode": "match"}}, **links)
+    assert errors(plain.validate(right)) == []
+    nameless = bundle("searchset", {"fullUrl": url, "resource": {"resourceType": "Patient"}, "search": {"mode": "match"}}, **links)
+    assert rules(plain.validate(nameless)) == ["bundle-search-id"]
+    other = {"fullUrl": "https://a.example/Device/1", "resource": {"resourceType": "Device", "id": "1"}, "search": {"mode": "match"}}
+    assert rules(plain.validate(bundle("searchset", other, **links))) == ["bundle-search-mode"]
+    twice = {"link": [*links["link"], *links["link"]]}
+    assert rules(plain.validate(bundle("searchset", **twice, entry=[]))) != []

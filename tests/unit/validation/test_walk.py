@@ -1,0 +1,146 @@
+"""Elements, JSON types, cardinality, choices, nulls: the shape of resources."""
+
+from __future__ import annotations
+
+import pytest
+
+from fhirserver.jsontext import Number
+
+from .conftest import element, errors, profile
+
+OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+
+
+def codes(issues):
+    return {issue.code for issue in issues if issue.refuses}
+
+
+@pytest.mark.parametrize(
+    ("resource", "where"),
+    [
+        ({"resourceType": "Patient", "nom": "x"}, "Patient.nom"),
+        ({"resourceType": "Patient", "name": [{"famly": "x"}]}, "Patient.name[0].famly"),
+        ({"resourceType": "Patient", "name": {"family": "x"}}, "Patient.name"),
+        ({"resourceType": "Patient", "gender": ["male"]}, "Patient.gender"),
+        ({"resourceType": "Patient", "active": "true"}, "Patient.active"),
+        ({"resourceType": "Patient", "birthDate": 2000}, "Patient.birthDate"),
+        ({"resourceType": "Patient", "maritalStatus": "x"}, "Patient.maritalStatus"),
+        ({"resourceType": "Patient", "name": []}, "Patient.name"),
+        ({"resourceType": "Patient", "name": [{}]}, "Patient.name[0]"),
+        ({"resourceType": "Patient", "name": [None]}, "Patient.name[0]"),
+        ({"resourceType": "Patient", "gender": None}, "Patient.gender"),
+        ({"resourceType": "Patient", "name": [{"given": [None]}]}, "Patient.name[0].given[0]"),
+        ({"resourceType": "Patient", "name": [{"given": ["a"], "_given": [None, {"id": "x"}]}]}, "Patient.name[0].given"),
+        ({"resourceType": "Rocket"}, "Rocket"),
+        ({}, "Resource"),
+        ({"resourceType": 3}, "Resource"),
+        ({**OBSERVATION, "valueString": "a", "valueInteger": 1}, "Observation"),
+        ({**OBSERVATION, "valueAttachment": {"title": "x"}}, "Observation.valueAttachment"),
+    ],
+)
+def test_what_is_no_fhir_of_that_type_is_a_structure_issue_at_its_element(plain, resource, where):
+    found = plain.validate(resource)
+    assert where in [expression for expression, _ in errors(found)]
+    assert "structure" in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("resource", "where", "rule"),
+    [
+        ({"resourceType": "Observation", "status": "final"}, "Observation", "cardinality-min"),
+        ({**OBSERVATION, "status": "finished"}, "Observation.status", "binding"),
+        ({**OBSERVATION, "effectiveDateTime": "hier"}, "Observation.effective.ofType(dateTime)", "format-dateTime"),
+        ({**OBSERVATION, "valueInteger": Number("1.5")}, "Observation.value.ofType(integer)", "format-integer"),
+        ({"resourceType": "Patient", "id": "a_b"}, "Patient.id", "format-id"),
+        ({"resourceType": "Patient", "name": [{"id": "x"}]}, "Patient.name[0]", "ele-1"),
+        ({"resourceType": "Patient", "name": [{"family": "a", "id": "x"}, {"family": "b", "id": "x"}]}, "Patient.name[1]", "element-id"),
+    ],
+)
+def test_what_breaks_a_rule_is_an_issue_of_another_code(plain, resource, where, rule):
+    found = plain.validate(resource)
+    assert (where, rule) in errors(found)
+    assert "structure" not in codes(found)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"resourceType": "Patient"},
+        {"resourceType": "Patient", "name": [{"given": ["a", None], "_given": [None, {"extension": [{"url": "http://x.example", "valueCode": "y"}]}]}]},
+        {"resourceType": "Patient", "_birthDate": {"extension": [{"url": "http://x.example", "valueCode": "y"}]}},
+        {"resourceType": "Observation", "_status": {"extension": [{"url": "http://x.example", "valueCode": "y"}]}, "code": {"text": "x"}},
+        {**OBSERVATION, "valueQuantity": {"value": Number("1.50")}},
+        {"resourceType": "Parameters"},
+        {"resourceType": "Binary", "contentType": "text/plain", "data": "QQ=="},
+        {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invalid"}]},
+    ],
+)
+def test_right_resources_have_no_errors(plain, resource):
+    assert errors(plain.validate(resource)) == []
+
+
+def test_an_unknown_element_is_answered_with_similar_names(plain):
+    (issue,) = [one for one in plain.validate({"resourceType": "Patient", "birthdate": "2000"}) if one.refuses]
+    assert "birthDate" in issue.text.fr
+    assert "birthDate" in issue.text.en
+
+
+def test_a_profile_narrows_types_cardinality_fixed_values_and_lengths(made):
+    validator = made(
+        profile(
+            "P",
+            "Observation",
+            element("Observation.value[x]", type=[{"code": "string"}]),
+            element("Observation.status", fixedCode="final"),
+            element("Observation.subject", min=1),
+            element("Observation.note", max="0"),
+            element("Observation.code", patternCodeableConcept={"text": "x"}),
+        )
+    )
+    url = ["http://test.example/P"]
+    right = {**OBSERVATION, "subject": {"display": "x"}, "valueString": "a"}
+    assert errors(validator.validate(right, url)) == []
+    wrong = {
+        **OBSERVATION,
+        "status": "amended",
+        "code": {"text": "y"},
+        "valueInteger": 1,
+        "note": [{"text": "x"}],
+    }
+    assert errors(validator.validate(wrong, url)) == [
+        ("Observation.status", "fixed"),
+        ("Observation.code", "pattern"),
+        ("Observation.value.ofType(integer)", "choice-type"),
+        ("Observation.note", "cardinality-max"),
+        ("Observation", "cardinality-min"),
+    ]
+
+
+def test_lengths_and_bounds_of_a_profile_hold(made):
+    validator = made(
+        profile(
+            "P",
+            "Patient",
+            element("Patient.birthDate", minValueDate="1900-01-01"),
+            element("Patient.multipleBirth[x]", type=[{"code": "integer"}], maxValueInteger=8),
+            element("Patient.language", maxLength=2),
+        )
+    )
+    url = ["http://test.example/P"]
+    wrong = {"resourceType": "Patient", "language": "fr-FR", "birthDate": "1899-12-31", "multipleBirthInteger": 9}
+    assert [rule for _, rule in errors(validator.validate(wrong, url))] == ["max-length", "min-value", "max-value"]
+    right = {"resourceType": "Patient", "language": "fr", "birthDate": "1900-01-01", "multipleBirthInteger": 8}
+    assert errors(validator.validate(right, url)) == []
+
+
+def test_a_claimed_profile_that_is_unknown_is_an_error_and_one_that_was_renamed_is_named(made):
+    validator = made(profile("the-patient", "Patient", element("Patient.name", min=1)))
+    claim = {"resourceType": "Patient", "meta": {"profile": ["http://old.example/StructureDefinition/the-patient"]}}
+    (issue,) = [one for one in validator.validate(claim) if one.refuses]
+    assert issue.expression == "Patient.meta.profile[0]"
+    assert "http://test.example/the-patient" in issue.text.fr
+
+
+def test_a_profile_of_another_type_is_an_error(made):
+    found = made(profile("P", "Patient", element("Patient.name", min=1))).validate(OBSERVATION, ["http://test.example/P"])
+    assert errors(found) == [("Observation", "profile")]
