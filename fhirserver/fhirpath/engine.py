@@ -41,7 +41,7 @@ class Expression:
         test: `test(focus, env)`: True, False, or None for empty; see `Engine.compile` for the focus.
     """
 
-    __slots__ = ("_code", "_items", "_model", "_uses_context", "context", "findings", "test", "text")
+    __slots__ = ("_items", "_model", "_uses_context", "context", "findings", "test", "text")
 
     def __init__(  # noqa: PLR0913, PLR0917 - made by the engine alone
         self,
@@ -57,8 +57,7 @@ class Expression:
         self.findings = findings
         self._model = model
         self._uses_context = uses_context
-        self._code = code
-        self._items: Callable[[Any, Environment], list[Any]] = many(noded(code, model))
+        self._items: Callable[[Any, Environment], list[Any]] = self._guarded(many(noded(code, model)))
         judge = truth(code)
         self.test: Callable[[Any, Environment], bool | None] = self._guarded(
             judge if context is None else shortcut(text, context, judge)
@@ -73,8 +72,7 @@ class Expression:
         Raises:
             EvaluationError: no result on these data.
         """
-        found: list[Any] = self._guarded(self._items)(focus, env)
-        return found
+        return self._items(focus, env)
 
     def locate(self, focus: Node, env: Environment) -> list[tuple[Node, Location | None]]:
         """Return the FHIR values found, each with its place in the JSON (None for the resource itself).

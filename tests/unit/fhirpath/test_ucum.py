@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhirserver.fhirpath import ucum
@@ -79,12 +79,14 @@ def test_products_and_quotients_have_canonical_units() -> None:
     assert ucum.combined("foo", "m") is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_gets_an_answer(text: str) -> None:
     known = ucum.canonical(Decimal(1), text)
     assert ucum.valid(text) is (known is not None)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(CODES), st.sampled_from(["", "m", "k", "da"]), st.integers(-5, 5).filter(bool))
 def test_a_canonical_unit_is_itself_a_unit_of_the_same_dimension(code: str, prefix: str, power: int) -> None:
     unit = f"{prefix}{code}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fhirserver.definitions import development
@@ -66,7 +66,7 @@ def _agree(expression: str, context: str, value: Any, env: Environment) -> bool:
 @pytest.mark.parametrize(
     "name", ["Dosage", "HumanName", "Extension", "Timing.repeat", "Patient.contact", "Observation"]
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_ele_1_agrees_on_objects(name: str, data: st.DataObject) -> None:
     type_ = ENGINE.model.find(name)
@@ -85,7 +85,7 @@ def test_ele_1_agrees_on_primitives(name: str, value: Any, sibling: dict[str, An
         assert _agree(ELE_1, name, Node(held, type_, sibling), Environment())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_ext_1_agrees(data: st.DataObject) -> None:
     type_ = ENGINE.model.find("Extension")
@@ -119,7 +119,7 @@ def resources() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(resource=resources())
 def test_dom_3_agrees(resource: dict[str, Any]) -> None:
     # An element that FHIR does not have is refused before any invariant is asked.
