@@ -34,7 +34,7 @@ from fhirserver.validation import Validator
 from fhirserver.validation.policy import Policy
 from fhirserver.wire.application import build
 from fhirserver.wire.formats import JSON, Formats, xml
-from fhirserver.wire.gateway import BASE, Gateway
+from fhirserver.wire.gateway import Gateway
 from fhirserver.wire.xml import XmlCodec
 
 FORMATS: Final = ("json", "xml", "application/fhir+json", "application/fhir+xml")
@@ -61,7 +61,12 @@ def services(settings: Settings, store: Store) -> Services:
         settings=settings,
         definitions=loaded,
         store=store,
-        checker=Checker(Validator(loaded, terminology, engine), policy, enabled=settings.validation == "on"),
+        checker=Checker(
+            Validator(loaded, terminology, engine),
+            policy,
+            enabled=settings.validation == "on",
+            refuse_unknown_profiles=settings.unknown_profiles == "refuse",
+        ),
         registry=registry,
         indexer=Indexer(registry, setting),
         searcher=searcher(settings, store, registry, setting),
@@ -97,4 +102,4 @@ def create_app(settings: Settings) -> Flask:
     made = services(settings, store)
     formats = Formats((JSON, xml(XmlCodec(made.definitions))))
     gateway = Gateway(settings, formats, verifier(settings), made.router, store.audit.record)
-    return build(gateway, store.ping, made.capabilities.statement(BASE))
+    return build(gateway, store.ping, made.types, made.operations.all)

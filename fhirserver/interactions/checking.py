@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver.errors import InvalidResource
-from fhirserver.issues import Issue
-from fhirserver.validation import Validator
+from fhirserver.issues import Issue, Severity
+from fhirserver.validation import Options, Validator
 from fhirserver.validation.policy import Policy
 
 
 class Checker:
     """Validates resources by the policy in force."""
 
-    def __init__(self, validator: Validator, policy: Policy, *, enabled: bool = True) -> None:
+    def __init__(
+        self, validator: Validator, policy: Policy, *, enabled: bool = True, refuse_unknown_profiles: bool = False
+    ) -> None:
         self._validator = validator
         self.policy = policy
         self._enabled = enabled
+        unknown: Severity = "error" if refuse_unknown_profiles else "warning"
+        self._options = Options(claims=policy.claims, unknown_profiles=unknown)
 
     def check(self, resource: dict[str, Any]) -> list[Issue]:
         """Return warnings and notes.
@@ -34,4 +38,9 @@ class Checker:
 
     def issues(self, resource: dict[str, Any]) -> list[Issue]:
         """Return all findings, refusing none."""
-        return self._validator.validate(resource, self.policy.profiles(resource), advised=self.policy.advised(resource))
+        return self._validator.validate(
+            resource,
+            self.policy.profiles(resource),
+            options=self._options,
+            advised=self.policy.advised(resource),
+        )

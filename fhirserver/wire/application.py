@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 from flask import Flask, Response, request
@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from fhirserver.errors import Failure, MethodNotAllowed, NotFound
 from fhirserver.interactions.outcomes import INTERNAL
 from fhirserver.issues import Issue, Text
+from fhirserver.operations.registry import Operation
 from fhirserver.wire.cross_origin import CrossOrigin
 from fhirserver.wire.gateway import BASE, Gateway
 from fhirserver.wire.openapi import describe
@@ -23,13 +24,14 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 _log: Final = logging.getLogger("fhirserver")
 
 
-def build(gateway: Gateway, ping: Callable[[], None], statement: Mapping[str, Any]) -> Flask:
+def build(gateway: Gateway, ping: Callable[[], None], types: Collection[str], operations: Iterable[Operation]) -> Flask:
     """Return the application.
 
     Args:
         gateway: answers what is under `/fhir`.
         ping: raises when the store does not answer.
-        statement: the CapabilityStatement, from which the API's description is made.
+        types: the resource types offered.
+        operations: the operations in force.
     """
     app = Flask("fhirserver", static_folder=None)
     monitor = Monitor(ping)
@@ -42,7 +44,7 @@ def build(gateway: Gateway, ping: Callable[[], None], statement: Mapping[str, An
     app.add_url_rule("/ready", "ready", monitor.ready)
     app.add_url_rule("/metrics", "metrics", monitor.metrics)
 
-    describe(app, statement)
+    describe(app, types, operations)
 
     @app.before_request
     def begin() -> Response | None:

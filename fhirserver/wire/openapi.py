@@ -1,12 +1,12 @@
 """The description of the API: OpenAPI 3.1 at `/openapi.json` through flask-smorest, and a page that shows it.
 
-FHIR routes are declared from the same CapabilityStatement that clients read; bodies stay bytes, so no schema of ours
-restates FHIR's.
+FHIR routes are declared from the same types and operations as the CapabilityStatement; bodies stay bytes, so no schema
+of ours restates FHIR's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from flask import Flask, Response
 from flask_smorest import Api
 
 from fhirserver import __version__
+from fhirserver.operations.registry import Operation
 from fhirserver.wire.gateway import BASE
 
 _FHIR_MEDIA: Final = ("application/fhir+json", "application/fhir+xml")
@@ -53,19 +54,20 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-class FhirApi(Api):
+class FhirApi(Api):  # type: ignore[misc] # flask-smorest publishes no types
     """flask-smorest's API without its error handlers: failures leave as OperationOutcomes."""
 
     def _register_error_handlers(self) -> None:
         """Leave errors to the application."""
 
 
-def describe(app: Flask, statement: Mapping[str, Any]) -> None:
+def describe(app: Flask, types: Collection[str], operations: Iterable[Operation]) -> None:
     """Add `/openapi.json` and `/docs` to an application.
 
     Args:
         app: the application.
-        statement: the CapabilityStatement: types and operations come from it.
+        types: the resource types offered.
+        operations: the operations in force.
     """
     app.config.update(
         API_TITLE="fhirserver",
@@ -83,36 +85,35 @@ def describe(app: Flask, statement: Mapping[str, Any]) -> None:
         },
     )
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
-    types = [resource["type"] for resource in statement["rest"][0]["resource"]]
-    for path, operations in paths(statement, types).items():
-        api.spec.path(path=path, operations=operations)
-    page = _page(paths(statement, types)).encode()
+    found = paths(sorted(types), operations)
+    page = _page(found).encode()
+    for path, item in found.items():
+        api.spec.path(path=path, operations=item)
     app.add_url_rule("/docs", "docs", lambda: Response(page, content_type="text/html; charset=utf-8"))
 
 
-def paths(statement: Mapping[str, Any], types: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the OpenAPI path items of what a CapabilityStatement declares."""
+def paths(types: Sequence[str], operations: Iterable[Operation]) -> dict[str, dict[str, Any]]:
+    """Return the OpenAPI path items of all routes."""
     found: dict[str, dict[str, Any]] = {}
     for path, method, name, about in _ROUTES:
         found.setdefault(BASE + path, {})[method] = _operation(path, method, name, about, types)
-    levels = [("", statement["rest"][0].get("operation", []))]
-    levels += [(f"/{each['type']}", each.get("operation", [])) for each in statement["rest"][0]["resource"]]
-    for prefix, operations in levels:
-        for operation in operations:
-            path = f"{prefix}/${operation['name']}"
-            about = operation["definition"]
-            name = f"{prefix.strip('/')}${operation['name']}"
-            found.setdefault(BASE + path, {})["post"] = _operation(path, "post", name, about, types)
+    for operation in operations:
+        levels = [""] if operation.system else []
+        levels += ["/{type}" if kind == "*" else f"/{kind}" for kind in operation.types]
+        levels += ["/{type}/{id}" if kind == "*" else f"/{kind}/{{id}}" for kind in operation.instances]
+        for level in levels:
+            path, name = f"{level}/${operation.name}", f"{level.strip('/').replace('/', '-')}${operation.name}"
+            found[BASE + path] = {"post": _operation(path, "post", name, operation.definition, types)}
     for path, about in (("/health", "The process answers."), ("/ready", "The store answers."), ("/metrics", "Counts.")):
         found[path] = {"get": {"summary": about, "security": [], "responses": {"200": {"description": "OK"}}}}
     return found
 
 
-def _operation(path: str, method: str, name: str, about: str, types: list[str]) -> dict[str, Any]:
+def _operation(path: str, method: str, name: str, about: str, types: Sequence[str]) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = []
     for each in _PARAMETERS:
         if f"{{{each}}}" in path:
-            schema = {**_PARAMETERS[each], "enum": types} if each == "type" else _PARAMETERS[each]
+            schema = {**_PARAMETERS[each], "enum": list(types)} if each == "type" else _PARAMETERS[each]
             parameters.append({"name": each, "in": "path", "required": True, "schema": schema})
     parameters += [
         {"name": header, "in": "header", "required": False, "schema": {"type": "string"}}
