@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from fhirserver import jsontext
 from fhirserver.errors import Failure
 from fhirserver.fhirpath import Environment, Node
-from fhirserver.search import Indexer, Registry, Setting
+from fhirserver.search import Indexer, Registry, Setting, own
 from fhirserver.search.instants import END, span
 from fhirserver.search.places import places
 from fhirserver.search.walk import Node as Tree
@@ -65,7 +66,8 @@ def walked(registry: Registry, resource: dict[str, Any], code: str) -> list[tupl
 def evaluated(registry: Registry, resource: dict[str, Any], code: str) -> list[tuple[str, str]]:
     """What the engine finds for the same expression."""
     parameter = registry.of(resource["resourceType"]).by_code[code]
-    whole = registry.definitions.find("SearchParameter", parameter.url) or {}
+    ours = {each["url"]: each for each in own.PARAMETERS}
+    whole = ours.get(parameter.url) or registry.definitions.find("SearchParameter", parameter.url) or {}
     kind = resource["resourceType"]
     parts = [part.strip() for part in whole["expression"].split("|")]
     foreign = {f"{start}{other}." for other in registry.types - {kind} for start in ("", "(")}
@@ -82,6 +84,11 @@ def evaluated(registry: Registry, resource: dict[str, Any], code: str) -> list[t
     return sorted({(node.type.name, jsontext.canonical(node.value).decode()) for node in nodes})
 
 
+def stored(found: list[tuple[str, str]]) -> list[str]:
+    """The values, but for references that are no literal ones: to what is contained, or conditional."""
+    return [text for _, text in found if not re.search(r'"reference":"(#|\w+\?|urn:)', text)]
+
+
 def test_every_path_leads_to_the_elements_that_the_fhirpath_engine_finds(registry: Registry) -> None:
     compared = 0
     for resource in examples():
@@ -90,7 +97,7 @@ def test_every_path_leads_to_the_elements_that_the_fhirpath_engine_finds(registr
                 continue
             expected = evaluated(registry, resource, code)
             found = walked(registry, resource, code)
-            assert [each[1] for each in found] == [each[1] for each in expected], (resource.get("id"), code)
+            assert stored(found) == stored(expected), (resource.get("id"), code)
             compared += bool(expected)
     assert compared > 1_000
 
