@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,7 +12,7 @@ from fhirserver.issues import Text
 from fhirserver.operations.inputs import Inputs
 from fhirserver.operations.validate_code import named_value_set
 from fhirserver.terminology import Terminology
-from fhirserver.terminology.expansion import Entry, Expansion, expansion
+from fhirserver.terminology.expansion import Entry, Expansion, expansion, folded, words
 
 _VERSIONS: Final = ("system-version", "check-system-version", "force-system-version")
 PARAMETERS: Final = frozenset(
@@ -40,7 +38,6 @@ PARAMETERS: Final = frozenset(
 MAX_AT_ONCE: Final = 10_000
 """A larger expansion must be read in pages."""
 
-_ACCENTS: Final = re.compile("[\u0300-\u036f]+")
 UNCLOSED: Final = "http://hl7.org/fhir/StructureDefinition/valueset-unclosed"
 _KEPT: Final = ("url", "version", "name", "title", "status", "experimental", "date", "publisher", "description")
 
@@ -63,8 +60,9 @@ def expand(
     inputs = Inputs(parameters, PARAMETERS)
     chosen = value_set or inputs.resource("valueSet", "ValueSet") or named_value_set(terminology, inputs)
     chosen = _with_versions(chosen, inputs)
-    whole = expansion(terminology, chosen)
-    found = list(_filtered(whole, inputs))
+    wanted = words(inputs.text("filter") or "")
+    whole = expansion(terminology, chosen, wanted)
+    found = list(_filtered(whole, wanted, inputs))
     offset, count = inputs.number("offset") or 0, inputs.number("count")
     if count is None and len(found) - offset > MAX_AT_ONCE:
         raise _too_costly(len(found))
@@ -106,25 +104,17 @@ def _with_versions(value_set: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
     return {**value_set, "compose": compose}
 
 
-def _filtered(whole: Expansion, inputs: Inputs) -> Iterator[Entry]:
-    words = _folded(inputs.text("filter") or "").split()
+def _filtered(whole: Expansion, wanted: Sequence[str], inputs: Inputs) -> Iterator[Entry]:
     active_only, for_ui = inputs.flag("activeOnly"), inputs.flag("excludeNotForUI")
     excluded = {one.partition("|")[0] for one in inputs.texts("exclude-system")}
     for entry in whole.entries:
         if entry.system in excluded or (active_only and entry.inactive) or (for_ui and entry.abstract):
             continue
-        if words:
-            text = _folded(" ".join([entry.code, *(name.value for name in entry.names)]))
-            if not all(word in text for word in words):
+        if wanted:
+            text = folded(" ".join([entry.code, *(name.value for name in entry.names)]))
+            if not all(word in text for word in wanted):
                 continue
         yield entry
-
-
-def _folded(text: str) -> str:
-    """Return a text without case and accents."""
-    if text.isascii():
-        return text.lower()
-    return _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
 
 
 def _written(entry: Entry, inputs: Inputs) -> dict[str, Any]:

@@ -120,6 +120,11 @@ class CodeTable:
         )
         return record
 
+    def text(self, position: int) -> str:
+        """Return a code and its record as one text, for a first look whether a word occurs in it."""
+        record = self._records[self._records_at[position] : self._records_at[position + 1]]
+        return f"{self.code(position)} {str(record, 'utf-8')}"
+
     def flags(self, position: int) -> int:
         """Return INACTIVE and ABSTRACT of the concept at a position."""
         return self._flags[position]
