@@ -298,6 +298,8 @@ class TestExpand:
             ({"excludeNotForUI": True}, ["oak", "elm", "moss"]),
             ({"filter": "CHENE"}, ["oak"]),
             ({"filter": "el"}, ["elm"]),
+            ({"filter": "æ"}, []),
+            ({"filter": "Δέλτα"}, []),
             ({"offset": 1, "count": 2}, ["oak", "elm"]),
             ({"offset": "1", "count": "1"}, ["oak"]),
             ({"count": 0}, []),
