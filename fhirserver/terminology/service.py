@@ -17,6 +17,7 @@ from fhirserver.terminology.compose import (
     unknown,
 )
 from fhirserver.terminology.computed import Grammar, grammars, listed
+from fhirserver.terminology.implicit import Survey, implied, survey
 from fhirserver.terminology.stored import includes_of_expansion
 from fhirserver.terminology.verdicts import CodeState, CodeStatus, Designation, Membership
 
@@ -59,7 +60,7 @@ class Terminology:
         self._systems: dict[tuple[str, str], CodeSystem | Grammar | None] = {}
         self._matchers: dict[str, Matcher] = {}
         self._statuses: dict[tuple[str, str], CodeStatus] = {}
-        self._supplements: dict[str, list[CodeSystem]] | None = None
+        self._survey: Survey | None = None
         self._lock = RLock()
 
     def member(self, value_set: str, system: str | None, code: str, version: str | None = None) -> Membership:
@@ -101,21 +102,15 @@ class Terminology:
 
     def supplements(self, url: str) -> list[CodeSystem]:
         """Return the supplements of a code system: https://hl7.org/fhir/R4/codesystem.html#supplements."""
-        if self._supplements is None:
-            with self._lock:
-                if self._supplements is None:
-                    self._supplements = self._find_supplements()
-        return self._supplements.get(url, [])
+        return self._surveyed().supplements.get(url, [])
 
-    def _find_supplements(self) -> dict[str, list[CodeSystem]]:
-        found = [system for loaded in self._extra.values() for system in loaded if system.content == "supplement"]
-        found += [
-            from_resource(one) for one in self.definitions.all("CodeSystem") if one.get("content") == "supplement"
-        ]
-        by_url: dict[str, list[CodeSystem]] = {}
-        for supplement in found:
-            by_url.setdefault(str(supplement.meta.get("supplements", "")).partition("|")[0], []).append(supplement)
-        return by_url
+    def _surveyed(self) -> Survey:
+        if self._survey is None:
+            with self._lock:
+                if self._survey is None:
+                    loaded = [system for systems in self._extra.values() for system in systems]
+                    self._survey = survey(loaded, self.definitions.all("CodeSystem"))
+        return self._survey
 
     def system(self, url: str, version: str = "") -> CodeSystem | Grammar | None:
         """Return a code system: of that version if it is loaded, else the one in force; None where there is none."""
@@ -164,8 +159,11 @@ class Terminology:
         )
 
     def value_set(self, canonical: str) -> dict[str, Any] | None:
-        """Return a value set by canonical url; of another version where that one is not loaded."""
-        return self.resource("ValueSet", canonical)
+        """Return a value set by canonical url; of another version where that one is not loaded.
+
+        Also one that nobody publishes but a code system implies (implicit.py).
+        """
+        return self.resource("ValueSet", canonical) or implied(canonical, self._surveyed().value_sets)
 
     def resource(self, kind: str, canonical: str) -> dict[str, Any] | None:
         """Return a ValueSet or ConceptMap, the operator's first; of another version where that one is not loaded."""

@@ -222,3 +222,24 @@ def test_a_malformed_value_set_is_unusable_and_breaks_nothing(zoo: Terminology, 
     answer = zoo.compile({"resourceType": "ValueSet", "url": "http://bad", **resource}).decide(ANIMALS, "dog")
     assert (answer.verdict, answer.cause) == (Verdict.UNKNOWN, "value-set-unusable")
     assert "http://bad" in answer.reason.fr
+
+
+def test_a_code_system_implies_value_sets_of_all_its_codes_and_of_a_branch(core: Any) -> None:
+    system = from_resource(
+        {
+            "resourceType": "CodeSystem",
+            "url": "http://test.example/tree",
+            "valueSet": "http://test.example/tree/vs",
+            "content": "complete",
+            "concept": [{"code": "a", "concept": [{"code": "b"}]}, {"code": "c"}],
+        }
+    )
+    terminology = Terminology(core, [system])
+    assert terminology.member("http://test.example/tree/vs", system.url, "c").verdict is Verdict.IN
+    assert terminology.member("http://test.example/tree?fhir_vs", system.url, "c").verdict is Verdict.IN
+    branch = "http://test.example/tree?fhir_vs=isa/a"
+    assert terminology.member(branch, system.url, "b").verdict is Verdict.IN
+    assert terminology.member(branch, system.url, "c").verdict is Verdict.OUT
+    assert (
+        terminology.member("http://test.example/tree?fhir_vs=refset/1", system.url, "c").cause == "value-set-not-loaded"
+    )
