@@ -217,7 +217,7 @@ def _keys_of(  # noqa: PLR0911 - one return for each kind
 ) -> Callable[[str, list[Any]], list[str]] | None:
     match parameter.kind:
         case "token":
-            return token.index_keys
+            return token.index_keys_of_codes if parameter.coded else token.index_keys
         case "string":
             return string.index_keys
         case "date":

@@ -143,4 +143,4 @@ def _token_bounds(parameter: Parameter, values: list[token.Token]) -> Bounds | N
     if parameter.url in own.ABSENT_IS_FALSE and any(value.code == "false" for value in tokens):
         return None
     rank = max((token.RANKS.get(fhir_type, 6) for fhir_type in parameter.leaf_types), default=6)
-    return token.bounds(parameter.field, tokens, rank)
+    return token.bounds(parameter.field, tokens, rank, codes=parameter.coded)

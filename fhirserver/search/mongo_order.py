@@ -171,7 +171,9 @@ def _at(document: Mapping[str, Any], path: str) -> Any:
 
 
 def _portable(value: Any) -> Any:
-    return (value - _EPOCH) // _MILLISECOND if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // _MILLISECOND
+    return int(value) if isinstance(value, int) else value  # MongoDB's 64-bit integers are a class of their own
 
 
 def _native(key: Key, value: Any) -> Any:

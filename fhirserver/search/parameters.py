@@ -71,6 +71,11 @@ class Parameter:
         object.__setattr__(self, "field", field_of(self.code))
 
     @property
+    def coded(self) -> bool:
+        """Whether its tokens are codes, which many resources share, and not identifiers."""
+        return self.kind == "token" and not self.leaf_types & {"Identifier", "ContactPoint", "id", "string", "uri"}
+
+    @property
     def canonical(self) -> bool:
         """Whether its elements are canonical urls or uris rather than references."""
         return bool(self.leaf_types) and "Reference" not in self.leaf_types

@@ -197,7 +197,7 @@ def condition(path: str, targets: list[Target]) -> Condition:
 def logical_bounds(field: str, tokens: list[token.Token], anchored: frozenset[str]) -> Bounds | None:
     """Return where candidates for identifiers of what is referred to stand."""
     if not anchored:
-        return token.bounds(field + IDENTIFIER, tokens, 1)
+        return token.bounds(field + IDENTIFIER, tokens, 1, codes=False)
     if any(each.code is None for each in tokens):
         return None
     points = tuple(LOGICAL + token.stored(each.code or "", each.system) for each in tokens if each.system is not None)

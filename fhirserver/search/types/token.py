@@ -102,6 +102,16 @@ def index_keys(field: str, found: list[str]) -> list[str]:
     return [f"{field}={value}"[: keys.MAX_LENGTH] for value in found]
 
 
+def index_keys_of_codes(field: str, found: list[str]) -> list[str]:
+    """Return the keys of kept codes: each also without its system.
+
+    Codes are shared by many resources: one exact key gives them in the order of a list, where a range of keys would
+    have to be read to its end and sorted. Identifiers are shared by few: for them a range will do.
+    """
+    bare = [f"{field}={value.partition(SEPARATOR)[0]}{SEPARATOR}"[: keys.MAX_LENGTH] for value in found]
+    return [*index_keys(field, found), *bare]
+
+
 def read(text: str) -> Token:
     """Read `code`, `system|code`, `|code` or `system|`.
 
@@ -154,13 +164,21 @@ def condition(path: str, tokens: list[Token]) -> Condition:
     return parts[0] if len(parts) == 1 else {"$or": parts}
 
 
-def bounds(field: str, tokens: list[Token], rank: int) -> Bounds | None:
-    """Return where candidates for these tokens stand; None where only the system is given."""
+def bounds(field: str, tokens: list[Token], rank: int, *, codes: bool) -> Bounds | None:
+    """Return where candidates for these tokens stand; None where only the system is given.
+
+    Args:
+        field: of the parameter.
+        tokens: of the query.
+        rank: of the bounds.
+        codes: whether the keys are those of `index_keys_of_codes`.
+    """
     if any(token.code is None for token in tokens):
         return None
+    exact = [token for token in tokens if codes or token.system is not None]
     return Bounds(
         "k",
-        tuple(keys.point(field, stored(t.code or "", t.system)) for t in tokens if t.system is not None),
-        tuple(keys.any_system(field, t.code or "") for t in tokens if t.system is None),
+        tuple(dict.fromkeys(keys.point(field, stored(token.code or "", token.system or "")) for token in exact)),
+        tuple(keys.any_system(field, token.code or "") for token in tokens if not codes and token.system is None),
         rank,
     )
