@@ -17,6 +17,7 @@ from fhirserver.interactions.capabilities import Capabilities
 from fhirserver.interactions.checking import Checker
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.services import Services
+from fhirserver.operations import document, everything, meta, validate
 from fhirserver.operations import terminology as terminology_operations
 from fhirserver.operations.registry import Operations
 from fhirserver.search import indexes as search_indexes
@@ -54,7 +55,15 @@ def services(settings: Settings, store: Store) -> Services:
     policy = Policy.read(settings.profile_policy)
     registry = Registry(loaded)
     setting = Setting(settings.time_zone, (f"{settings.public_url.rstrip('/')}/fhir/",) if settings.public_url else ())
-    operations = Operations(terminology_operations.OPERATIONS)
+    operations = Operations(
+        (
+            validate.OPERATION,
+            everything.OPERATION,
+            document.OPERATION,
+            *meta.OPERATIONS,
+            *terminology_operations.OPERATIONS,
+        )
+    )
     types = frozenset(settings.types) or loaded.resource_types
     codec = XmlCodec(loaded)
     made = Services(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fhirserver.errors import InvalidResource
@@ -36,11 +37,11 @@ class Checker:
             raise InvalidResource(sorted(issues, key=lambda issue: not issue.refuses))
         return issues
 
-    def issues(self, resource: dict[str, Any]) -> list[Issue]:
-        """Return all findings, refusing none."""
+    def issues(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
+        """Return all findings against the policy and further profiles, refusing none."""
         return self._validator.validate(
             resource,
-            self.policy.profiles(resource),
+            (*self.policy.profiles(resource), *profiles),
             options=self._options,
             advised=self.policy.advised(resource),
         )

@@ -57,6 +57,17 @@ def compartment_by_form(services: Services, request: Request, kind: str, identit
     return _compartment(services, request, (kind, identity), wanted, _form(request))
 
 
+def record(services: Services, request: Request, patient: str, pairs: Pairs) -> Answer:
+    """Search all that belongs to a patient, with what it refers to (`$everything`)."""
+    types = _allowed(services, request, pairs)
+    members = [kind for kind in types if "Patient" in services.registry.of(kind).compartments]
+    place = ("Patient", patient)
+    path = f"Patient/{patient}/$everything"
+    if not any(name == "_cursor" for name, _ in pairs):
+        pairs = [*pairs, ("_include", "*")]
+    return _search(services, request, members, path, pairs, place)
+
+
 def _everywhere(services: Services, request: Request, pairs: Pairs) -> Answer:
     return _search(services, request, _allowed(services, request, pairs), "", pairs)
 

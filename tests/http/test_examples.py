@@ -7,8 +7,6 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from fhirserver import jsontext
 from tests.http.conftest import FHIR, Client
 
@@ -25,9 +23,8 @@ def _examples(shared: Path) -> list[tuple[str, dict[str, Any]]]:
                 resource = jsontext.read(file.read())
                 if isinstance(resource, dict) and "resourceType" in resource:
                     found.append((f"{package.name}:{member.name}", resource))
-    for file in sorted((shared / "suites" / "examples").glob("*.json")):
-        found.append((file.name, jsontext.read(file.read_bytes())))
-    return found
+    files = sorted((shared / "suites" / "examples").glob("*.json"))
+    return found + [(file.name, jsontext.read(file.read_bytes())) for file in files]
 
 
 def _comparable(resource: dict[str, Any]) -> bytes:

@@ -1,0 +1,107 @@
+"""$validate, $meta, $everything, $document over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.http.conftest import Client
+from tests.http.test_history_and_search import follow
+
+TAG = {"system": "urn:tests", "code": "blue"}
+
+
+def observation(**more: Any) -> dict[str, Any]:
+    return {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, **more}
+
+
+def test_validate_tells_findings_and_stores_nothing(operator: Client) -> None:
+    before = operator.get("Observation/_history?_count=0").json()["total"]
+    good = operator.post("Observation/$validate", observation())
+    bad = operator.post("Observation/$validate", observation(status="nonsense"))
+    assert (good.status_code, bad.status_code) == (200, 200)
+    assert not [item for item in good.json()["issue"] if item["severity"] in ("error", "fatal")]
+    assert [item["expression"] for item in bad.json()["issue"] if item["severity"] == "error"] == [
+        ["Observation.status"]
+    ]
+    assert operator.get("Observation/_history?_count=0").json()["total"] == before
+
+
+def test_validate_takes_parameters_with_a_profile_and_stored_resources(operator: Client) -> None:
+    vital = "http://hl7.org/fhir/StructureDefinition/vitalsigns"
+    body = {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "resource", "resource": observation()},
+            {"name": "profile", "valueUri": vital},
+        ],
+    }
+    told = operator.post("Observation/$validate", body).json()
+    assert [item for item in told["issue"] if item["severity"] == "error"]
+    made = operator.post("Observation", observation()).json()["id"]
+    assert operator.get(f"Observation/{made}/$validate").status_code == 200
+    assert operator.post("Observation/$validate", {"resourceType": "Parameters"}).status_code == 400
+
+
+def test_labels_are_added_and_removed_as_versions(operator: Client) -> None:
+    path = f"Observation/{operator.post('Observation', observation()).json()['id']}"
+    given = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": [TAG]}}]}
+    for _ in range(2):
+        added = operator.post(f"{path}/$meta-add", given)
+        assert added.status_code == 200
+        assert added.json()["parameter"][0]["valueMeta"]["tag"] == [TAG]
+    assert operator.get(path).json()["meta"]["tag"] == [TAG]
+    assert operator.get(f"{path}/$meta").json()["parameter"][0]["valueMeta"]["versionId"] == "2"
+    removed = operator.post(f"{path}/$meta-delete", given).json()["parameter"][0]["valueMeta"]
+    assert "tag" not in removed
+    assert operator.get(f"{path}/$meta-add").status_code == 405
+
+
+def test_everything_gives_the_patient_his_record_and_what_it_refers_to(
+    operator: Client, as_role: Callable[[str], Client]
+) -> None:
+    patient = operator.post("Patient", {"resourceType": "Patient"}).json()["id"]
+    who = operator.post("Practitioner", {"resourceType": "Practitioner"}).json()["id"]
+    reference = {"reference": f"Patient/{patient}"}
+    made = {
+        operator.post(
+            "Observation", observation(subject=reference, performer=[{"reference": f"Practitioner/{who}"}])
+        ).json()["id"]
+        for _ in range(5)
+    }
+    entries = follow(operator, f"Patient/{patient}/$everything?_count=2")
+    found = {entry["resource"]["id"] for entry in entries}
+    assert made | {patient, who} <= found
+    assert len(entries) == len({entry["fullUrl"] for entry in entries if entry["search"]["mode"] == "match"}) + sum(
+        entry["search"]["mode"] == "include" for entry in entries
+    )
+    assert operator.get("Patient/nobody/$everything").status_code == 404
+    assert operator.get(f"Patient/{patient}/$everything?nonsense=1").status_code == 400
+
+
+def test_document_gathers_a_composition_and_what_it_refers_to(operator: Client) -> None:
+    patient = operator.post("Patient", {"resourceType": "Patient"}).json()["id"]
+    composition = operator.post(
+        "Composition",
+        {
+            "resourceType": "Composition",
+            "status": "final",
+            "type": {"text": "x"},
+            "date": "2026-01-01",
+            "title": "x",
+            "subject": {"reference": f"Patient/{patient}"},
+            "author": [{"display": "y"}],
+        },
+    ).json()["id"]
+    bundle = operator.get(f"Composition/{composition}/$document").json()
+    assert bundle["type"] == "document"
+    assert [entry["resource"]["resourceType"] for entry in bundle["entry"]] == ["Composition", "Patient"]
+
+
+def test_every_operation_is_declared_and_unknown_ones_are_404(operator: Client) -> None:
+    rest = operator.get("metadata").json()["rest"][0]
+    patient = next(item for item in rest["resource"] if item["type"] == "Patient")
+    assert {"validate", "everything", "meta", "meta-add", "meta-delete"} <= {
+        item["name"] for item in patient["operation"]
+    }
+    assert operator.post("Patient/$nonsense", {"resourceType": "Parameters"}).status_code == 404
