@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -62,10 +63,8 @@ def _with_snapshots(base: Definitions, extra: list[dict[str, Any]]) -> list[dict
     made: list[dict[str, Any]] = []
     for one in extra:
         if one.get("resourceType") == "StructureDefinition" and "snapshot" not in one and "differential" in one:
-            try:
+            with contextlib.suppress(SnapshotError):  # it stays known, though nothing can be judged by it
                 one = {**one, "snapshot": {"element": generator.of_structure(one).elements}}  # noqa: PLW2901 - the same, completed
-            except SnapshotError:
-                pass  # kept: it is known, though nothing can be judged by it
         made.append(one)
     return made
 

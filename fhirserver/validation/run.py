@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from fhirserver.fhirpath.environment import Environment
 from fhirserver.issues import Issue, IssueCode, Severity, Text
@@ -91,11 +91,27 @@ class Scope(NamedTuple):
     parent: Scope | None
 
 
+_HOLDERS: Final = frozenset({"Bundle", "Parameters"})
+
+
 class Run:
-    """The state of one validation; used by one thread."""
+    """The state of one validation; used by one thread.
+
+    Attributes:
+        kit: what rules may use.
+        options: how deep to look.
+        scope: the resource that is being walked.
+        issues: what has been found.
+        faults: how many of them refuse the resource.
+        invariants: whether to evaluate invariants.
+        terminology: whether to look codes up.
+        lone: whether no reference but `#id` can lead to anything at hand.
+        memory: what rules remember until the end of the run.
+        kept: what memory knows by its identity, and which must therefore live as long.
+    """
 
     __slots__ = (
-        "_environment", "_environment_of", "_judge", "faults", "invariants", "issues", "kept", "kit", "memory",
+        "_environment", "_environment_of", "_judge", "faults", "invariants", "issues", "kept", "kit", "lone", "memory",
         "options", "scope", "terminology",
     )  # fmt: skip
 
@@ -108,10 +124,11 @@ class Run:
         self.invariants = options.invariants
         self.terminology = options.terminology
         self.memory: dict[Any, Any] = {}
-        self.kept: list[Any] = []  # what memory knows by id() must live as long as the run
+        self.kept: list[Any] = []
         self._judge = judge
         self._environment = Environment()
         self._environment_of: Scope | None = None
+        self.lone = scope.resource.get("resourceType") not in _HOLDERS
 
     def add(self, severity: Severity, code: IssueCode, path: Path, rule: str, text: Text) -> None:
         """Note a finding."""

@@ -33,7 +33,7 @@ def score(cases: Path, packages: list[Path], folder: Path) -> dict[str, float]:
     return {name: float(figure) for name, figure in figures}
 
 
-def test_french_resources_get_the_recorded_verdict(tmp_path):
+def test_french_resources_get_the_recorded_verdict(tmp_path: Path) -> None:
     names = (ORACLE / "packages.txt").read_text().split() if ORACLE.is_dir() else []
     figures = score(ORACLE / "french.jsonl", [SHARED / "packages" / name for name in names], tmp_path)
     assert figures["missing"] == 0
@@ -43,7 +43,7 @@ def test_french_resources_get_the_recorded_verdict(tmp_path):
     assert figures["located"] >= 99.9
 
 
-def test_public_cases_get_the_recorded_verdict(tmp_path):
+def test_public_cases_get_the_recorded_verdict(tmp_path: Path) -> None:
     figures = score(ORACLE / "r4.jsonl", [], tmp_path)
     assert figures["missing"] == 0
     assert figures["agreement"] >= 98

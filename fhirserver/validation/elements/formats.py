@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from fhirserver.issues import IssueCode, Text
+from fhirserver.jsontext import Number
 from fhirserver.validation.texts import values as texts
 
 _YEAR: Final = r"(?!0000)[0-9]{4}"
@@ -63,26 +64,21 @@ def _is_boolean(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) is int or isinstance(value, (Decimal, float))
+    kind = type(value)
+    return kind is int or kind is Number or (isinstance(value, (Decimal, float)) and kind is not bool)
 
 
-def _day_exists(match: re.Match[str] | None) -> bool:
-    if match is None:
-        return False
-    day = match[3]
-    return day is None or day < "29" or int(day) <= monthrange(int(match[1]), int(match[2]))[1]
+def _day_exists(pattern: re.Pattern[str]) -> Callable[[str], bool]:
+    fullmatch = pattern.fullmatch
 
+    def right(value: str) -> bool:
+        match = fullmatch(value)
+        if match is None:
+            return False
+        day = match[3]
+        return day is None or day < "29" or int(day) <= monthrange(int(match[1]), int(match[2]))[1]
 
-def _right_date(value: str) -> bool:
-    return _day_exists(_date.fullmatch(value))
-
-
-def _right_datetime(value: str) -> bool:
-    return _day_exists(_datetime.fullmatch(value))
-
-
-def _right_instant(value: str) -> bool:
-    return _day_exists(_instant.fullmatch(value))
+    return right
 
 
 def _right_string(value: str) -> bool:
@@ -165,9 +161,9 @@ FORMATS: Final[dict[str, Format]] = {
     "canonical": _string("canonical", _right_canonical),
     "oid": _string("oid", _matches(_oid)),
     "uuid": _string("uuid", _matches(_uuid)),
-    "date": _string("date", _right_date),
-    "dateTime": _string("dateTime", _right_datetime),
-    "instant": _string("instant", _right_instant),
+    "date": _string("date", _day_exists(_date)),
+    "dateTime": _string("dateTime", _day_exists(_datetime)),
+    "instant": _string("instant", _day_exists(_instant)),
     "time": _string("time", _matches(_time)),
     "base64Binary": _string("base64Binary", _right_base64),
     "xhtml": Format("string", _is_string, _always, _named("xhtml")),

@@ -117,10 +117,7 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
             stated = None
         found, target = stated, None
         if type(reference) is str and reference:
-            target = run.resolve(value) if run.options.references else None
-            if wanted.here_only and target is None and run.options.references:
-                text = texts.not_here(reference, wanted.here_only, origin)
-                run.error("not-found", path, "reference-aggregation", text)
+            target = _look(wanted, value, reference, path, run)
             found = target.resource.get("resourceType") if target else typed(reference, types)
             if type(found) is not str:
                 found = stated
@@ -134,6 +131,17 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
             _judge_profiles(wanted, allowed[found], target, path, run)
 
     return check
+
+
+def _look(wanted: _Wanted, value: dict[str, Any], reference: str, path: Path, run: Run) -> Target | None:
+    """Return what a reference leads to, if that is at hand; where it should be and is not, that is an issue."""
+    if not run.options.references:
+        return None
+    target = run.resolve(value) if reference[0] == "#" or not run.lone else None
+    if wanted.here_only and target is None:
+        text = texts.not_here(reference, wanted.here_only, wanted.origin)
+        run.error("not-found", path, "reference-aggregation", text)
+    return target
 
 
 def _judge_profiles(wanted: _Wanted, canonicals: list[str], target: Target, path: Path, run: Run) -> None:

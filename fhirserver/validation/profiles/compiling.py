@@ -159,12 +159,13 @@ class Compiler:
             return
         most = None if child.most == "*" else int(child.most)
         bounds = Bounds(child.name, child.least, most, child.origin)
-        check = self.checker(child, one_type)
         if code in FORMATS:
+            steps, pure = self._primitive_steps(child, code)
+            check = primitive_check(code, steps)
             if child.repeats:
                 rule = many_primitives(label, key, check, bounds)
             else:
-                rule = one_primitive(label, code, check, pure=not child.definition.get("constraint", [])[1:])
+                rule = one_primitive(label, code, check, pure=pure, bare=not steps)
             if child.slices and child.repeats:
                 rule = sliced_rule(self, child, label, bounds)
             if not _is_attribute(child, code):
@@ -172,6 +173,7 @@ class Compiler:
         elif child.slices and child.repeats:
             rule = sliced_rule(self, child, label, bounds)
         else:
+            check = self.value(child, one_type)
             rule = many(label, check, bounds) if child.repeats else one(label, check)
         if child.slices and not child.repeats:
             rule = single_rule(self, child, label, one_type, self._slicing(shape, child))
@@ -232,11 +234,13 @@ class Compiler:
 
     def primitive(self, child: Element, code: str) -> Check:
         """Compile the check of one primitive value."""
-        steps = [*self._constant_steps(child), *limit_steps(child, code)]
-        steps.extend(binding_steps(self.kit, child, code))
-        steps.extend(invariants_of(self.kit, [child], code).steps)
-        steps.extend(SPECIAL.get(code, ()))
-        return primitive_check(code, steps)
+        return primitive_check(code, self._primitive_steps(child, code)[0])
+
+    def _primitive_steps(self, child: Element, code: str) -> tuple[list[Check], bool]:
+        """Return what an element asks of a primitive value, and whether that depends on the value alone."""
+        pure = [*self._constant_steps(child), *limit_steps(child, code), *binding_steps(self.kit, child, code)]
+        others = [*invariants_of(self.kit, [child], code).steps, *SPECIAL.get(code, ())]
+        return [*pure, *others], not others
 
     def value(self, child: Element, one_type: dict[str, Any]) -> Check:
         """Compile the check of one complex value of an element."""

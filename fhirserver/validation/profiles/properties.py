@@ -93,8 +93,6 @@ def primitive_check(type_name: str, steps: Sequence[Check]) -> Check:
     further = tuple(steps)
     if form.json == "number":
         return _number_check(type_name, form, further)
-    if not further and type_name in _TEXTS:
-        return _text_check(type_name, form)
     right = form.right
     wanted: type = bool if form.json == "boolean" else str
 
@@ -122,16 +120,6 @@ def _number_check(type_name: str, form: Format, further: tuple[Check, ...]) -> C
     return check
 
 
-def _text_check(type_name: str, form: Format) -> Check:
-    right = form.right
-
-    def check_text(value: Any, path: Path, run: Run) -> None:
-        if type(value) is not str or not right(value):
-            wrong_primitive(value, path, run, type_name, form)
-
-    return check_text
-
-
 _TEXTS: Final = frozenset({"string", "markdown"})
 
 _REPEATED: Final = frozenset({"code", "uri", "url", "canonical", "oid"})
@@ -140,27 +128,50 @@ _REPEATED: Final = frozenset({"code", "uri", "url", "canonical", "oid"})
 _MOST_REMEMBERED: Final = 500
 
 
-def one_primitive(name: str, type_name: str, check: Check, *, pure: bool) -> Rule:
+def one_primitive(name: str, type_name: str, check: Check, *, pure: bool, bare: bool) -> Rule:
     """Return the rule of a primitive element.
 
     Args:
         name: of the element, in paths.
         type_name: its FHIR type.
-        check: judges a value.
+        check: judges a value, and says what is wrong.
         pure: whether the verdict depends on the value alone.
+        bare: whether nothing is asked of the value beyond its type.
     """
     if pure and type_name in _REPEATED:
         return _remembering(name, check)
-    if check.__name__ == "check_text":
+    if bare and type_name in _TEXTS:
 
         def rule_text(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
             if type(value) is not str or value[:1] <= " " or not value.isprintable():
                 check(value, (path, name, -1), run)
 
         return rule_text
+    if bare:
+        return _quickly(name, FORMATS[type_name], check)
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
         check(value, (path, name, -1), run)
+
+    return rule
+
+
+def _quickly(name: str, form: Format, check: Check) -> Rule:
+    """Return a rule that asks the check only when a value looks wrong."""
+    right = form.right
+    if form.json == "number":
+        holds = form.holds
+
+        def rule_number(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+            if not (holds(value) and right(value)):
+                check(value, (path, name, -1), run)
+
+        return rule_number
+    wanted: type = bool if form.json == "boolean" else str
+
+    def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+        if type(value) is not wanted or not right(value):
+            check(value, (path, name, -1), run)
 
     return rule
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from fhirserver import jsontext
 from fhirserver.validation.run import Path, Run
 from fhirserver.validation.texts import references as texts
 
@@ -17,7 +18,7 @@ def contained_rules(value: Any, path: Path, run: Run) -> None:
         return
     if run.scope.kind == "contained" and run.scope.resource is value:
         run.error("invariant", (path, "contained", -1), f"{_RULE}dom-2", texts.contained_nests())
-    wanted = _fragments(value)
+    written = _written(value)
     seen: set[str] = set()
     for index, one in enumerate(contained):
         if type(one) is not dict:
@@ -31,7 +32,7 @@ def contained_rules(value: Any, path: Path, run: Run) -> None:
         if own in seen:
             run.error("duplicate", at, "contained-id", texts.contained_twice(own))
         seen.add(own)
-        if own not in wanted and not _points_up(one):
+        if _literal(f"#{own}") not in written and b'"#"' not in _written(one):
             run.error("invariant", at, f"{_RULE}dom-3", texts.contained_orphan(own))
 
 
@@ -44,21 +45,13 @@ def _judge_meta(one: dict[str, Any], path: Path, run: Run) -> None:
             run.error("invariant", (path, "meta", -1), f"{_RULE}{key}", texts.contained_meta(name, key))
 
 
-def _fragments(value: Any) -> set[str]:
-    """Return the fragments (`#id` without `#`) that a resource refers to, in itself and in what it contains."""
-    found: set[str] = set()
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        for key, item in one.items() if type(one) is dict else enumerate(one):
-            if type(item) is str:
-                if item[:1] == "#" and key not in ("div", "id", "display"):
-                    found.add(item[1:])
-            elif type(item) in (dict, list):
-                waiting.append(item)
-    return found
+def _written(value: Any) -> bytes:
+    """Return a resource as JSON: whether it refers to `#id` is then one search for that string."""
+    try:
+        return jsontext.write(value)
+    except (TypeError, ValueError, RecursionError):
+        return b""
 
 
-def _points_up(value: Any) -> bool:
-    """Return whether a contained resource refers to its container (`#`)."""
-    return "" in _fragments(value)
+def _literal(text: str) -> bytes:
+    return jsontext.write(text)

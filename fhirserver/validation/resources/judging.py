@@ -72,7 +72,11 @@ def _in_force(run: Run, resource: dict[str, Any], path: Path, asked: Sequence[st
     """Return the profiles to judge by: those asked for and claimed, without the parents of others, or the base type."""
     meta = resource.get("meta")
     stated = meta.get("profile") if type(meta) is dict else None
-    claims = tuple(one if type(one) is str else None for one in stated) if run.options.claims and type(stated) is list else ()
+    claims = (
+        tuple(one if type(one) is str else None for one in stated)
+        if run.options.claims and type(stated) is list
+        else ()
+    )
     key = (kind, tuple(asked), claims)
     plan: Plan | None = run.kit.plans.get(key)
     if plan is None:

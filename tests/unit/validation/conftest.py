@@ -1,4 +1,4 @@
-"""Validators over R4 core with the project's own profiles, over the official packages, and over a test's own profiles."""
+"""Validators over R4 with the project's own profiles, the official packages, or a test's own profiles."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def profile(name: str, base: str, *elements: dict[str, Any], **changes: Any) -> 
         "name": name,
         "status": "draft",
         "fhirVersion": "4.0.1",
-        "kind": "resource" if base[0].isupper() and base not in {"Extension", "Quantity", "Identifier"} else "complex-type",
+        "kind": "resource"
+        if base[0].isupper() and base not in {"Extension", "Quantity", "Identifier"}
+        else "complex-type",
         "abstract": False,
         "type": base,
         "baseDefinition": f"http://hl7.org/fhir/StructureDefinition/{base}",

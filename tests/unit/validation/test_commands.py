@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from lxml import etree
 
 from fhirserver.definitions.development import core_package
 from fhirserver.validation.commands import validate
 from fhirserver.validation.lines import Lines
 
-WRONG = '{\n "resourceType": "Patient",\n "name": [\n  {"family": "A"},\n  {\n   "famly": "B"\n  }\n ],\n "gender": "x"\n}\n'
+WRONG = """{
+ "resourceType": "Patient",
+ "name": [
+  {"family": "A"},
+  {
+   "famly": "B"
+  }
+ ],
+ "gender": "x"
+}
+"""
+
+Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(monkeypatch):
-    def call(*arguments: object):
+def run() -> Run:
+    def call(*arguments: object) -> Result:
         return CliRunner().invoke(validate, [str(one) for one in arguments])
 
     return call
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "right.json").write_text('{"resourceType": "Patient", "gender": "male"}')
     (tmp_path / "wrong.json").write_text(WRONG)
     (tmp_path / "other.txt").write_text("x")
@@ -34,7 +49,7 @@ def folder(tmp_path):
 PACKAGES = ("--packages", core_package())
 
 
-def test_each_finding_is_one_line_with_file_and_line(run, folder):
+def test_each_finding_is_one_line_with_file_and_line(run: Run, folder: Path) -> None:
     result = run(folder / "wrong.json", *PACKAGES, "--language", "en")
     assert result.exit_code == 1
     lines = [line for line in result.stdout.splitlines() if ": error: " in line]
@@ -43,11 +58,11 @@ def test_each_finding_is_one_line_with_file_and_line(run, folder):
     assert "1 refused" in result.stderr
 
 
-def test_a_right_resource_exits_zero(run, folder):
+def test_a_right_resource_exits_zero(run: Run, folder: Path) -> None:
     assert run(folder / "right.json", *PACKAGES).exit_code == 0
 
 
-def test_a_folder_is_searched_and_ndjson_is_read_line_by_line(run, folder):
+def test_a_folder_is_searched_and_ndjson_is_read_line_by_line(run: Run, folder: Path) -> None:
     (folder / "all.ndjson").write_text('{"resourceType": "Patient"}\n\n{"resourceType": "Rocket"}\n')
     result = run(folder, *PACKAGES, "--json", "--language", "fr")
     found = json.loads(result.stdout)
@@ -61,33 +76,49 @@ def test_a_folder_is_searched_and_ndjson_is_read_line_by_line(run, folder):
     assert "Rocket" in found[1]["issues"][0]["text"]
 
 
-def test_junit_counts_what_is_refused(run, folder):
+def test_junit_counts_what_is_refused(run: Run, folder: Path) -> None:
     report = folder / "junit.xml"
     assert run(folder, *PACKAGES, "--junit", report).exit_code == 1
     suite = etree.fromstring(report.read_bytes())
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
 
 
-def test_what_is_not_json_is_refused_with_its_place(run, tmp_path):
+def test_what_is_not_json_is_refused_with_its_place(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"resourceType": ')
     result = run(tmp_path / "a.json", *PACKAGES)
     assert result.exit_code == 1
     assert "[json]" in result.stdout
 
 
-def test_an_unknown_profile_is_a_wrong_call(run, folder):
+def test_an_unknown_profile_is_a_wrong_call(run: Run, folder: Path) -> None:
     result = run(folder, *PACKAGES, "--profile", "http://nobody.example/x")
     assert result.exit_code == 2
     assert "http://nobody.example/x" in result.stderr
 
 
-def test_cases_give_one_line_of_json_each_and_nothing_else(run, tmp_path):
+def test_cases_give_one_line_of_json_each_and_nothing_else(run: Run, tmp_path: Path) -> None:
     cases = tmp_path / "cases.jsonl"
-    own = {"resourceType": "StructureDefinition", "url": "http://test.example/P", "name": "P", "status": "draft", "kind": "resource", "abstract": False, "type": "Patient", "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "derivation": "constraint", "differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "min": 1}]}}
+    own = {
+        "resourceType": "StructureDefinition",
+        "url": "http://test.example/P",
+        "name": "P",
+        "status": "draft",
+        "kind": "resource",
+        "abstract": False,
+        "type": "Patient",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "derivation": "constraint",
+        "differential": {"element": [{"id": "Patient.name", "path": "Patient.name", "min": 1}]},
+    }
     lines = [
         {"id": "a", "resource": {"resourceType": "Patient", "gender": "x"}},
         {"id": "b", "text": '{"resourceType": "Patient"', "supporting": []},
-        {"id": "c", "text": '{"resourceType": "Patient"}', "supporting": [json.dumps(own)], "profile": "http://test.example/P"},
+        {
+            "id": "c",
+            "text": '{"resourceType": "Patient"}',
+            "supporting": [json.dumps(own)],
+            "profile": "http://test.example/P",
+        },
         {"id": "d", "text": '{"resourceType": "Patient"}', "supporting": [], "profile": None},
     ]
     cases.write_text("\n".join(json.dumps(one) for one in lines))
@@ -100,7 +131,7 @@ def test_cases_give_one_line_of_json_each_and_nothing_else(run, tmp_path):
     assert found["d"] == []
 
 
-def test_several_packages_may_follow_one_option(run, tmp_path):
+def test_several_packages_may_follow_one_option(run: Run, tmp_path: Path) -> None:
     cases = tmp_path / "cases.jsonl"
     cases.write_text('{"id": "a", "resource": {"resourceType": "Patient"}}')
     assert run("--cases", cases, *PACKAGES, core_package()).exit_code == 0
@@ -108,12 +139,19 @@ def test_several_packages_may_follow_one_option(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("expression", "line"),
-    [("Patient", 1), (None, 1), ("Patient.name[1].famly", 6), ("Patient.gender", 9), ("Patient.birthDate", 1), ("Patient.name[0].given[3]", 4)],
+    [
+        ("Patient", 1),
+        (None, 1),
+        ("Patient.name[1].famly", 6),
+        ("Patient.gender", 9),
+        ("Patient.birthDate", 1),
+        ("Patient.name[0].given[3]", 4),
+    ],
 )
-def test_the_line_of_an_element_is_found(expression, line):
+def test_the_line_of_an_element_is_found(expression: Any, line: int) -> None:
     assert Lines(WRONG).of(expression) == line
 
 
-def test_the_line_of_a_choice_is_found():
+def test_the_line_of_a_choice_is_found() -> None:
     text = '{\n"resourceType": "Observation",\n"valueQuantity": {\n"value": 1}}'
     assert Lines(text).of("Observation.value.ofType(Quantity).value") == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -35,12 +36,25 @@ WRONG = {
     "string": ["", "  ", "a\x00b", "\n"],
     "code": ["", " a", "a ", "a  b", "a\tb"],
     "id": ["", "a b", "a_b", "é", "x" * 65],
-    "uri": ["", "a b", "urn:oid:01.2", "urn:oid:1.2.a", "urn:uuid:123", "urn:uuid:C757873D-EC9A-4326-A141-556F43239520"],
+    "uri": [
+        "",
+        "a b",
+        "urn:oid:01.2",
+        "urn:oid:1.2.a",
+        "urn:uuid:123",
+        "urn:uuid:C757873D-EC9A-4326-A141-556F43239520",
+    ],
     "canonical": ["Patient", "HTTP://A/B", "::", "a b"],
     "oid": ["1.2.250", "urn:oid:3.1"],
     "uuid": ["c757873d-ec9a-4326-a141-556f43239520"],
     "date": ["2024-2-1", "2023-02-29", "2024-04-31", "0000", "24", "2024-13", "2024-05-02T10:00:00Z", "2024-05-02 "],
-    "dateTime": ["2024-05-02T10:00", "2024-05-02T10:00:00", "2024-05-02T25:00:00Z", "2023-02-30T10:00:00Z", "2024-05-02T10:00:00+15:00"],
+    "dateTime": [
+        "2024-05-02T10:00",
+        "2024-05-02T10:00:00",
+        "2024-05-02T25:00:00Z",
+        "2023-02-30T10:00:00Z",
+        "2024-05-02T10:00:00+15:00",
+    ],
     "instant": ["2024", "2024-05-02", "2024-05-02T10:00Z"],
     "time": ["10:00", "24:00:00", "10:00:00Z"],
     "base64Binary": ["", "a", "====", "QQ", "é"],
@@ -48,14 +62,14 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("type_name", "value"), [(kind, one) for kind, values in RIGHT.items() for one in values])
-def test_values_of_the_specification_are_accepted(type_name, value):
+def test_values_of_the_specification_are_accepted(type_name: str, value: Any) -> None:
     form = FORMATS[type_name]
     assert form.holds(value)
     assert form.right(value)
 
 
 @pytest.mark.parametrize(("type_name", "value"), [(kind, one) for kind, values in WRONG.items() for one in values])
-def test_other_values_are_refused_with_a_reason_in_both_languages(type_name, value):
+def test_other_values_are_refused_with_a_reason_in_both_languages(type_name: str, value: Any) -> None:
     form = FORMATS[type_name]
     assert form.holds(value)
     assert not form.right(value)
@@ -68,13 +82,22 @@ def test_other_values_are_refused_with_a_reason_in_both_languages(type_name, val
 
 @pytest.mark.parametrize(
     ("type_name", "value"),
-    [("string", 1), ("string", True), ("boolean", 1), ("boolean", "true"), ("integer", True), ("integer", "1"), ("decimal", "1.5"), ("decimal", True)],
+    [
+        ("string", 1),
+        ("string", True),
+        ("boolean", 1),
+        ("boolean", "true"),
+        ("integer", True),
+        ("integer", "1"),
+        ("decimal", "1.5"),
+        ("decimal", True),
+    ],
 )
-def test_a_json_value_of_another_type_does_not_hold(type_name, value):
+def test_a_json_value_of_another_type_does_not_hold(type_name: str, value: Any) -> None:
     assert not FORMATS[type_name].holds(value)
 
 
-def test_a_uri_is_absolute_when_its_scheme_is_in_lower_case():
+def test_a_uri_is_absolute_when_its_scheme_is_in_lower_case() -> None:
     assert is_absolute("https://a")
     assert is_absolute("urn:oid:1.2")
     assert not is_absolute("HTTPS://A")
@@ -82,6 +105,6 @@ def test_a_uri_is_absolute_when_its_scheme_is_in_lower_case():
     assert not is_absolute("::")
 
 
-def test_json_types_have_their_names():
+def test_json_types_have_their_names() -> None:
     values = [None, True, {}, [], "a", 1, Decimal(1)]
     assert [json_type(one) for one in values] == ["null", "boolean", "object", "array", "string", "number", "number"]

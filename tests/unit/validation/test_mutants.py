@@ -55,7 +55,11 @@ def of_type(kit: Any, element: Element) -> list[Element]:
     if element.below:
         return element.below
     for one in element.types:
-        root = kit.tree((one.get("profile") or [one["code"]])[0]) if one["code"] not in ("", "Extension", "Resource") else None
+        root = (
+            kit.tree((one.get("profile") or [one["code"]])[0])
+            if one["code"] not in ("", "Extension", "Resource")
+            else None
+        )
         if root is not None:
             return root.below
     return []
@@ -67,11 +71,20 @@ def places(kit: Any, value: dict[str, Any], element: Element, steps: tuple[Any, 
         stem = child.name.removesuffix("[x]")
         if stem in ("extension", "modifierExtension", "contained", "resource", "id", "meta", "text") or child.slices:
             continue
-        for key in value:
-            if key != child.name and not (child.name.endswith("[x]") and key.startswith(stem) and key[len(stem)].isupper()):
+        for key, held in value.items():
+            if key != child.name and not (
+                child.name.endswith("[x]") and key.startswith(stem) and key[len(stem)].isupper()
+            ):
                 continue
-            code = next((one["code"] for one in child.types if key == child.name or key[len(stem) :].lower() == one["code"].lower()), "")
-            items = enumerate(value[key]) if isinstance(value[key], list) else [(None, value[key])]
+            code = next(
+                (
+                    one["code"]
+                    for one in child.types
+                    if key == child.name or key[len(stem) :].lower() == one["code"].lower()
+                ),
+                "",
+            )
+            items = enumerate(held) if isinstance(held, list) else [(None, held)]
             for index, item in items:
                 at = (*steps, key) if index is None else (*steps, key, index)
                 named = f"{where}.{stem}" if index is None else f"{where}.{stem}[{index}]"
@@ -98,6 +111,35 @@ def drop(resource: dict[str, Any], steps: tuple[Any, ...]) -> dict[str, Any]:
     return made
 
 
+BROKEN: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "Period": [("per-1", {"start": "2024-06-02", "end": "2024-05-02"})],
+    "Quantity": [("qty-3", {"value": 1, "code": "mg"})],
+    "Ratio": [("rat-1", {"numerator": {"value": 1}})],
+    "Range": [("rng-2", {"low": {"value": 5}, "high": {"value": 1}})],
+    "ContactPoint": [("cpt-2", {"value": "x"})],
+    "Reference": [("ref-1", {"reference": "#absent"})],
+    "Attachment": [("att-1", {"data": "QQ=="})],
+    "Duration": [("drt-1", {"value": 1, "code": "d", "system": "http://autre.example"})],
+    "Timing": [
+        ("tim-1", {"repeat": {"duration": 1}}),
+        ("tim-2", {"repeat": {"period": 1}}),
+        ("tim-5", {"repeat": {"period": -1, "periodUnit": "d"}}),
+        ("tim-8", {"repeat": {"countMax": 2}}),
+        ("tim-10", {"repeat": {"timeOfDay": ["10:00:00"], "when": ["HS"]}}),
+    ],
+}
+"""For a data type, values that break one of its invariants."""
+
+
+def broken_invariants(resource: dict[str, Any], place: Place, value: Any) -> Iterator[Mutant]:
+    """Yield a mutant for each invariant of the value's type."""
+    if not isinstance(value, dict):
+        return
+    for key, broken in BROKEN.get(place.type, []):
+        where = f"{place.where}.repeat" if place.type == "Timing" else place.where
+        yield Mutant(key, where, put(resource, place.steps, broken))
+
+
 def mutants(kit: Any, resource: dict[str, Any], root: Element) -> Iterator[Mutant]:
     """Yield every mutant of a resource that must be refused."""
     kind = resource["resourceType"]
@@ -114,6 +156,11 @@ def mutants(kit: Any, resource: dict[str, Any], root: Element) -> Iterator[Mutan
             yield Mutant("empty array", re.sub(r"\[\d+\]$", "", where), put(resource, steps[:-1], []))
         if place.definition.least and (single or len(get(resource, steps[:-1])) == 1):
             yield Mutant("required", where.rpartition(".")[0], drop(resource, steps if single else steps[:-1]))
+        most = place.definition.most
+        if most.isdigit() and not single and len(get(resource, steps[:-1])) == int(most):
+            many = [*get(resource, steps[:-1]), value]
+            yield Mutant("too many", re.sub(r"\[\d+\]$", "", where), put(resource, steps[:-1], many))
+        yield from broken_invariants(resource, place, value)
         if isinstance(value, dict):
             yield Mutant("empty object", where, put(resource, steps, {}))
             yield Mutant("string for object", where, put(resource, steps, "texte"))
@@ -125,7 +172,9 @@ def mutants(kit: Any, resource: dict[str, Any], root: Element) -> Iterator[Mutan
                 yield Mutant("format", where, put(resource, steps, WRONG_VALUES[place.type]))
             if FORMATS[place.type].json == "string":
                 yield Mutant("empty string", where, put(resource, steps, ""))
-            if (place.definition.definition.get("binding") or {}).get("strength") == "required" and place.type == "code":
+            if (place.definition.definition.get("binding") or {}).get(
+                "strength"
+            ) == "required" and place.type == "code":
                 yield Mutant("code", where, put(resource, steps, "nimporte"))
 
 
@@ -134,7 +183,7 @@ def near(found: str, wanted: str) -> bool:
     plain = re.sub(r"\.ofType\(\w+\)", "", found)
     short, long = sorted((plain.split("."), wanted.split(".")), key=len)
     return len(long) - len(short) <= 1 and all(
-        one == other or one.partition("[")[0] == other.partition("[")[0] and ("[" in one) != ("[" in other)
+        one == other or (one.partition("[")[0] == other.partition("[")[0] and ("[" in one) != ("[" in other))
         for one, other in zip(short, long, strict=False)
     )
 
@@ -158,7 +207,7 @@ CASES = json.loads((ROOT / "tests" / "unit" / "validation" / "valid_examples.jso
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_every_mutant_of_our_own_examples_is_caught_at_its_element(french, case):
+def test_every_mutant_of_our_own_examples_is_caught_at_its_element(french: Validator, case: Any) -> None:
     resource = jsontext.read(json.dumps(case["resource"]).encode())
     count, missed = survivors(french, resource, case["profile"])
     assert count >= case["least"]
@@ -169,13 +218,17 @@ def official_examples() -> Iterator[tuple[str, dict[str, Any]]]:
     for package in sorted((SHARED / "packages").glob("*.tgz")):
         with tarfile.open(package) as archive:
             for member in archive:
-                if "/example" in member.name and member.name.endswith(".json") and not member.name.endswith(".index.json"):
+                if (
+                    "/example" in member.name
+                    and member.name.endswith(".json")
+                    and not member.name.endswith(".index.json")
+                ):
                     resource = jsontext.read(archive.extractfile(member).read())  # type: ignore[union-attr]
                     if "resourceType" in resource and resource["resourceType"] != "Bundle":
                         yield f"{package.name}:{member.name}", resource
 
 
-def test_every_mutant_of_the_valid_official_examples_is_caught_at_its_element(official):
+def test_every_mutant_of_the_valid_official_examples_is_caught_at_its_element(official: Validator) -> None:
     total, examples = 0, 0
     for name, resource in official_examples():
         claims = resource.get("meta", {}).get("profile", [])

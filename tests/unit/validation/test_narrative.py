@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fhirserver.validation import Validator
+
 from .conftest import errors
 
 XHTML = 'xmlns="http://www.w3.org/1999/xhtml"'
@@ -26,7 +28,7 @@ def patient(div: str) -> dict[str, object]:
         "<!-- a comment --><b>x</b>",
     ],
 )
-def test_harmless_xhtml_is_accepted(plain, inner):
+def test_harmless_xhtml_is_accepted(plain: Validator, inner: str) -> None:
     assert errors(plain.validate(patient(f"<div {XHTML}>{inner}</div>"))) == []
 
 
@@ -50,7 +52,7 @@ def test_harmless_xhtml_is_accepted(plain, inner):
         "",
     ],
 )
-def test_dangerous_or_empty_xhtml_is_refused(plain, inner):
+def test_dangerous_or_empty_xhtml_is_refused(plain: Validator, inner: str) -> None:
     found = plain.validate(patient(f"<div {XHTML}>{inner}</div>"))
     assert {where for where, _ in errors(found)} == {"Patient.text.div"}
 
@@ -66,5 +68,5 @@ def test_dangerous_or_empty_xhtml_is_refused(plain, inner):
         "texte",
     ],
 )
-def test_what_is_no_xhtml_div_is_refused(plain, div):
+def test_what_is_no_xhtml_div_is_refused(plain: Validator, div: str) -> None:
     assert {where for where, _ in errors(plain.validate(patient(div)))} == {"Patient.text.div"}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from fhirserver.definitions import Definitions
 from fhirserver.fhirpath import Engine, Environment
 from fhirserver.validation.elements.formats import FORMATS
 from fhirserver.validation.profiles.presence import presence_test
@@ -33,18 +35,26 @@ def _names(element: Element) -> dict[str, dict[str, object]]:
         values: dict[str, object] = {}
         for one in child.types:
             key = stem + one["code"][0].upper() + one["code"][1:] if child.name.endswith("[x]") else stem
-            value: object = SAMPLE.get(one["code"], "a") if one["code"] in FORMATS else {"extension": [{"url": "http://x", "valueCode": "y"}]}
+            value: object = (
+                SAMPLE.get(one["code"], "a")
+                if one["code"] in FORMATS
+                else {"extension": [{"url": "http://x", "valueCode": "y"}]}
+            )
             values[key] = [value] if child.repeats else value
         found[stem] = values
     return found
 
 
-def test_every_constraint_of_r4_that_asks_for_presence_only_has_fhirpaths_verdict(core):
+def test_every_constraint_of_r4_that_asks_for_presence_only_has_fhirpaths_verdict(core: Definitions) -> None:
     engine = Engine(core)
     numbers = random.Random(4)
     compared = 0
     for structure in core.all("StructureDefinition"):
-        if structure.get("derivation") == "constraint" or "snapshot" not in structure or structure.get("kind") == "logical":
+        if (
+            structure.get("derivation") == "constraint"
+            or "snapshot" not in structure
+            or structure.get("kind") == "logical"
+        ):
             continue
         for element in _elements(grow(structure)):
             names = _names(element)
@@ -68,13 +78,23 @@ def test_every_constraint_of_r4_that_asks_for_presence_only_has_fhirpaths_verdic
 
 @pytest.mark.parametrize(
     "expression",
-    ["a.exists() and b", "a", "a.exists(b)", "a.b.exists()", "c.exists()", "a.exists(", "a.exists() and", "a = 1", "a.empty() or (b.exists()"],
+    [
+        "a.exists() and b",
+        "a",
+        "a.exists(b)",
+        "a.b.exists()",
+        "c.exists()",
+        "a.exists(",
+        "a.exists() and",
+        "a = 1",
+        "a.empty() or (b.exists()",
+    ],
 )
-def test_other_expressions_are_left_to_fhirpath(expression):
+def test_other_expressions_are_left_to_fhirpath(expression: Any) -> None:
     assert presence_test(expression, {"a": ("a",), "b": ("b",)}) is None
 
 
-def test_operators_bind_as_in_fhirpath():
+def test_operators_bind_as_in_fhirpath() -> None:
     names = {name: (name,) for name in "abc"}
     test = presence_test("a.exists() or b.exists() and c.exists() implies a.empty()", names)
     assert test is not None
@@ -83,7 +103,7 @@ def test_operators_bind_as_in_fhirpath():
     assert test({"b": 1, "c": 1})
 
 
-def test_a_primitive_with_only_extensions_is_there():
+def test_a_primitive_with_only_extensions_is_there() -> None:
     test = presence_test("a.exists()", {"a": ("a",)})
     assert test is not None
     assert test({"_a": {}})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from .conftest import errors
+from fhirserver.validation import Validator
+
+from .conftest import Made, errors
 
 URL = "http://test.example/Questionnaire/q"
 QUESTIONNAIRE = {
@@ -24,7 +28,11 @@ QUESTIONNAIRE = {
             "type": "choice",
             "answerOption": [{"valueCoding": {"system": "http://s.example", "code": "a"}}],
         },
-        {"linkId": "4", "type": "group", "item": [{"linkId": "4.1", "type": "string", "maxLength": 3, "repeats": True}]},
+        {
+            "linkId": "4",
+            "type": "group",
+            "item": [{"linkId": "4.1", "type": "string", "maxLength": 3, "repeats": True}],
+        },
     ],
 }
 
@@ -50,7 +58,7 @@ NO = answer("1", {"valueBoolean": False})
         response(status="in-progress"),
     ],
 )
-def test_answers_that_fit_are_accepted(made, given):
+def test_answers_that_fit_are_accepted(made: Made, given: Any) -> None:
     assert errors(made(QUESTIONNAIRE).validate({**given, "item": given["item"] or [{"linkId": "1"}]})) == []
 
 
@@ -63,23 +71,40 @@ def test_answers_that_fit_are_accepted(made, given):
         (response(answer("1", {"valueString": "oui"})), "item[0].answer[0]", "questionnaire-type"),
         (response(answer("1", {"valueBoolean": True}, {"valueBoolean": False})), "item[0]", "questionnaire-repeats"),
         (response(NO, answer("2", {"valueQuantity": {"value": 39}})), "item[1]", "questionnaire-enabled"),
-        (response(NO, answer("3", {"valueCoding": {"system": "http://s.example", "code": "b"}})), "item[1].answer[0]", "questionnaire-option"),
-        (response({"linkId": "4", "item": [answer("4.1", {"valueString": "abcd"})]}, NO), "item[0].item[0].answer[0]", "questionnaire-length"),
-        (response({"linkId": "4", "item": [answer("4.1", {"valueString": "a"})]}, NO), "item[1]", "questionnaire-order"),
+        (
+            response(NO, answer("3", {"valueCoding": {"system": "http://s.example", "code": "b"}})),
+            "item[1].answer[0]",
+            "questionnaire-option",
+        ),
+        (
+            response({"linkId": "4", "item": [answer("4.1", {"valueString": "abcd"})]}, NO),
+            "item[0].item[0].answer[0]",
+            "questionnaire-length",
+        ),
+        (
+            response({"linkId": "4", "item": [answer("4.1", {"valueString": "a"})]}, NO),
+            "item[1]",
+            "questionnaire-order",
+        ),
         (response(NO, NO), "item[1]", "questionnaire-repeats"),
     ],
 )
-def test_answers_that_do_not_fit_are_refused_where_they_stand(made, given, where, rule):
+def test_answers_that_do_not_fit_are_refused_where_they_stand(made: Made, given: Any, where: str, rule: str) -> None:
     path = f"QuestionnaireResponse.{where}".rstrip(".")
     assert (path, rule) in errors(made(QUESTIONNAIRE).validate(given))
 
 
-def test_an_unknown_questionnaire_is_a_warning(plain):
+def test_an_unknown_questionnaire_is_a_warning(plain: Validator) -> None:
     found = plain.validate(response(NO))
     assert errors(found) == []
     assert [one.rule for one in found if one.severity == "warning" and one.rule == "questionnaire"] == ["questionnaire"]
 
 
-def test_enable_when_asks_for_another_item_of_the_questionnaire(plain):
-    broken = {**QUESTIONNAIRE, "item": [{**QUESTIONNAIRE["item"][1], "enableWhen": [{"question": "9", "operator": "=", "answerBoolean": True}]}]}
+def test_enable_when_asks_for_another_item_of_the_questionnaire(plain: Validator) -> None:
+    broken = {
+        **QUESTIONNAIRE,
+        "item": [
+            {**QUESTIONNAIRE["item"][1], "enableWhen": [{"question": "9", "operator": "=", "answerBoolean": True}]}
+        ],
+    }
     assert ("Questionnaire.item[0].enableWhen[0]", "enable-when") in errors(plain.validate(broken))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from .conftest import element, errors, profile
+from fhirserver.validation import Validator
+
+from .conftest import Made, element, errors, profile
 
 BASE = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
 ONE, TWO = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520", "urn:uuid:c757873d-ec9a-4326-a141-556f43239521"
@@ -14,7 +18,7 @@ ONE, TWO = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520", "urn:uuid:c757873d-e
     "reference",
     ["Patient/1", "Patient/1/_history/2", "https://a.example/fhir/Patient/1", "Patient?identifier=urn:oid:1.2|3", ONE],
 )
-def test_well_written_references_are_accepted(plain, reference):
+def test_well_written_references_are_accepted(plain: Validator, reference: str) -> None:
     assert errors(plain.validate({**BASE, "subject": {"reference": reference}})) == []
 
 
@@ -30,17 +34,19 @@ def test_well_written_references_are_accepted(plain, reference):
         ({"type": "Medication", "identifier": {"value": "1"}}, "Observation.subject"),
     ],
 )
-def test_wrong_references_are_refused_at_their_element(plain, subject, where):
+def test_wrong_references_are_refused_at_their_element(plain: Validator, subject: Any, where: str) -> None:
     assert where in [one for one, _ in errors(plain.validate({**BASE, "subject": subject}))]
 
 
-def test_contained_resources_are_referenced_named_once_flat_and_without_versions(plain):
+def test_contained_resources_are_referenced_named_once_flat_and_without_versions(plain: Validator) -> None:
     patient = {"resourceType": "Patient", "id": "p"}
     right = {**BASE, "contained": [patient], "subject": {"reference": "#p"}}
     assert errors(plain.validate(right)) == []
 
     def rules(*contained: dict[str, object]) -> list[str]:
-        return [str(rule).rpartition("#")[2] for _, rule in errors(plain.validate({**right, "contained": list(contained)}))]
+        return [
+            str(rule).rpartition("#")[2] for _, rule in errors(plain.validate({**right, "contained": list(contained)}))
+        ]
 
     assert "dom-3" in rules(patient, {"resourceType": "Patient", "id": "q"})
     assert "contained-id" in rules(patient, patient)
@@ -51,7 +57,7 @@ def test_contained_resources_are_referenced_named_once_flat_and_without_versions
     assert "dom-2" in rules({**patient, "contained": [{"resourceType": "Organization", "id": "o", "name": "x"}]})
 
 
-def test_a_contained_resource_that_points_at_its_holder_is_no_orphan(plain):
+def test_a_contained_resource_that_points_at_its_holder_is_no_orphan(plain: Validator) -> None:
     provenance = {
         "resourceType": "Provenance",
         "id": "p",
@@ -62,7 +68,7 @@ def test_a_contained_resource_that_points_at_its_holder_is_no_orphan(plain):
     assert errors(plain.validate({**BASE, "contained": [provenance]})) == []
 
 
-def test_a_profile_may_ask_for_the_target_to_be_here(made):
+def test_a_profile_may_ask_for_the_target_to_be_here(made: Made) -> None:
     validator = made(
         profile(
             "P",
@@ -87,7 +93,7 @@ def test_a_profile_may_ask_for_the_target_to_be_here(made):
     ]
 
 
-def test_a_target_at_hand_that_misses_the_profile_asked_for_is_a_warning_with_the_reason(made):
+def test_a_target_at_hand_that_misses_the_profile_asked_for_is_a_warning_with_the_reason(made: Made) -> None:
     validator = made(
         profile("Named", "Patient", element("Patient.name", min=1)),
         profile(
@@ -113,26 +119,34 @@ def rules(found: list) -> list[str]:
     return [str(rule).rpartition("#")[2] for _, rule in errors(found)]
 
 
-def test_entries_have_a_full_url_that_is_absolute_and_names_them(plain):
+def test_entries_have_a_full_url_that_is_absolute_and_names_them(plain: Validator) -> None:
     patient = {"resourceType": "Patient", "id": "1"}
-    assert errors(plain.validate(bundle("collection", {"fullUrl": "https://a.example/Patient/1", "resource": patient}))) == []
+    assert (
+        errors(plain.validate(bundle("collection", {"fullUrl": "https://a.example/Patient/1", "resource": patient})))
+        == []
+    )
     assert rules(plain.validate(bundle("collection", {"resource": patient}))) == ["bundle-full-url"]
-    assert rules(plain.validate(bundle("collection", {"fullUrl": "Patient/1", "resource": patient}))) == ["bundle-full-url"]
+    assert rules(plain.validate(bundle("collection", {"fullUrl": "Patient/1", "resource": patient}))) == [
+        "bundle-full-url"
+    ]
     other = bundle("collection", {"fullUrl": "https://a.example/Patient/2", "resource": patient})
     assert rules(plain.validate(other)) == ["bundle-full-url"]
 
 
-def test_a_relative_reference_in_an_entry_without_full_url_leads_nowhere(plain):
+def test_a_relative_reference_in_an_entry_without_full_url_leads_nowhere(plain: Validator) -> None:
     found = plain.validate(bundle("collection", {"resource": {**BASE, "subject": {"reference": "Patient/1"}}}))
     assert ("Bundle.entry[0].resource.subject", "bundle-full-url") in errors(found)
 
 
-def test_a_transaction_needs_no_full_url(plain):
-    entry = {"resource": {**BASE, "subject": {"reference": "Patient/1"}}, "request": {"method": "POST", "url": "Observation"}}
+def test_a_transaction_needs_no_full_url(plain: Validator) -> None:
+    entry = {
+        "resource": {**BASE, "subject": {"reference": "Patient/1"}},
+        "request": {"method": "POST", "url": "Observation"},
+    }
     assert errors(plain.validate(bundle("transaction", entry))) == []
 
 
-def test_a_fragment_that_means_an_entry_is_told_how_to_be_mended(plain):
+def test_a_fragment_that_means_an_entry_is_told_how_to_be_mended(plain: Validator) -> None:
     found = plain.validate(
         bundle(
             "collection",
@@ -145,7 +159,7 @@ def test_a_fragment_that_means_an_entry_is_told_how_to_be_mended(plain):
     assert "fullUrl" in issue.text.fr
 
 
-def test_a_document_holds_all_that_its_composition_refers_to_and_nothing_else(plain):
+def test_a_document_holds_all_that_its_composition_refers_to_and_nothing_else(plain: Validator) -> None:
     composition = {
         "resourceType": "Composition",
         "status": "final",
@@ -163,14 +177,24 @@ def test_a_document_holds_all_that_its_composition_refers_to_and_nothing_else(pl
     assert rules(plain.validate(bundle("document", first, author, stray, **identified))) == ["bundle-orphan"]
 
 
-def test_search_results_have_ids_modes_and_links_that_agree(plain):
+def test_search_results_have_ids_modes_and_links_that_agree(plain: Validator) -> None:
     url = "https://a.example/Patient/1"
     links = {"link": [{"relation": "self", "url": "https://a.example/Patient?name=x"}]}
-    right = bundle("searchset", {"fullUrl": url, "resource": {"resourceType": "Patient", "id": "1"}, "search": {"mode": "match"}}, **links)
+    right = bundle(
+        "searchset",
+        {"fullUrl": url, "resource": {"resourceType": "Patient", "id": "1"}, "search": {"mode": "match"}},
+        **links,
+    )
     assert errors(plain.validate(right)) == []
-    nameless = bundle("searchset", {"fullUrl": url, "resource": {"resourceType": "Patient"}, "search": {"mode": "match"}}, **links)
+    nameless = bundle(
+        "searchset", {"fullUrl": url, "resource": {"resourceType": "Patient"}, "search": {"mode": "match"}}, **links
+    )
     assert rules(plain.validate(nameless)) == ["bundle-search-id"]
-    other = {"fullUrl": "https://a.example/Device/1", "resource": {"resourceType": "Device", "id": "1"}, "search": {"mode": "match"}}
+    other = {
+        "fullUrl": "https://a.example/Device/1",
+        "resource": {"resourceType": "Device", "id": "1"},
+        "search": {"mode": "match"},
+    }
     assert rules(plain.validate(bundle("searchset", other, **links))) == ["bundle-search-mode"]
     twice = {"link": [*links["link"], *links["link"]]}
     assert rules(plain.validate(bundle("searchset", **twice, entry=[]))) != []

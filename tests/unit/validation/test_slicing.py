@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from .conftest import element, errors, profile, severities
+from .conftest import Made, element, errors, profile, severities
 
 URL = "http://test.example/P"
 
@@ -30,7 +32,7 @@ def by_system(rules: str = "open", **more: object) -> dict[str, object]:
     )
 
 
-def test_a_slice_counts_its_own_items_only(made):
+def test_a_slice_counts_its_own_items_only(made: Made) -> None:
     validator = made(by_system())
     assert errors(validator.validate(identifiers("urn:oid:1.1", "urn:oid:2.9"), [URL])) == []
     assert errors(validator.validate(identifiers("urn:oid:2.9"), [URL])) == [("Patient.identifier", "cardinality-min")]
@@ -38,12 +40,12 @@ def test_a_slice_counts_its_own_items_only(made):
     assert errors(twice) == [("Patient.identifier", "cardinality-max")]
 
 
-def test_an_item_is_judged_by_its_slice(made):
+def test_an_item_is_judged_by_its_slice(made: Made) -> None:
     resource = {"resourceType": "Patient", "identifier": [{"system": "urn:oid:1.1"}]}
     assert errors(made(by_system()).validate(resource, [URL])) == [("Patient.identifier[0]", "cardinality-min")]
 
 
-def test_a_closed_slicing_says_why_an_item_matches_none(made):
+def test_a_closed_slicing_says_why_an_item_matches_none(made: Made) -> None:
     found = made(by_system("closed")).validate(identifiers("urn:oid:1.1", "urn:oid:2.9"), [URL])
     assert errors(found) == [("Patient.identifier[1]", "slice-closed")]
     text = next(issue.text for issue in found if issue.refuses)
@@ -51,7 +53,7 @@ def test_a_closed_slicing_says_why_an_item_matches_none(made):
     assert "urn:oid:1.1" in text.fr
 
 
-def test_open_at_end_wants_unmatched_items_last(made):
+def test_open_at_end_wants_unmatched_items_last(made: Made) -> None:
     validator = made(by_system("openAtEnd"))
     assert errors(validator.validate(identifiers("urn:oid:1.1", "urn:oid:2.9"), [URL])) == []
     assert errors(validator.validate(identifiers("urn:oid:2.9", "urn:oid:1.1"), [URL])) == [
@@ -59,7 +61,7 @@ def test_open_at_end_wants_unmatched_items_last(made):
     ]
 
 
-def test_an_ordered_slicing_wants_its_order(made):
+def test_an_ordered_slicing_wants_its_order(made: Made) -> None:
     validator = made(by_system(ordered=True))
     assert errors(validator.validate(identifiers("urn:oid:1.1", "urn:oid:1.2"), [URL])) == []
     assert errors(validator.validate(identifiers("urn:oid:1.2", "urn:oid:1.1"), [URL])) == [
@@ -67,7 +69,7 @@ def test_an_ordered_slicing_wants_its_order(made):
     ]
 
 
-def test_a_pattern_on_a_concept_tells_slices_apart(made):
+def test_a_pattern_on_a_concept_tells_slices_apart(made: Made) -> None:
     coded = {"coding": [{"system": "http://s", "code": "a"}]}
     validator = made(
         profile(
@@ -84,13 +86,18 @@ def test_a_pattern_on_a_concept_tells_slices_apart(made):
             ),
         )
     )
-    right = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "category": [{"text": "y"}, coded]}
+    right = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "x"},
+        "category": [{"text": "y"}, coded],
+    }
     assert errors(validator.validate(right, [URL])) == []
     wrong = {**right, "category": [{"text": "y"}]}
     assert errors(validator.validate(wrong, [URL])) == [("Observation.category", "cardinality-min")]
 
 
-def test_existence_tells_slices_apart(made):
+def test_existence_tells_slices_apart(made: Made) -> None:
     validator = made(
         profile(
             "P",
@@ -109,7 +116,7 @@ def test_existence_tells_slices_apart(made):
     ]
 
 
-def test_a_choice_sliced_by_type_and_closed_refuses_other_types(made):
+def test_a_choice_sliced_by_type_and_closed_refuses_other_types(made: Made) -> None:
     validator = made(
         profile(
             "P",
@@ -132,7 +139,7 @@ def test_a_choice_sliced_by_type_and_closed_refuses_other_types(made):
     )
 
 
-def test_a_resolved_type_tells_slices_apart(made):
+def test_a_resolved_type_tells_slices_apart(made: Made) -> None:
     validator = made(
         profile(
             "P",
@@ -151,7 +158,10 @@ def test_a_resolved_type_tells_slices_apart(made):
         "resourceType": "Observation",
         "status": "final",
         "code": {"text": "x"},
-        "contained": [{"resourceType": "Practitioner", "id": "p"}, {"resourceType": "Organization", "id": "o", "name": "O"}],
+        "contained": [
+            {"resourceType": "Practitioner", "id": "p"},
+            {"resourceType": "Organization", "id": "o", "name": "O"},
+        ],
         "performer": [{"reference": "#p"}],
         "device": {"display": "x"},
         "focus": [{"reference": "#o"}],
@@ -161,7 +171,7 @@ def test_a_resolved_type_tells_slices_apart(made):
     assert ("Observation.performer[1]", "slice-closed") in errors(validator.validate(other, [URL]))
 
 
-def test_a_profile_tells_slices_apart(made):
+def test_a_profile_tells_slices_apart(made: Made) -> None:
     short = profile("Short", "Patient", element("Patient.gender", min=1))
     validator = made(
         short,
@@ -188,7 +198,7 @@ def test_a_profile_tells_slices_apart(made):
     assert any("gender" in issue.text.en for issue in found if issue.rule == "slice-closed")
 
 
-def test_an_extensions_value_tells_slices_apart(made):
+def test_an_extensions_value_tells_slices_apart(made: Made) -> None:
     holder = profile(
         "Kind",
         "Extension",
@@ -222,7 +232,11 @@ def test_an_extensions_value_tells_slices_apart(made):
             ),
         ),
     )
-    contact = {"extension": [{"url": "http://test.example/Kind", "valueCode": "a"}], "gender": "male", "name": {"text": "x"}}
+    contact = {
+        "extension": [{"url": "http://test.example/Kind", "valueCode": "a"}],
+        "gender": "male",
+        "name": {"text": "x"},
+    }
     other = {**contact, "extension": [{"url": "http://test.example/Kind", "valueCode": "b"}]}
     resource = {"resourceType": "Patient", "contact": [contact, other, other]}
     assert errors(validator.validate(resource, [URL])) == []
@@ -230,7 +244,7 @@ def test_an_extensions_value_tells_slices_apart(made):
     assert ("Patient.contact", "cardinality-max") in errors(validator.validate(resource, [URL]))
 
 
-def test_a_slice_that_nothing_tells_apart_is_a_warning_that_names_it(made):
+def test_a_slice_that_nothing_tells_apart_is_a_warning_that_names_it(made: Made) -> None:
     validator = made(
         profile(
             "P",
@@ -245,13 +259,13 @@ def test_a_slice_that_nothing_tells_apart_is_a_warning_that_names_it(made):
     assert "vague" in next(issue.text.en for issue in found if issue.rule == "slice-undecidable")
 
 
-def test_ten_thousand_items_are_judged_in_one_pass(made):
+def test_ten_thousand_items_are_judged_in_one_pass(made: Made) -> None:
     systems = ["urn:oid:1.1", *[f"urn:oid:2.9.{number}" for number in range(10_000)]]
     found = made(by_system("closed")).validate(identifiers(*systems), [URL])
     assert sum(rule == "slice-closed" for _, rule in errors(found)) == 10_000
 
 
 @pytest.mark.parametrize("value", [None, 1, "x", [], {}])
-def test_malformed_items_of_a_sliced_element_are_reported_and_nothing_breaks(made, value):
+def test_malformed_items_of_a_sliced_element_are_reported_and_nothing_breaks(made: Made, value: Any) -> None:
     found = made(by_system("closed")).validate({"resourceType": "Patient", "identifier": [value]}, [URL])
     assert any(str(where).startswith("Patient.identifier") for where, _ in errors(found))

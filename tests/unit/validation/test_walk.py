@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from fhirserver.issues import Issue
 from fhirserver.jsontext import Number
+from fhirserver.validation import Validator
 
-from .conftest import element, errors, profile
+from .conftest import Made, element, errors, profile
 
 OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
 
 
-def codes(issues):
+def codes(issues: list[Issue]) -> set[str]:
     return {issue.code for issue in issues if issue.refuses}
 
 
@@ -30,7 +34,10 @@ def codes(issues):
         ({"resourceType": "Patient", "name": [None]}, "Patient.name[0]"),
         ({"resourceType": "Patient", "gender": None}, "Patient.gender"),
         ({"resourceType": "Patient", "name": [{"given": [None]}]}, "Patient.name[0].given[0]"),
-        ({"resourceType": "Patient", "name": [{"given": ["a"], "_given": [None, {"id": "x"}]}]}, "Patient.name[0].given"),
+        (
+            {"resourceType": "Patient", "name": [{"given": ["a"], "_given": [None, {"id": "x"}]}]},
+            "Patient.name[0].given",
+        ),
         ({"resourceType": "Rocket"}, "Rocket"),
         ({}, "Resource"),
         ({"resourceType": 3}, "Resource"),
@@ -38,7 +45,9 @@ def codes(issues):
         ({**OBSERVATION, "valueAttachment": {"title": "x"}}, "Observation.valueAttachment"),
     ],
 )
-def test_what_is_no_fhir_of_that_type_is_a_structure_issue_at_its_element(plain, resource, where):
+def test_what_is_no_fhir_of_that_type_is_a_structure_issue_at_its_element(
+    plain: Validator, resource: Any, where: str
+) -> None:
     found = plain.validate(resource)
     assert where in [expression for expression, _ in errors(found)]
     assert "structure" in codes(found)
@@ -53,10 +62,14 @@ def test_what_is_no_fhir_of_that_type_is_a_structure_issue_at_its_element(plain,
         ({**OBSERVATION, "valueInteger": Number("1.5")}, "Observation.value.ofType(integer)", "format-integer"),
         ({"resourceType": "Patient", "id": "a_b"}, "Patient.id", "format-id"),
         ({"resourceType": "Patient", "name": [{"id": "x"}]}, "Patient.name[0]", "ele-1"),
-        ({"resourceType": "Patient", "name": [{"family": "a", "id": "x"}, {"family": "b", "id": "x"}]}, "Patient.name[1]", "element-id"),
+        (
+            {"resourceType": "Patient", "name": [{"family": "a", "id": "x"}, {"family": "b", "id": "x"}]},
+            "Patient.name[1]",
+            "element-id",
+        ),
     ],
 )
-def test_what_breaks_a_rule_is_an_issue_of_another_code(plain, resource, where, rule):
+def test_what_breaks_a_rule_is_an_issue_of_another_code(plain: Validator, resource: Any, where: str, rule: str) -> None:
     found = plain.validate(resource)
     assert (where, rule) in errors(found)
     assert "structure" not in codes(found)
@@ -66,26 +79,35 @@ def test_what_breaks_a_rule_is_an_issue_of_another_code(plain, resource, where, 
     "resource",
     [
         {"resourceType": "Patient"},
-        {"resourceType": "Patient", "name": [{"given": ["a", None], "_given": [None, {"extension": [{"url": "http://x.example", "valueCode": "y"}]}]}]},
+        {
+            "resourceType": "Patient",
+            "name": [
+                {"given": ["a", None], "_given": [None, {"extension": [{"url": "http://x.example", "valueCode": "y"}]}]}
+            ],
+        },
         {"resourceType": "Patient", "_birthDate": {"extension": [{"url": "http://x.example", "valueCode": "y"}]}},
-        {"resourceType": "Observation", "_status": {"extension": [{"url": "http://x.example", "valueCode": "y"}]}, "code": {"text": "x"}},
+        {
+            "resourceType": "Observation",
+            "_status": {"extension": [{"url": "http://x.example", "valueCode": "y"}]},
+            "code": {"text": "x"},
+        },
         {**OBSERVATION, "valueQuantity": {"value": Number("1.50")}},
         {"resourceType": "Parameters"},
         {"resourceType": "Binary", "contentType": "text/plain", "data": "QQ=="},
         {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invalid"}]},
     ],
 )
-def test_right_resources_have_no_errors(plain, resource):
+def test_right_resources_have_no_errors(plain: Validator, resource: Any) -> None:
     assert errors(plain.validate(resource)) == []
 
 
-def test_an_unknown_element_is_answered_with_similar_names(plain):
+def test_an_unknown_element_is_answered_with_similar_names(plain: Validator) -> None:
     (issue,) = [one for one in plain.validate({"resourceType": "Patient", "birthdate": "2000"}) if one.refuses]
     assert "birthDate" in issue.text.fr
     assert "birthDate" in issue.text.en
 
 
-def test_a_profile_narrows_types_cardinality_fixed_values_and_lengths(made):
+def test_a_profile_narrows_types_cardinality_fixed_values_and_lengths(made: Made) -> None:
     validator = made(
         profile(
             "P",
@@ -116,7 +138,7 @@ def test_a_profile_narrows_types_cardinality_fixed_values_and_lengths(made):
     ]
 
 
-def test_lengths_and_bounds_of_a_profile_hold(made):
+def test_lengths_and_bounds_of_a_profile_hold(made: Made) -> None:
     validator = made(
         profile(
             "P",
@@ -133,7 +155,7 @@ def test_lengths_and_bounds_of_a_profile_hold(made):
     assert errors(validator.validate(right, url)) == []
 
 
-def test_a_claimed_profile_that_is_unknown_is_an_error_and_one_that_was_renamed_is_named(made):
+def test_a_claimed_profile_that_is_unknown_is_an_error_and_one_that_was_renamed_is_named(made: Made) -> None:
     validator = made(profile("the-patient", "Patient", element("Patient.name", min=1)))
     claim = {"resourceType": "Patient", "meta": {"profile": ["http://old.example/StructureDefinition/the-patient"]}}
     (issue,) = [one for one in validator.validate(claim) if one.refuses]
@@ -141,6 +163,8 @@ def test_a_claimed_profile_that_is_unknown_is_an_error_and_one_that_was_renamed_
     assert "http://test.example/the-patient" in issue.text.fr
 
 
-def test_a_profile_of_another_type_is_an_error(made):
-    found = made(profile("P", "Patient", element("Patient.name", min=1))).validate(OBSERVATION, ["http://test.example/P"])
+def test_a_profile_of_another_type_is_an_error(made: Made) -> None:
+    found = made(profile("P", "Patient", element("Patient.name", min=1))).validate(
+        OBSERVATION, ["http://test.example/P"]
+    )
     assert errors(found) == [("Observation", "profile")]
