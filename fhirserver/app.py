@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from flask import Flask
@@ -21,6 +22,7 @@ from fhirserver.operations import document, everything, meta, validate
 from fhirserver.operations import terminology as terminology_operations
 from fhirserver.operations.registry import Operations
 from fhirserver.search import indexes as search_indexes
+from fhirserver.search.codes import TerminologyTokens
 from fhirserver.search.cursors import Cursors
 from fhirserver.search.extract import Indexer
 from fhirserver.search.mongo_search import Searcher
@@ -53,7 +55,7 @@ def services(settings: Settings, store: Store) -> Services:
     library = Library(settings.state / "terminology")
     terminology = Terminology(loaded, library.systems(), value_sets=library.resources())
     policy = Policy.read(settings.profile_policy)
-    registry = Registry(loaded)
+    registry = Registry(loaded, engine=engine)
     setting = Setting(settings.time_zone, (f"{settings.public_url.rstrip('/')}/fhir/",) if settings.public_url else ())
     operations = Operations(
         (
@@ -78,7 +80,7 @@ def services(settings: Settings, store: Store) -> Services:
         ),
         registry=registry,
         indexer=Indexer(registry, setting),
-        searcher=searcher(settings, store, registry, setting),
+        searcher=searcher(settings, store, registry, Rules(setting, expand=TerminologyTokens(terminology))),
         operations=operations,
         capabilities=Capabilities(settings, loaded, types, registry, operations, policy, FORMATS, patch.MEDIA),
         engine=engine,
@@ -90,10 +92,10 @@ def services(settings: Settings, store: Store) -> Services:
     return made
 
 
-def searcher(settings: Settings, store: Store, registry: Registry, setting: Setting) -> Searcher:
+def searcher(settings: Settings, store: Store, registry: Registry, rules: Rules) -> Searcher:
     """Return what searches the store."""
     secret = settings.cursor_secret.encode() or made_secret(settings.state / "cursor.key")
-    rules = Rules(setting, settings.page_size, settings.max_page_size)
+    rules = replace(rules, page_size=settings.page_size, max_page_size=settings.max_page_size)
     return Searcher(store, registry, rules, Cursors(secret))
 
 

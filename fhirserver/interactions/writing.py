@@ -11,6 +11,7 @@ from fhirserver.access.scopes import Letter
 from fhirserver.errors import BadRequest, Forbidden, PreconditionFailed
 from fhirserver.interactions import content, dangling
 from fhirserver.interactions.exchange import Answer, Conditions, Request
+from fhirserver.interactions.guards import Write
 from fhirserver.interactions.placing import place
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Issue, Text
@@ -81,6 +82,8 @@ def prepared(
     method: Literal["POST", "PUT", "PATCH"],
 ) -> tuple[Draft, Upload | None]:
     """Return what the store takes: the resource with its index values, origin and place; and a Binary's content."""
+    if method == "POST":
+        services.guards.write(services, request, Write("create", resource["resourceType"], identity, None, resource))
     resource, upload = content.split(services.store, resource)
     if identity is None:
         partition, beside = place(resource)
@@ -91,7 +94,7 @@ def prepared(
     draft = Draft(
         resource=resource,
         id=identity,
-        index=services.indexer.extract({**resource, "id": identity}),
+        index=services.indexer.extract({**resource, "id": identity}, f"{request.base}/"),
         origin=request.provenance(),
         method=method,
         files=(upload.ref,) if upload else (),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from fhirserver.search.evaluated import evaluator
@@ -26,6 +27,7 @@ from fhirserver.search.types.values import Collector, Setting, Values
 from fhirserver.search.walk import MALFORMED, Node
 
 IndexValues = dict[str, Any]
+_MOST_ADDRESSES: Final = 8
 NO_DATE: Final = BEGINNING
 """Main date of a resource that has none: sorts before every date."""
 
@@ -42,19 +44,37 @@ class Indexer:
         self._registry = registry
         self._setting = setting or Setting()
         self._plans: dict[str, _Plan] = {}
+        self._elsewhere: dict[str, Indexer] = {}
 
-    def extract(self, resource: dict[str, Any]) -> IndexValues:
+    def extract(self, resource: dict[str, Any], base: str = "") -> IndexValues:
         """Return the index values of a resource, to be stored in its document as they are.
+
+        Args:
+            resource: as `jsontext.read` gives it.
+            base: address under which the client sees this server, with a final slash: absolute references that begin
+                so are this server's, besides those of the setting.
 
         Raises:
             KeyError: no such resource type.
         """
+        if base and base not in self._setting.bases:
+            indexer = self._at(base)
+            if indexer is not None:
+                return indexer.extract(resource)
         resource_type = resource["resourceType"]
         plan = self._plans.get(resource_type)
         if plan is None:
             plan = _Plan(self._registry, self._registry.of(resource_type), self._setting)
             self._plans[resource_type] = plan
         return plan.extract(resource)
+
+    def _at(self, base: str) -> Indexer | None:
+        """Return the indexer of an address; None when clients have used more addresses than one server has."""
+        known = self._elsewhere.get(base)
+        if known is None and len(self._elsewhere) < _MOST_ADDRESSES:
+            setting = replace(self._setting, bases=(*self._setting.bases, base))
+            known = self._elsewhere.setdefault(base, Indexer(self._registry, setting))
+        return known
 
 
 class _Plan:

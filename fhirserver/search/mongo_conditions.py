@@ -15,7 +15,7 @@ from fhirserver.search import matching, prefixes
 from fhirserver.search.instants import BEGINNING, END
 from fhirserver.search.keys import Bounds
 from fhirserver.search.prefixes import Compared
-from fhirserver.search.query import And, Chain, Has, Ids, Listed, Node, Not, Or, Test, Updated, Within, Words
+from fhirserver.search.query import And, Chain, Has, Ids, Listed, Node, Not, Or, Test, Updated, Within, Words, Written
 from fhirserver.search.types import date, reference
 from fhirserver.search.types.values import Condition
 from fhirserver.store.ids import key
@@ -97,6 +97,8 @@ class Compiler:
                 return self._any([self.compile(item) for item in items])
             case Not(item):
                 return Compiled({"$nor": [self.compile(item).condition]})
+            case Written(field, values):
+                return Compiled({f"w.{field}": {"$in": list(values)} if values else {"$exists": False}})
             case Words():
                 return self._all((node,))
 

@@ -89,6 +89,19 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A condition on the audit data of the write (`w` of a document), for a caller's limits; no parameter gives one.
+
+    Attributes:
+        field: dotted, below `w`.
+        values: any of them will do; empty: the field is absent.
+    """
+
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     """All of these; nothing in it: everything."""
 
@@ -109,7 +122,7 @@ class Not:
     item: Node
 
 
-Node = Test | Ids | Updated | Within | Chain | Has | Words | Listed | And | Or | Not
+Node = Test | Ids | Updated | Within | Chain | Has | Words | Listed | Written | And | Or | Not
 
 
 @dataclass(frozen=True, slots=True)

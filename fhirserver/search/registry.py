@@ -54,14 +54,19 @@ class Registry:
         definitions: the packages in force.
         extra: SearchParameter resources of the operator, in order of precedence.
         precedence: names of the packages that win conflicts.
+        engine: evaluates the few expressions that are more than paths; made here when None.
     """
 
     def __init__(
-        self, definitions: Definitions, extra: Iterable[Mapping[str, Any]] = (), precedence: Sequence[str] = ()
+        self,
+        definitions: Definitions,
+        extra: Iterable[Mapping[str, Any]] = (),
+        precedence: Sequence[str] = (),
+        engine: Engine | None = None,
     ) -> None:
         self.definitions = definitions
         self.elements = Elements(definitions)
-        self.engine = Engine(definitions)
+        self.engine = engine or Engine(definitions)
         self.conflicts: list[Conflict] = []
         self.unusable: list[str] = []
         self._declared: dict[str, dict[str, dict[str, Any]]] = {}
