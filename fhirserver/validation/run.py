@@ -128,7 +128,7 @@ class Run:
         self._judge = judge
         self._environment = Environment()
         self._environment_of: Scope | None = None
-        self.lone = scope.resource.get("resourceType") not in _HOLDERS
+        self.lone = scope.path[1] not in _HOLDERS
 
     def add(self, severity: Severity, code: IssueCode, path: Path, rule: str, text: Text) -> None:
         """Note a finding."""
