@@ -15,6 +15,7 @@ from fhirserver import jsontext
 from fhirserver.errors import BadRequest, RangeNotSatisfiable
 from fhirserver.interactions import writing
 from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Write
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.store import Draft, Stored, Transaction
@@ -55,6 +56,7 @@ def update(services: Services, request: Request, identity: str) -> Answer:
         writing.require_match(request.conditions, current, f"Binary/{identity}")
         if current is None or current.deleted:
             writing.allow(request, "c", "Binary")
+        services.guards.write(services, request, Write("update", "Binary", identity, current, draft.resource))
         transaction.keep_file(upload)
         planned = transaction.update(draft)
         place = writing.location("Binary", identity, planned.version)

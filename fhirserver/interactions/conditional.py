@@ -88,6 +88,8 @@ def update(services: Services, request: Request, kind: str) -> Answer:
     writing.allow(request, "u", kind)
     pairs = criteria(request.query)
     resource = writing.resource_of_type(request.parse(), kind)
+    if request.unit is None and services.router.concerns(request, resource):
+        return services.router.push(request, resource)
 
     def work(transaction: Transaction) -> Answer:
         found = select(services, transaction, kind, pairs)

@@ -23,6 +23,8 @@ def create(services: Services, request: Request, kind: str) -> Answer:
     if kind == "Binary" and binary.is_content(request):
         return binary.create(services, request)
     resource = writing.resource_of_type(request.parse(), kind)
+    if request.unit is None and services.router.concerns(request, resource):
+        return services.router.push(request, resource)
     if request.conditions.none_exist is not None:
         return conditional.create(services, request, kind, resource)
     issues = writing.check(services, request, resource)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fhirserver.interactions import referrers, writing
 from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Write
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Transaction
@@ -26,6 +27,7 @@ def delete(services: Services, request: Request, kind: str, identity: str) -> An
         writing.require_match(request.conditions, current, f"{kind}/{identity}")
         if current is None or current.deleted:
             return Answer(204, issues=(NOTHING,), written=True)
+        services.guards.write(services, request, Write("delete", kind, identity, current, None))
         if not request.in_bundle:
             referrers.refuse_if_any(services, transaction, [(kind, identity)])
         planned = transaction.delete(kind, identity, request.provenance())

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#transaction
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -21,6 +21,7 @@ from fhirserver.interactions.outcomes import outcome
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Transaction
 
+_ALONE: Final = "Bundle.entry[0]"
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -35,7 +36,9 @@ class Entry:
         identity: the id that it gets, or has; set by `identify`.
         settled: the answer, where it is known before anything is performed.
         issues: warnings and notes of validation.
+        marks: what a guard has the write keep.
         request: the entry's `request` as it stands: a fault in its conditions is the entry's own.
+        asked: its conditions, where it came alone with headers.
     """
 
     position: int
@@ -47,7 +50,9 @@ class Entry:
     request: dict[str, Any]
     identity: str | None = None
     settled: Answer | None = None
+    asked: Conditions | None = None
     issues: tuple[Issue, ...] | None = None
+    marks: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -113,7 +118,7 @@ def as_request(whole: Request, entry: Entry, unit: Transaction | None) -> Reques
         path=entry.path,
         query=entry.query,
         parse=parse,
-        conditions=conditions(entry.request),
+        conditions=conditions_of(entry),
         prefer=Preference(lenient=whole.prefer.lenient),
         content=None,
         wants_resource=True,
@@ -122,7 +127,13 @@ def as_request(whole: Request, entry: Entry, unit: Transaction | None) -> Reques
         in_bundle=unit is not None,
         reserved=entry.identity if entry.method == "POST" else None,
         checked=entry.issues,
+        marks=entry.marks,
     )
+
+
+def conditions_of(entry: Entry) -> Conditions:
+    """Return an entry's conditions."""
+    return conditions(entry.request) if entry.asked is None else entry.asked
 
 
 def conditions(request: dict[str, Any]) -> Conditions:
@@ -190,6 +201,18 @@ def place(issues: Sequence[Issue], position: int) -> list[Issue]:
             where = issue.expression
         placed.append(replace(issue, expression=where))
     return placed
+
+
+def taken_out(issues: Sequence[Issue], kind: str) -> list[Issue]:
+    """Return findings on the only entry with expressions that begin at its resource."""
+    found = []
+    for issue in issues:
+        expression = issue.expression
+        if expression is not None and expression.startswith(_ALONE):
+            expression = expression.removeprefix(_ALONE).removeprefix(".resource")
+            expression = f"{kind}{expression}" if expression else kind
+        found.append(replace(issue, expression=expression))
+    return found
 
 
 def _instant(text: Any) -> datetime | None:

@@ -78,6 +78,8 @@ class Request:
         in_bundle: whether it is an entry of a transaction Bundle, whose own checks look at all entries together.
         reserved: the id that a create has to take.
         checked: what validation found already; None: the body is still to be validated.
+        marks: what a guard has the write keep beside who, why and from where.
+        memory: what guards know of the caller for the length of the request, by a name of their own.
         notes: what reading the body found (warnings).
         trail: audit records of what was read, written before the answer leaves.
     """
@@ -99,6 +101,8 @@ class Request:
     in_bundle: bool = False
     reserved: str | None = None
     checked: tuple[Issue, ...] | None = None
+    marks: Mapping[str, Any] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
     notes: list[Issue] = field(default_factory=list)
     trail: list[dict[str, Any]] = field(default_factory=list)
 
@@ -137,7 +141,7 @@ class Request:
 
     def provenance(self) -> dict[str, Any]:
         """Return who, why and from where: the audit that a write carries in its own document."""
-        return {"who": self.caller.who(), "why": self.caller.purpose, "where": dict(self.origin)}
+        return {"who": self.caller.who(), "why": self.caller.purpose, "where": dict(self.origin), **self.marks}
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ def of_instance(services: Services, request: Request, kind: str, identity: str) 
     """Answer the versions of a resource, deleted or not; NotFound when there never was one."""
     grant = decide(request.caller, "r", kind)
     current = services.store.read(kind, identity)
-    visibility.require(services, grant, current, kind, identity)
+    visibility.require(services, request, grant, current, kind, identity)
     request.record("history", kind, identity)
     return _answer(services, request, HistoryQuery(kind, identity), grant)
 
@@ -85,9 +85,7 @@ def _answer(services: Services, request: Request, query: HistoryQuery, grant: Gr
         "total": total,
         "link": _links(request, given, page),
         "entry": [
-            _entry(services, request, stored)
-            for stored in page.versions
-            if grant.whole or _shown(services, grant, stored)
+            _entry(services, request, stored) for stored in page.versions if _shown(services, request, grant, stored)
         ],
     }
     if not bundle["entry"]:
@@ -95,8 +93,8 @@ def _answer(services: Services, request: Request, query: HistoryQuery, grant: Gr
     return Answer(200, resource=bundle)
 
 
-def _shown(services: Services, grant: Grant, stored: Stored) -> bool:
-    return not stored.deleted and visibility.sees(services, grant, stored)
+def _shown(services: Services, request: Request, grant: Grant, stored: Stored) -> bool:
+    return visibility.sees(services, request, grant, stored)
 
 
 def _entry(services: Services, request: Request, stored: Stored) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from fhirserver.errors import BadRequest, Failure, MultipleMatches, NotFound, PreconditionFailed
@@ -62,7 +63,7 @@ def _decide(services: Services, request: Request, transaction: Transaction, entr
 
 
 def _decide_create(services: Services, request: Request, transaction: Transaction, entry: Entry) -> None:
-    criteria = entries.conditions(entry.request).none_exist
+    criteria = entries.conditions_of(entry).none_exist
     if criteria is None:
         return
     writing.allow(request, "c", entry.kind)
@@ -70,6 +71,8 @@ def _decide_create(services: Services, request: Request, transaction: Transactio
     if len(found) > 1:
         raise conditional.several(entry.kind, criteria)
     entry.request = {name: value for name, value in entry.request.items() if name != "ifNoneExist"}
+    if entry.asked is not None:
+        entry.asked = replace(entry.asked, none_exist=None)
     if found:
         existing = transaction.read(entry.kind, found[0])
         assert existing is not None, "the search saw it on the same view"

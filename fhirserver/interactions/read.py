@@ -22,7 +22,7 @@ def read(services: Services, request: Request, kind: str, identity: str) -> Answ
     """
     grant = decide(request.caller, "r", kind)
     store = services.store if request.unit is None else request.unit
-    stored = visibility.require(services, grant, store.read(kind, identity), kind, identity)
+    stored = visibility.require(services, request, grant, store.read(kind, identity), kind, identity)
     if stored.deleted:
         raise gone(stored)
     request.record("read", kind, identity, version=stored.version)

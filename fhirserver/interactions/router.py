@@ -16,9 +16,11 @@ from fhirserver.interactions import (
     patch,
     read,
     search,
+    transaction,
     update,
     vread,
 )
+from fhirserver.interactions.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
@@ -49,6 +51,15 @@ class Router:
             identity = request.path[1] if len(request.path) > 1 else None
             request.record("refused", kind, identity, method=request.method, rule=failure.issues[0].rule)
             raise
+
+    def concerns(self, request: Request, resource: dict[str, Any]) -> bool:
+        """Tell whether a create or update that came alone is for a guard to plan."""
+        alone = Entry(0, request.method, request.path, request.query, resource, None, {})
+        return bool(self._services.guards.concerned(request, [alone]))
+
+    def push(self, request: Request, resource: dict[str, Any]) -> Answer:
+        """Perform a create or update that came alone as a transaction of one entry."""
+        return transaction.alone(self._services, request, resource)
 
     def capabilities(self, base: str, parameters: Sequence[tuple[str, str]]) -> Answer:
         """Answer `GET metadata`, the one interaction that needs no caller."""

@@ -144,6 +144,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     if request.unit is not None:
         request.unit.flush()
         session = request.unit.session
+    services.guards.search(services, request, pairs, form=request.method == "POST" or cursor is not None)
     narrowing = visibility.narrowing(services, request, grant)
     page = services.searcher.run(replace(query, after=after), narrowing, session)
     request.record(

@@ -10,6 +10,7 @@ from fhirserver.definitions import Definitions
 from fhirserver.fhirpath import Engine
 from fhirserver.interactions.capabilities import Capabilities
 from fhirserver.interactions.checking import Checker
+from fhirserver.interactions.guards import Guards
 from fhirserver.issues import Issue
 from fhirserver.operations.registry import Operations
 from fhirserver.search.extract import Indexer
@@ -39,6 +40,7 @@ class Services:
 
     Attributes:
         types: the resource types that are offered.
+        guards: the rules of other rooms that take part in interactions.
         router: set when the router is made; a batch enters it again.
     """
 
@@ -55,4 +57,5 @@ class Services:
     terminology: Terminology
     xml: Codec
     types: frozenset[str]
+    guards: Guards = field(default_factory=Guards)
     router: Router = field(init=False)

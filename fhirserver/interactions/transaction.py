@@ -13,11 +13,14 @@ from fhirserver.errors import BadRequest, Failure, InvalidResource
 from fhirserver.interactions import entries, referrers, writing
 from fhirserver.interactions.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Guard
 from fhirserver.interactions.identify import identify
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Transaction
 
+BUNDLE: Final = "response-bundle"
+"""Under this name of `Request.memory`, a guard leaves elements for the Bundle that answers a transaction."""
 _OF_AN_ID: Final = ("DELETE", "PUT", "PATCH")
 _ORDER: Final = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 
@@ -30,20 +33,46 @@ def perform(services: Services, request: Request, bundle: dict[str, Any]) -> Ans
         InvalidResource: with the findings of all resources that must not be stored.
     """
     found = _readable(entries.read(bundle, request.base, services.settings.max_bundle_entries))
-    sent = [(entry.path, entry.query, entry.resource) for entry in found]
+    responses = [entries.respond(answer, request) for answer in commit(services, request, found)]
+    told = entries.response("transaction-response", responses)
+    return Answer(200, resource=told | request.memory.get(BUNDLE, {}))
+
+
+def alone(services: Services, request: Request, resource: dict[str, Any]) -> Answer:
+    """Perform a create or update that a guard plans, as a transaction of one entry.
+
+    Raises:
+        Failure: with expressions that begin at the resource, as for any interaction that comes alone.
+    """
+    entry = Entry(0, request.method, request.path, request.query, resource, None, {}, asked=request.conditions)
+    try:
+        (answer,) = commit(services, request, [entry])
+    except Failure as failure:
+        failure.issues = tuple(entries.taken_out(failure.issues, str(resource["resourceType"])))
+        raise
+    return answer
+
+
+def commit(services: Services, request: Request, found: Sequence[Entry]) -> list[Answer]:
+    """Perform entries in one commit; return their answers in their order."""
+    guards = services.guards.concerned(request, found)
+    sent = [(entry.path, entry.query, entry.resource, entry.request, entry.asked) for entry in found]
     read_so_far = len(request.trail)
 
     def work(transaction: Transaction) -> list[Answer]:
         # another commit may have come first: begin again with what was sent
         del request.trail[read_so_far:]
-        for entry, (path, query, resource) in zip(found, sent, strict=True):
-            entry.path, entry.query, entry.resource = path, query, resource
+        for entry, as_sent in zip(found, sent, strict=True):
+            entry.path, entry.query, entry.resource, entry.request, entry.asked = as_sent
             entry.identity = entry.settled = entry.issues = None
-        return _Attempt(services, request, transaction, found).run()
+            entry.marks = {}
+        for guard in guards:
+            given = guard.again(services, request, transaction, found)
+            if given is not None:
+                return given
+        return _Attempt(services, request, transaction, found, guards).run()
 
-    answers = services.store.transact(work)
-    responses = [entries.respond(answer.settle(), request) for answer in answers]
-    return Answer(200, resource=entries.response("transaction-response", responses))
+    return [answer.settle() for answer in services.store.transact(work)]
 
 
 def _readable(found: Sequence[Entry | BadRequest]) -> list[Entry]:
@@ -56,11 +85,19 @@ def _readable(found: Sequence[Entry | BadRequest]) -> list[Entry]:
 class _Attempt:
     """One attempt at performing the entries within a commit."""
 
-    def __init__(self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        request: Request,
+        transaction: Transaction,
+        found: Sequence[Entry],
+        guards: Sequence[Guard],
+    ) -> None:
         self._services = services
         self._request = request
         self._transaction = transaction
         self._entries = found
+        self._guards = guards
 
     def run(self) -> list[Answer]:
         """Return the entries' answers in the order of the entries."""
@@ -69,6 +106,9 @@ class _Attempt:
             (entry.kind, entry.identity) for entry in self._entries if entry.method in _OF_AN_ID and entry.identity
         )
         self._check()
+        finishes = [
+            guard.plan(self._services, self._request, self._transaction, self._entries) for guard in self._guards
+        ]
         answers: dict[int, Answer] = {}
         flushed = False
         for entry in sorted(self._entries, key=lambda each: _ORDER[each.method]):
@@ -77,7 +117,11 @@ class _Attempt:
                 self._transaction.flush()
                 flushed = True
             answers[entry.position] = self._perform(entry)
-        return [answers[entry.position] for entry in self._entries]
+        ordered = [answers[entry.position] for entry in self._entries]
+        for finish in finishes:
+            if finish is not None:
+                finish(ordered)
+        return ordered
 
     def _check(self) -> None:
         """Refuse what would leave something broken: invalid resources, all at once, and references to the deleted."""

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from fhirserver.interactions import binary, writing
 from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Interaction, Write
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Issue
 from fhirserver.store import Transaction
@@ -24,6 +25,8 @@ def update(services: Services, request: Request, kind: str, identity: str) -> An
         return binary.update(services, request, identity)
     resource = writing.resource_of_type(request.parse(), kind)
     writing.resource_of_id(resource, kind, identity)
+    if request.unit is None and services.router.concerns(request, resource):
+        return services.router.push(request, resource)
     issues = writing.check(services, request, resource)
     return replace(services, request, resource, identity, issues)
 
@@ -48,6 +51,8 @@ def replace(  # noqa: PLR0913, PLR0917 - what an update consists of
         elif services.settings.unchanged_update == "skip" and writing.same(draft, current):
             place = writing.location(kind, identity, current.version)
             return Answer(200, current, location=place, issues=issues, written=True)
+        interaction: Interaction = "patch" if method == "PATCH" else "update"
+        services.guards.write(services, request, Write(interaction, kind, identity, current, resource))
         if upload is not None:
             transaction.keep_file(upload)
         planned = transaction.update(draft)

@@ -14,23 +14,30 @@ from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.search.mongo_conditions import Narrowing
-from fhirserver.search.query import Ids, Node, Or, Within
+from fhirserver.search.query import And, Ids, Node, Or, Within
 from fhirserver.store import Stored
 
 
-def require(services: Services, grant: Grant, stored: Stored | None, kind: str, identity: str) -> Stored:
+def require(  # noqa: PLR0913, PLR0917 - who asks, for what
+    services: Services, request: Request, grant: Grant, stored: Stored | None, kind: str, identity: str
+) -> Stored:
     """Return a version that the caller may see.
 
     Raises:
         NotFound: there is none, or none that the caller may know of: the two are answered alike.
     """
-    if stored is None or not (grant.whole or sees(services, grant, stored)):
+    if stored is None or not sees(services, request, grant, stored):
         raise not_found(kind, identity)
     return stored
 
 
-def sees(services: Services, grant: Grant, stored: Stored) -> bool:
-    """Tell whether a version lies in the patient's compartment; what a tombstone was about is not told."""
+def sees(services: Services, request: Request, grant: Grant, stored: Stored) -> bool:
+    """Tell whether no guard hides a version, and whether it lies in the compartment of the patient who asks.
+
+    What a tombstone was about is not told to a patient.
+    """
+    if not services.guards.shows(services, request, stored):
+        return False
     if grant.patient is None:
         return True
     if stored.deleted:
@@ -50,9 +57,11 @@ def narrowing(services: Services, request: Request, grant: Grant) -> Narrowing |
             here = decide(request.caller, "s", kind)
         except Forbidden:
             return Or(())
+        hidden = services.guards.limit(services, request, kind)
         if here.whole or kind in OPEN:
-            return None
-        return Ids(tuple(ids)) if kind == "Patient" else Within(places)
+            return hidden
+        own = Ids(tuple(ids)) if kind == "Patient" else Within(places)
+        return own if hidden is None else And((own, hidden))
 
     return None if request.caller.everything else limit
 

@@ -21,7 +21,7 @@ def vread(services: Services, request: Request, kind: str, identity: str, versio
     number = int(version) if version.isascii() and version.isdigit() and len(version) <= 10 else 0  # noqa: PLR2004 - digits of the largest version
     found = services.store.vread(kind, identity, number) if number else None
     if found is None:
-        visibility.require(services, grant, services.store.read(kind, identity), kind, identity)
+        visibility.require(services, request, grant, services.store.read(kind, identity), kind, identity)
         raise NotFound(
             Text(
                 f"{kind}/{identity} n'a pas de version « {version[:20]} ».",
@@ -29,7 +29,7 @@ def vread(services: Services, request: Request, kind: str, identity: str, versio
             ),
             rule="unknown-version",
         )
-    stored = visibility.require(services, grant, found, kind, identity)
+    stored = visibility.require(services, request, grant, found, kind, identity)
     if stored.deleted:
         raise read.gone(stored)
     request.record("vread", kind, identity, version=stored.version)
