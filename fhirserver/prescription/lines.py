@@ -16,7 +16,7 @@ from fhirserver.prescription import elements
 from fhirserver.prescription.elements import Flag, Setting
 from fhirserver.prescription.kinds import KindRow, kind_of
 from fhirserver.prescription.professions import Kind
-from fhirserver.prescription.quantities import Amount, prescribed_days, prescribed_quantity, read_amount
+from fhirserver.prescription.quantities import Amount, covered_days, prescribed_days, prescribed_quantity, read_amount
 
 Resource = Mapping[str, Any]
 Resolve = Callable[[str], Resource | None]
@@ -122,8 +122,12 @@ class Line:
 
     @cached_property
     def days(self) -> int | None:
-        """Days that one delivery covers: stated (`expectedSupplyDuration`), or the span of the posology."""
-        return prescribed_days(self.resource.get("dispenseRequest", {}).get("expectedSupplyDuration"), self.dosages)
+        """Days that the prescribed quantity covers: as stated, else the posology's span, else by its daily amount."""
+        stated = self.resource.get("dispenseRequest", {}).get("expectedSupplyDuration")
+        days = prescribed_days(stated, self.dosages)
+        if days is None and self.stated_quantity is not None:
+            return covered_days(self.stated_quantity, self.dosages, self.drafted)
+        return days
 
     @property
     def total_days(self) -> int | None:

@@ -90,6 +90,11 @@ def factor(left: Amount, right: Amount) -> Fraction | None:
     return None
 
 
+def is_counted(amount: Amount) -> bool:
+    """Whether the unit is a thing that one counts (tablet), not a measure (mg): half of one cannot be delivered."""
+    return amount.system != UCUM or not amount.code or amount.code == "1" or "{" in amount.code
+
+
 def converted(amount: Amount, unit: Amount) -> Amount | None:
     """Express an amount in the unit of another; None where they cannot be compared."""
     ratio = factor(amount, unit)
@@ -164,6 +169,22 @@ def prescribed_quantity(dosages: Sequence[Resource], days: int | None, start: da
             return None
         parts.append(part)
     return added(parts)
+
+
+def covered_days(amount: Amount, dosages: Sequence[Resource], start: date | None) -> int | None:
+    """Days of treatment that an amount brings, a begun one counted.
+
+    Returns:
+        None for a posology in several steps, one that cannot be computed, or a unit that cannot be compared.
+    """
+    if len({dosage.get("sequence", 0) for dosage in dosages}) != 1:
+        return None
+    days = prescribed_days(None, dosages) or 4 * len(_WEEK)
+    total = prescribed_quantity(dosages, days, start)
+    same = total and converted(amount, total)
+    if total is None or same is None or total.value <= 0:
+        return None
+    return _up(Fraction(same.value) / Fraction(total.value) * days)
 
 
 def _of_one(dosage: Resource, repeat: Resource, span: Fraction | None, start: date | None) -> Amount | None:

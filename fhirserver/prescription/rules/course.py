@@ -1,0 +1,148 @@
+"""The course of a line's deliveries: how many, what each comes to, from which day; the three days of narcotics.
+
+Sources: Code de la santé publique R5132-12 (a month at a time), R5132-14 (renewals), R5132-30 and R5132-33 (narcotics:
+fractions, presentation within three days, elapsed days deducted), décret 2022-972 (scheduled surgery).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Final
+
+from fhirserver.prescription import elements
+from fhirserver.prescription.elements import Flag
+from fhirserver.prescription.lines import Line
+from fhirserver.prescription.quantities import Amount, duration_days
+from fhirserver.prescription.rules.calendar import days_after
+from fhirserver.prescription.rules.tables import Tables
+
+_YEAR: Final = 365
+_MONTHLY: Final = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What the law and the prescriber allow of one line.
+
+    Attributes:
+        renewals: how often the whole quantity may be delivered again.
+        days: days that the prescribed quantity covers; None where unknown.
+        step_days: days that one delivery may cover at most; None where unknown.
+        steps: deliveries in all; None where it depends on what each brings.
+        step: quantity of one delivery; None where it cannot be computed.
+        total: quantity of all deliveries; None where it cannot be computed.
+    """
+
+    renewals: int
+    days: int | None
+    step_days: int | None
+    steps: int | None
+    step: Amount | None
+    total: Amount | None
+
+
+def renewals(line: Line, tables: Tables) -> int:
+    """How often a line may be renewed: as written; of list II also unless forbidden; narcotics never."""
+    stated = line.renewals
+    if not line.is_medicine or line.drafted is None:
+        return stated or 0
+    row = tables.first("renewals", tables.names(line), line.drafted)
+    if row is not None and row.value == "never":
+        return 0
+    if stated is not None or row is None or row.value != "unless-forbidden" or Flag.NOT_RENEWABLE in line.flags:
+        return stated or 0
+    if line.days is None:
+        return _MONTHLY
+    return max(0, _YEAR // line.days - 1)
+
+
+def course(line: Line, tables: Tables) -> Course:
+    """Work out the course of a line."""
+    again, days, quantity = renewals(line, tables), line.days, line.quantity
+    total = None if quantity is None else quantity.of(quantity.value * (1 + again))
+    longest = _longest(line, tables)
+    if days is None:
+        return Course(again, None, None, 1 + again if quantity is None else None, quantity, total)
+    step_days = min(days, longest) if longest else days
+    step = None if quantity is None else quantity.of(Fraction(quantity.value) * step_days / days)
+    return Course(again, days, step_days, -(-days * (1 + again) // step_days), step, total)
+
+
+def _longest(line: Line, tables: Tables) -> int | None:
+    """Days that one delivery covers at most: a fraction set by the prescriber or the law, else a month or three."""
+    if not line.is_medicine or line.drafted is None:
+        return None
+    limits = []
+    names = tables.names(line)
+    if Flag.SINGLE_DELIVERY not in line.flags:
+        fraction = tables.least("fraction-days", names, line.drafted)
+        limits += [fraction.value] if fraction else []
+        asked = duration_days(line.resource.get("dispenseRequest", {}).get("dispenseInterval"))
+        limits += [asked] if asked else []
+    month = tables.first("delivery-days", names, line.drafted)
+    limits += [month.value] if month else []
+    return min(limits, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """What may still be delivered of a narcotic on a day.
+
+    Attributes:
+        days: days of treatment that this delivery may cover.
+        elapsed: days deducted because the prescription came late, now or before.
+        due: until when, that day included, it could be presented in full.
+    """
+
+    days: int
+    elapsed: int
+    due: date
+
+
+def presentation(line: Line, tables: Tables, before: Sequence[tuple[date, int]], on: date) -> Presentation | None:
+    """Apply the three days of R5132-33 to a narcotic.
+
+    Args:
+        line: the line.
+        tables: limits.
+        before: earlier deliveries in order: the day, and the days of treatment that each brought.
+        on: the day of presentation in Paris.
+
+    Returns:
+        None where the rule does not apply: no narcotic, scheduled surgery, or no duration known.
+    """
+    drafted, plan = line.drafted, course(line, tables)
+    if drafted is None or plan.days is None or plan.step_days is None:
+        return None
+    rule = tables.first("presentation-days", tables.names(line), drafted)
+    if rule is None:
+        return None
+    if elements.surgery(line.resource) is not None:
+        return Presentation(plan.step_days, 0, surgery_window(line, tables)[1])
+    start, lost = drafted, 0
+    for day, covered in before:
+        if day > days_after(start, rule.value):
+            lost += (day - start).days
+        start = days_after(max(day, start), covered)
+    due = days_after(start, rule.value)
+    left = plan.days - lost - sum(covered for _, covered in before)
+    late = (on - start).days
+    if on <= due:
+        return Presentation(max(0, min(plan.step_days, left)), lost, due)
+    remaining = left - late
+    if remaining <= 0:
+        return Presentation(0, lost + late, due)
+    return Presentation(min(plan.step_days - late % plan.step_days, remaining), lost + late, due)
+
+
+def surgery_window(line: Line, tables: Tables) -> tuple[date, date]:
+    """The days on which a narcotic for a scheduled surgery may be presented: 3 days before it to 3 after discharge."""
+    planned = elements.surgery(line.resource)
+    if planned is None or line.drafted is None:
+        raise ValueError("no scheduled surgery")
+    row = tables.first("scheduled-surgery-days", tables.names(line), line.drafted)
+    margin = row.value if row else {"before": 3, "after": 3}
+    return days_after(planned[0], -margin["before"]), days_after(planned[1], margin["after"])

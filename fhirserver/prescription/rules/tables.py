@@ -1,0 +1,174 @@
+"""The dated tables of the rules: what is in them is data that the law changes and an operator replaces.
+
+Shipped with the project: `data/kinds.json`, `data/limits.json`, `data/prescribers.json`, and `data/medicines.json`, a
+small demonstration set that no one should dispense by. An operator puts files of the same names into a folder of
+his own; each replaces the shipped one. Every file is checked against its JSON Schema (`data/schemas/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fhirserver.prescription import kinds
+from fhirserver.prescription.kinds import KindRow
+from fhirserver.prescription.quantities import Amount, read_amount
+from fhirserver.prescription.rules import medicines
+from fhirserver.prescription.rules.table_files import checked, shipped_text
+
+if TYPE_CHECKING:
+    from fhirserver.prescription.lines import Line
+
+NAMES: Final = ("kinds", "limits", "prescribers", "medicines")
+_STRICTEST: Final = ("narcotic", "I", "II", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Medicine:
+    """What the rules know of a medicine.
+
+    Attributes:
+        known: whether any of its codes is in the table.
+        legal_list: `I`, `II`, `narcotic` or `none`.
+        classes: names that the limits speak of, such as `hypnotic`.
+        unit: what its packs count (tablet).
+        contents: what one such unit contains, where the posology counts otherwise (1000 mg).
+        packs: units in each pack on sale, smallest first.
+    """
+
+    known: bool = False
+    legal_list: str = "none"
+    classes: frozenset[str] = frozenset()
+    unit: Amount | None = None
+    contents: Amount | None = None
+    packs: tuple[int, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything that a row of limits may name it by."""
+        return self.classes | {f"list-{self.legal_list}", "medicine"}
+
+    @property
+    def is_narcotic(self) -> bool:
+        """Whether the rules of narcotics hold, its presentation within three days among them."""
+        return self.legal_list == "narcotic"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One dated row of `limits.json`."""
+
+    rule: str
+    names: frozenset[str]
+    value: Any
+    source: str
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def holds(self, on: date) -> bool:
+        """Whether it is in force that day."""
+        return (self.valid_from is None or self.valid_from <= on) and (self.valid_to is None or on <= self.valid_to)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All tables in force, read-only."""
+
+    kinds: tuple[KindRow, ...]
+    limits: Mapping[str, tuple[Limit, ...]]
+    prescribers: Mapping[str, Mapping[str, Any]]
+    medicines: Mapping[tuple[str, str], Medicine]
+    unknown: Medicine = field(default_factory=Medicine)
+
+    def medicine(self, line: Line) -> Medicine:
+        """What is known of a line's medicine: the strictest list and all classes of its codes and ingredients."""
+        if not line.is_medicine:
+            return Medicine()
+        found = [self.medicines[pair] for pair in line.codings if pair in self.medicines]
+        if not found:
+            return self.unknown
+        first = next((medicine for medicine in found if medicine.packs), found[0])
+        return replace(
+            first,
+            legal_list=min((medicine.legal_list for medicine in found), key=_STRICTEST.index),
+            classes=frozenset().union(*(medicine.classes for medicine in found)),
+        )
+
+    def names(self, line: Line) -> frozenset[str]:
+        """Everything that a row may name a line by: its kind, and its medicine's list and classes."""
+        kind = frozenset({str(line.kind)})
+        return kind | self.medicine(line).names if line.is_medicine else kind
+
+    def rows(self, rule: str, names: Iterable[str], on: date) -> Iterator[Limit]:
+        """The rows of a rule that hold for one of these names that day, the most particular first."""
+        wanted = frozenset(names)
+        for limit in self.limits.get(rule, ()):
+            if limit.holds(on) and not wanted.isdisjoint(limit.names):
+                yield limit
+
+    def first(self, rule: str, names: Iterable[str], on: date) -> Limit | None:
+        """The first such row."""
+        return next(self.rows(rule, names, on), None)
+
+    def least(self, rule: str, names: Iterable[str], on: date) -> Limit | None:
+        """Of such rows, the one with the least value: of two maxima the stricter holds."""
+        return min(self.rows(rule, names, on), key=lambda limit: limit.value, default=None)
+
+
+@cache
+def shipped() -> Tables:
+    """The tables that the project ships."""
+    return _built({name: checked(name, shipped_text(name), f"{name}.json") for name in NAMES})
+
+
+@lru_cache(maxsize=8)
+def load(folder: Path) -> Tables:
+    """Read an operator's tables; what the folder lacks is taken from the shipped ones.
+
+    Besides the four JSON files the folder may hold `medicines.csv` (see `medicines.from_csv`).
+
+    Raises:
+        TableError: a file is not JSON or CSV, or breaks its schema; the text says which and where.
+    """
+    data = {}
+    for name in NAMES:
+        own = folder / f"{name}.json"
+        data[name] = checked(name, own.read_bytes() if own.exists() else shipped_text(name), own.name)
+    listed = folder / "medicines.csv"
+    if listed.exists():
+        data["medicines"] = medicines.from_csv(listed.read_text(encoding="utf-8-sig"), listed.name)
+    return _built(data)
+
+
+def _built(data: Mapping[str, Any]) -> Tables:
+    limits: dict[str, list[Limit]] = {}
+    for row in data["limits"]["rows"]:
+        limits.setdefault(row["rule"], []).append(
+            Limit(row["rule"], frozenset(row["of"]), row["value"], row["source"], _day(row, "from"), _day(row, "to"))
+        )
+    return Tables(
+        kinds.rows(data["kinds"]),
+        {rule: tuple(rows) for rule, rows in limits.items()},
+        data["prescribers"]["professions"],
+        {(row["system"], row["code"]): _medicine(row) for row in data["medicines"]["medicines"]},
+        Medicine(legal_list=data["medicines"]["unknown_list"]),
+    )
+
+
+def _medicine(row: Mapping[str, Any]) -> Medicine:
+    return Medicine(
+        known=True,
+        legal_list=row["list"],
+        classes=frozenset(row.get("classes", ())),
+        unit=read_amount({"value": 1, **row["unit"]}) if "unit" in row else None,
+        contents=read_amount(row.get("contents")),
+        packs=tuple(sorted(row.get("packs", ()))),
+    )
+
+
+def _day(row: Mapping[str, Any], name: str) -> date | None:
+    return date.fromisoformat(row[name]) if row.get(name) else None
