@@ -7,6 +7,7 @@ objects, no external style; txt-1 and txt-2.
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any, Final
 
 from lxml import etree
@@ -45,6 +46,7 @@ _ON: Final[dict[str, frozenset[str]]] = {
     "hr": frozenset({"size", "noshade"}),
     "br": frozenset({"clear"}),
 }
+_TAGS: Final[dict[Any, str]] = {f"{{{_XHTML}}}{name}": name for name in _ELEMENTS}
 _LINK: Final = re.compile(r"(?:https?:|mailto:|tel:|data:image/|#|[^:]*$)", re.IGNORECASE)
 _MAX: Final = 2_000_000
 
@@ -53,14 +55,11 @@ def narrative_rules(value: Any, path: Path, run: Run) -> None:
     """Judge the XHTML of one narrative."""
     if type(value) is not str:
         return
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=False
-    )
     if "<!DOCTYPE" in value or "<!ENTITY" in value or len(value) > _MAX:
         run.error("invalid", path, "narrative", texts.narrative_not_xml("DOCTYPE"))
         return
     try:
-        root = etree.fromstring(value.encode(), parser)
+        root = etree.fromstring(value.encode(), _parser())
     except (etree.XMLSyntaxError, ValueError) as error:
         run.error("invalid", path, "narrative", texts.narrative_not_xml(str(error)))
         return
@@ -73,40 +72,51 @@ def narrative_rules(value: Any, path: Path, run: Run) -> None:
         run.error("invariant", path, f"{_RULE}txt-2", texts.narrative_empty())
 
 
+_threads: Final = threading.local()
+
+
+def _parser() -> etree.XMLParser:
+    """Return this thread's parser: it expands no entities and reads nothing from elsewhere."""
+    known: etree.XMLParser | None = getattr(_threads, "parser", None)
+    if known is None:
+        known = _threads.parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    return known
+
+
 def _judge_tree(root: Any, path: Path, run: Run) -> None:
-    ids = {one.get("id") for one in root.iter() if isinstance(one.tag, str)} | {
-        one.get("name") for one in root.iter(f"{{{_XHTML}}}a")
-    }
     for one in root.iter():
-        if one.tag is etree.Comment:
-            continue
-        if not isinstance(one.tag, str):
-            run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_element(str(one)[:40]))
-            continue
-        name = etree.QName(one)
-        if name.namespace != _XHTML or name.localname not in _ELEMENTS:
-            run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_element(name.localname))
-            continue
-        _judge_attributes(one, name.localname, ids, path, run)
+        element = _TAGS.get(one.tag)
+        if element is None:
+            if one.tag is not etree.Comment:
+                named = etree.QName(one).localname if isinstance(one.tag, str) else str(one)[:40]
+                run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_element(named))
+        elif len(one.attrib):
+            _judge_attributes(one, element, root, path, run)
 
 
-def _judge_attributes(one: Any, element: str, ids: set[str | None], path: Path, run: Run) -> None:
+def _judge_attributes(one: Any, element: str, root: Any, path: Path, run: Run) -> None:
     allowed = _ON.get(element, frozenset())
     for key, text in one.attrib.items():
         attribute = key.replace("{http://www.w3.org/XML/1998/namespace}", "xml:")
         if attribute not in _EVERYWHERE and attribute not in allowed:
             run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_attribute(attribute, element))
         elif attribute in ("href", "src"):
-            _judge_link(str(text), ids, path, run)
+            _judge_link(str(text), root, path, run)
 
 
-def _judge_link(target: str, ids: set[str | None], path: Path, run: Run) -> None:
+def _judge_link(target: str, root: Any, path: Path, run: Run) -> None:
     if _LINK.match(target.strip()) is None:
         run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_link(target))
         return
     inner = target[1:] if target.startswith("#") else ""
-    if inner and inner not in ids and not _has_id(run.scope.resource, inner):
+    if inner and inner not in _anchors(root) and not _has_id(run.scope.resource, inner):
         run.error("invalid", path, "narrative-link", texts.narrative_link(target))
+
+
+def _anchors(root: Any) -> set[str | None]:
+    """Return what links may lead to: ids, and the names of anchors."""
+    named = {one.get("name") for one in root.iter(f"{{{_XHTML}}}a")}
+    return named | {one.get("id") for one in root.iter() if isinstance(one.tag, str)}
 
 
 def _has_id(resource: Any, wanted: str) -> bool:

@@ -177,15 +177,16 @@ def _quickly(name: str, form: Format, check: Check) -> Rule:
 
 
 def _remembering(name: str, check: Check) -> Rule:
-    right: set[str] = set()
+    right: tuple[set[str], set[str]] = (set(), set())  # without and with terminology
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
-        if type(value) is str and value in right:
+        known = right[run.terminology]
+        if type(value) is str and value in known:
             return
         before = len(run.issues)
         check(value, (path, name, -1), run)
-        if type(value) is str and len(run.issues) == before and run.terminology and len(right) < _MOST_REMEMBERED:
-            right.add(value)
+        if type(value) is str and len(run.issues) == before and len(known) < _MOST_REMEMBERED:
+            known.add(value)
 
     return rule
 
