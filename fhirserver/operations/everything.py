@@ -27,7 +27,7 @@ def everything(call: Call) -> Answer:
     assert call.identity is not None, "offered on instances"
     grant = decide(call.request.caller, "r", "Patient")
     current = call.services.store.read("Patient", call.identity)
-    visibility.require(call.services, grant, current, "Patient", call.identity)
+    visibility.require(call.services, call.request, grant, current, "Patient", call.identity)
     pairs = []
     for name, values in call.parameters().items():
         if name == "_since":

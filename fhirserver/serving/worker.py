@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-
+from typing import Final
 from wsgiref.types import WSGIApplication
 
 from fhirserver import settings
 from fhirserver.app import create_app
 
+_YOUNG: Final = 20_000
+"""Objects made since the last look of the garbage collector: a request makes thousands, and hardly any cycle."""
+
 
 def application() -> WSGIApplication:
     """Return the application; called once in each process, after it was forked."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    return create_app(settings.read())
+    app = create_app(settings.read())
+    # what was made so far stays for good: the collector need not look at it again (5 % of a request's time)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, 20, 50)
+    return app

@@ -32,6 +32,7 @@ class Server:
     root: str
     state: Path
     log: Path
+    mongodb: str = ""
 
     @property
     def base(self) -> str:
@@ -95,7 +96,7 @@ def start(folder: Path, mongodb_uri: str, **settings: str) -> tuple[Server, subp
         process = subprocess.Popen(
             [sys.executable, "-m", "fhirserver.cli", "serve"], env=environment, stdout=output, stderr=output
         )
-    server = Server(f"http://127.0.0.1:{port}", folder / "state", log)
+    server = Server(f"http://127.0.0.1:{port}", folder / "state", log, mongodb_uri)
     deadline = time.monotonic() + START_LIMIT
     while time.monotonic() < deadline:
         if process.poll() is not None:
