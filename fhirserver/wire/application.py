@@ -13,6 +13,7 @@ from fhirserver.errors import Failure, MethodNotAllowed, NotFound
 from fhirserver.interactions.outcomes import INTERNAL
 from fhirserver.issues import Issue, Text
 from fhirserver.operations.registry import Operation
+from fhirserver.wire import welcome
 from fhirserver.wire.cross_origin import CrossOrigin
 from fhirserver.wire.gateway import BASE, Gateway
 from fhirserver.wire.openapi import describe
@@ -40,6 +41,7 @@ def build(gateway: Gateway, ping: Callable[[], None], types: Collection[str], op
     for rule in (BASE, f"{BASE}/"):
         app.add_url_rule(rule, "fhir", gateway.view, strict_slashes=False, **options)
     app.add_url_rule(f"{BASE}/<path:path>", "fhir", gateway.view, **options)
+    app.add_url_rule("/", "welcome", welcome.page)
     app.add_url_rule("/health", "health", monitor.health)
     app.add_url_rule("/ready", "ready", monitor.ready)
     app.add_url_rule("/metrics", "metrics", monitor.metrics)

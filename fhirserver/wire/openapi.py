@@ -17,6 +17,7 @@ from flask_smorest import Api
 from fhirserver import __version__
 from fhirserver.operations.registry import Operation
 from fhirserver.wire.gateway import BASE
+from fhirserver.wire.welcome import STYLE
 
 _FHIR_MEDIA: Final = ("application/fhir+json", "application/fhir+xml")
 _OUTCOME: Final = {"description": "OperationOutcome: what is wrong, where, and how to mend it."}
@@ -155,11 +156,8 @@ def _page(found: Mapping[str, Mapping[str, Any]]) -> str:
         for method, operation in operations.items()
     ]
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>fhirserver API</title><style>'
-        "body{font:16px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#1b1b1f}"
-        "table{border-collapse:collapse;width:100%}"
-        "td,th{text-align:left;padding:.3em .6em;border-bottom:1px solid #ddd}"
-        "code{background:#f4f4f6;padding:.1em .3em;border-radius:3px}</style></head><body>"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>fhirserver API</title>'
+        f"<style>{STYLE}</style></head><body>"
         "<h1>fhirserver</h1><p>FHIR R4. Chaque requête porte un jeton (<code>Authorization: Bearer …</code>), sauf "
         "<code>metadata</code>. Each request carries a bearer token, except <code>metadata</code>. "
         f'<a href="/openapi.json">OpenAPI</a> · <a href="{BASE}/metadata">CapabilityStatement</a></p>'
