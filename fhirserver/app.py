@@ -18,7 +18,7 @@ from fhirserver.interactions.capabilities import Capabilities
 from fhirserver.interactions.checking import Checker
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.services import Services
-from fhirserver.operations import document, everything, meta, validate
+from fhirserver.operations import document, everything, meta, reindex, validate
 from fhirserver.operations import terminology as terminology_operations
 from fhirserver.operations.registry import Operations
 from fhirserver.search import indexes as search_indexes
@@ -26,6 +26,7 @@ from fhirserver.search.codes import TerminologyTokens
 from fhirserver.search.cursors import Cursors
 from fhirserver.search.extract import Indexer
 from fhirserver.search.mongo_search import Searcher
+from fhirserver.search.mongo_upkeep import Upkeep
 from fhirserver.search.parse import Rules
 from fhirserver.search.registry import Registry
 from fhirserver.search.types.values import Setting
@@ -62,12 +63,14 @@ def services(settings: Settings, store: Store) -> Services:
             validate.OPERATION,
             everything.OPERATION,
             document.OPERATION,
+            reindex.OPERATION,
             *meta.OPERATIONS,
             *terminology_operations.OPERATIONS,
         )
     )
     types = frozenset(settings.types) or loaded.resource_types
     codec = XmlCodec(loaded)
+    indexer = Indexer(registry, setting)
     made = Services(
         settings=settings,
         definitions=loaded,
@@ -79,7 +82,7 @@ def services(settings: Settings, store: Store) -> Services:
             refuse_unknown_profiles=settings.unknown_profiles == "refuse",
         ),
         registry=registry,
-        indexer=Indexer(registry, setting),
+        indexer=indexer,
         searcher=searcher(settings, store, registry, Rules(setting, expand=TerminologyTokens(terminology))),
         operations=operations,
         capabilities=Capabilities(settings, loaded, types, registry, operations, policy, FORMATS, patch.MEDIA),
@@ -89,6 +92,7 @@ def services(settings: Settings, store: Store) -> Services:
         types=types,
     )
     Router(made)
+    Upkeep(store, registry, indexer).start()
     return made
 
 

@@ -108,6 +108,16 @@ class Criteria:
             raise UnknownParameter(
                 issue if code == said else Issue(issue.severity, issue.code, issue.text, f"http.{said}", issue.rule)
             )
+        if found.url in self.registry.pending:
+            raise fault(
+                said,
+                Text(
+                    "ce paramètre vient d'être ajouté ; les ressources antérieures s'indexent encore ($reindex)",
+                    "this parameter was just added; earlier resources are being indexed ($reindex)",
+                ),
+                code="transient",
+                rule="search-parameter",
+            )
         return found
 
     def _special(self, code: str, modifier: str, raw: str, said: str) -> Node | None:

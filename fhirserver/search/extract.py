@@ -44,6 +44,7 @@ class Indexer:
         self._registry = registry
         self._setting = setting or Setting()
         self._plans: dict[str, _Plan] = {}
+        self._generation = registry.generation
         self._elsewhere: dict[str, Indexer] = {}
 
     def extract(self, resource: dict[str, Any], base: str = "") -> IndexValues:
@@ -61,6 +62,8 @@ class Indexer:
             indexer = self._at(base)
             if indexer is not None:
                 return indexer.extract(resource)
+        if self._generation != self._registry.generation:
+            self._generation, self._plans = self._registry.generation, {}
         resource_type = resource["resourceType"]
         plan = self._plans.get(resource_type)
         if plan is None:

@@ -1,53 +1,28 @@
-"""The SearchParameters in force, by resource type, compiled when a type is first asked for.
-
-They come from R4 core, the packages in force and the operator. Two with one code on a type: with the same expression
-they are one; otherwise the one whose package comes first in `precedence` wins, then the one of the later package, and
-`conflicts` says so.
-"""
+"""The SearchParameters in force, by resource type, compiled when a type is first asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
 from fhirserver.definitions import Definitions, split_canonical
 from fhirserver.definitions.elements import Elements
 from fhirserver.fhirpath import Engine, ExpressionError
-from fhirserver.search import own
+from fhirserver.search.declarations import Conflict, Declarations
 from fhirserver.search.expressions import Path, PointsTo, UnsupportedExpressionError, paths
-from fhirserver.search.parameters import KINDS, MAIN_DATES, Component, Kind, Parameter, TypeParameters
+from fhirserver.search.parameters import MAIN_DATES, Component, Kind, Parameter, TypeParameters
 from fhirserver.search.places import Place, places
 
 _ABSTRACT: Final = ("Resource", "DomainResource")
-_RESERVED: Final = frozenset(
-    {"_id", "_lastUpdated", "_text", "_content", "_filter", "_query", "_list", "_has", "_type"}
-)
-"""Parameters that the server answers without index values of their own."""
-_DRAFT_STATUSES: Final = frozenset({"retired"})
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Two SearchParameters of one code on one type whose expressions differ.
-
-    Attributes:
-        used: canonical url of the one in force.
-        ignored: canonical url of the other.
-    """
-
-    resource_type: str
-    code: str
-    used: str
-    ignored: str
 
 
 class Registry:
     """All search parameters; safe to share between threads.
 
     Attributes:
-        conflicts: SearchParameters that others displaced.
+        pending: urls of the operator's parameters that earlier resources have no values of yet.
+        generation: grows whenever other parameters come into force.
         unusable: parameters that cannot be offered, since their expression is not understood.
 
     Args:
@@ -67,14 +42,14 @@ class Registry:
         self.definitions = definitions
         self.elements = Elements(definitions)
         self.engine = engine or Engine(definitions)
-        self.conflicts: list[Conflict] = []
         self.unusable: list[str] = []
-        self._declared: dict[str, dict[str, dict[str, Any]]] = {}
+        self.pending: frozenset[str] = frozenset()
+        self.generation = 0
+        self._precedence = precedence
+        self._declarations = Declarations(definitions, precedence, extra)
         self._types: dict[str, TypeParameters] = {}
         self._compartments: dict[str, dict[str, tuple[str, ...]]] = {}
-        self._by_url: dict[str, dict[str, Any]] = {}
         self._lock = Lock()
-        self._collect([*self._packaged(precedence), *own.PARAMETERS, *extra])
         for compartment in definitions.all("CompartmentDefinition"):
             if not compartment["url"].startswith("http://hl7.org/fhir/"):
                 continue
@@ -82,6 +57,24 @@ class Registry:
                 if entry.get("param"):
                     of_type = self._compartments.setdefault(entry["code"], {})
                     of_type[compartment["code"]] = tuple(entry["param"])
+
+    def adopt(self, extra: Iterable[Mapping[str, Any]], pending: frozenset[str] = frozenset()) -> None:
+        """Take other parameters of the operator into force.
+
+        Args:
+            extra: SearchParameter resources, in place of those before.
+            pending: canonical urls of those that earlier resources have no values of yet: searches by them are refused.
+        """
+        declarations = Declarations(self.definitions, self._precedence, extra)
+        with self._lock:
+            self._declarations, self.pending = declarations, pending
+            self._types, self.unusable = {}, []
+            self.generation += 1
+
+    @property
+    def conflicts(self) -> Sequence[Conflict]:
+        """SearchParameters that others displaced."""
+        return self._declarations.conflicts
 
     @property
     def types(self) -> frozenset[str]:
@@ -107,47 +100,13 @@ class Registry:
         """Return a parameter of a type; None if it has none of that code."""
         return self.of(resource_type).by_code.get(code)
 
-    def _packaged(self, precedence: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the packages' SearchParameters, those that win last."""
-        order = {name: position for position, name in enumerate(reversed(precedence), 1)}
-        found = []
-        for position, entry in enumerate(self.definitions.entries("SearchParameter")):
-            name = self.definitions.packages[entry.package].name
-            found.append((order.get(name, 0), position, entry.url))
-        found.sort()
-        seen: set[str] = set()
-        result = []
-        for _, _, url in found:
-            definition = self.definitions.find("SearchParameter", url)
-            if definition is not None and url not in seen:
-                seen.add(url)
-                result.append(definition)
-        return result
-
-    def _collect(self, definitions: Iterable[Mapping[str, Any]]) -> None:
-        for definition in definitions:
-            if not _usable(definition):
-                continue
-            self._by_url[definition["url"]] = dict(definition)
-            for base in definition["base"]:
-                code = definition["code"]
-                known = self._declared.setdefault(base, {}).get(code)
-                if known is None or known["url"] == definition["url"]:
-                    self._declared[base][code] = dict(definition)
-                elif _same(known, definition, base):
-                    targets = {*known.get("target", ()), *definition.get("target", ())}
-                    self._declared[base][code] = {**known, **({"target": sorted(targets)} if targets else {})}
-                else:
-                    self.conflicts.append(Conflict(base, code, definition["url"], known["url"]))
-                    self._declared[base][code] = dict(definition)
-
     def _compile(self, resource_type: str) -> TypeParameters:
         bases = ["Resource", "DomainResource", resource_type]
         if resource_type in ("Binary", "Bundle", "Parameters"):
             bases.remove("DomainResource")
         declared: dict[str, dict[str, Any]] = {}
         for base in bases:
-            declared.update(self._declared.get(base, {}))
+            declared.update(self._declarations.of.get(base, {}))
         compartments = self._compartments.get(resource_type, {})
         by_code = {}
         for code, definition in sorted(declared.items()):
@@ -232,7 +191,7 @@ class Registry:
 
     def _components(self, definition: Mapping[str, Any]) -> Iterator[Component]:
         for part in definition.get("component", ()):
-            meant = self._by_url.get(split_canonical(part["definition"])[0]) or self.definitions.find(
+            meant = self._declarations.by_url.get(split_canonical(part["definition"])[0]) or self.definitions.find(
                 "SearchParameter", part["definition"]
             )
             try:
@@ -261,31 +220,6 @@ class Registry:
                     listed = _flat((code_system or {}).get("concept", ()))
                 codes += [concept["code"] for concept in listed]
         return frozenset(systems), tuple(dict.fromkeys(codes))
-
-
-def _usable(definition: Mapping[str, Any]) -> bool:
-    return bool(
-        definition.get("base")
-        and definition.get("code") not in _RESERVED
-        and definition.get("code")
-        and definition.get("type") in KINDS
-        and definition.get("status") not in _DRAFT_STATUSES
-        and (definition.get("expression") or definition.get("code") == "near")
-    )
-
-
-def _same(one: Mapping[str, Any], other: Mapping[str, Any], base: str) -> bool:
-    """Tell whether two definitions mean the same on a type, whatever they say of others."""
-    if one["type"] != other["type"]:
-        return False
-    first, second = one.get("expression", ""), other.get("expression", "")
-    try:
-        roots = ("", base)
-        return {path.steps for path in paths(first) if path.root in roots} == {
-            path.steps for path in paths(second) if path.root in roots
-        }
-    except UnsupportedExpressionError:
-        return bool(first == second)
 
 
 def _bare(path: Path) -> Path:

@@ -1,0 +1,84 @@
+"""Search as clients see it: addresses, forms, cursors, parameters that an operator adds."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+import pytest
+import requests
+
+from tests.http.conftest import Client, Server
+
+
+def patient(family: str, **more: Any) -> dict[str, Any]:
+    return {"resourceType": "Patient", "name": [{"family": family}], **more}
+
+
+def found(client: Client, path: str) -> list[str]:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    entries = answer.json().get("entry", [])
+    return [entry["resource"]["id"] for entry in entries if entry["search"]["mode"] == "match"]
+
+
+def test_the_servers_own_absolute_url_finds_and_is_found(operator: Client, server: Server) -> None:
+    mine = operator.post("Patient", patient("Absolu")).json()["id"]
+    absolute = {"reference": f"{server.base}/Patient/{mine}"}
+    content = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    written = operator.post("Observation", {**content, "subject": absolute}).json()["id"]
+    relative = operator.post("Observation", {**content, "subject": {"reference": f"Patient/{mine}"}}).json()["id"]
+    for asked in (mine, f"Patient/{mine}", f"{server.base}/Patient/{mine}"):
+        assert sorted(found(operator, f"Observation?subject={asked}")) == sorted([written, relative])
+
+
+def test_a_next_link_shows_nothing_of_what_was_posted(operator: Client) -> None:
+    family = f"Secret{secrets.token_hex(4)}"
+    for _ in range(3):
+        operator.post("Patient", patient(family))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    first = operator.send("POST", "Patient/_search", f"family={family}&_count=2".encode(), **form).json()
+    following = next(link["url"] for link in first["link"] if link["relation"] == "next")
+    assert family not in following
+    second = operator.get(following).json()
+    assert len(first["entry"]) + len(second["entry"]) == 3
+
+
+@pytest.mark.parametrize("cursor", ["x", "AAAA", "a" * 200])
+def test_a_forged_cursor_is_a_400(operator: Client, cursor: str) -> None:
+    assert operator.get(f"Patient?_cursor={cursor}").status_code == 400
+
+
+def test_a_cursor_of_another_search_is_a_400(operator: Client) -> None:
+    family = f"Autre{secrets.token_hex(4)}"
+    for _ in range(2):
+        operator.post("Patient", patient(family))
+    first = operator.get(f"Patient?family={family}&_count=1").json()
+    following = next(link["url"] for link in first["link"] if link["relation"] == "next")
+    assert operator.get("Observation?" + following.partition("?")[2]).status_code == 400
+
+
+def test_a_parameter_that_the_operator_adds_finds_earlier_resources_after_reindexing(operator: Client) -> None:
+    code = f"shoe-{secrets.token_hex(3)}"
+    extension = {"url": f"https://example.fr/{code}", "valueString": "Quarante-deux"}
+    mine = operator.post("Patient", patient("Pointure", extension=[extension])).json()["id"]
+    assert operator.get(f"Patient?{code}=quarante").status_code == 400
+    answer = operator.post(
+        "SearchParameter",
+        {
+            "resourceType": "SearchParameter", "url": f"https://example.fr/SearchParameter/{code}", "name": "Shoe",
+            "status": "active", "description": "Pointure", "code": code, "base": ["Patient"], "type": "string",
+            "expression": f"Patient.extension('https://example.fr/{code}').value",
+        },
+    )  # fmt: skip
+    assert answer.status_code == 201, answer.text
+    answers: list[requests.Response] = []
+    for _ in range(120):
+        answers.append(operator.get(f"Patient?{code}=quarante"))
+        if answers[-1].status_code == 200:
+            break
+        time.sleep(0.5)
+    assert [entry["resource"]["id"] for entry in answers[-1].json()["entry"]] == [mine], answers[-1].text
+    progress = {each["name"]: each for each in operator.get("$reindex").json()["parameter"]}
+    assert progress["state"]["valueCode"] == "done"

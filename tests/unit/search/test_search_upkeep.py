@@ -1,0 +1,105 @@
+"""Search parameters that an operator adds while the server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from fhirserver.definitions import Definitions
+from fhirserver.errors import BadRequest
+from fhirserver.search import INDEXES, Indexer, Registry, Searcher
+from fhirserver.search import mongo_upkeep as upkeep
+from fhirserver.store import Draft, Store
+
+NICKNAME = {
+    "resourceType": "SearchParameter",
+    "id": "nickname",
+    "url": "https://example.fr/SearchParameter/nickname",
+    "name": "nickname",
+    "status": "active",
+    "description": "Usual name",
+    "code": "Nickname",
+    "base": ["Patient"],
+    "type": "string",
+    "expression": "Patient.name.where(use = 'nickname').given",
+}
+
+
+class Worker:
+    """One process's view: its own registry, indexer and upkeep."""
+
+    def __init__(self, store: Store, definitions: Definitions) -> None:
+        self.store = store
+        self.registry = Registry(definitions)
+        self.indexer = Indexer(self.registry)
+        self.searcher = Searcher(store, self.registry)
+        self.upkeep = upkeep.Upkeep(store, self.registry, self.indexer)
+
+    def write(self, resource: dict[str, Any]) -> None:
+        self.store.create(Draft(resource, id=resource["id"], index=self.indexer.extract(resource)))
+
+    def search(self, value: str) -> list[str]:
+        return sorted(self.searcher.ids("Patient", [("Nickname", value)]))
+
+
+@pytest.fixture
+def worker(store: Store, definitions: Definitions, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Worker]:
+    store.prepare(INDEXES)
+    monkeypatch.setattr(upkeep, "_SETTLE", timedelta())
+    monkeypatch.setattr(upkeep.request, "__defaults__", ((), timedelta()))
+    monkeypatch.setattr(upkeep, "BATCH", 2)
+    return lambda: Worker(store, definitions)
+
+
+def patient(identity: str, nickname: str) -> dict[str, Any]:
+    return {"resourceType": "Patient", "id": identity, "name": [{"use": "nickname", "given": [nickname]}]}
+
+
+def test_an_added_parameter_finds_what_was_stored_before_it_once_all_is_indexed(worker: Callable[[], Worker]) -> None:
+    one = worker()
+    for number in range(5):
+        one.write(patient(f"p{number}", "Zizou"))
+    with pytest.raises(BadRequest, match="no search parameter"):
+        one.search("zizou")
+    one.write(NICKNAME)
+    one.upkeep.look()
+    one.upkeep.look()
+    assert one.search("zizou") == ["p0", "p1", "p2", "p3", "p4"]
+    found = upkeep.progress(one.store)
+    assert found is not None
+    assert (found["state"], found["done"], found["total"]) == ("done", 5, 5)
+
+
+def test_a_search_by_a_parameter_whose_values_are_not_complete_is_refused(worker: Callable[[], Worker]) -> None:
+    one, other = worker(), worker()
+    one.write(patient("p", "Zizou"))
+    one.write(NICKNAME)
+    one.upkeep._work = lambda: None  # type: ignore[method-assign] # as if it died before it indexed
+    one.upkeep.look()
+    with pytest.raises(BadRequest, match=r"\$reindex"):
+        one.search("zizou")
+    other.upkeep.look()  # another worker takes over
+    one.upkeep.look()
+    assert one.search("zizou") == ["p"]
+
+
+def test_a_deleted_parameter_is_unknown_again(worker: Callable[[], Worker]) -> None:
+    one = worker()
+    one.write(NICKNAME)
+    one.upkeep.look()
+    one.store.transact(lambda transaction: transaction.delete("SearchParameter", "nickname", origin={}))
+    one.upkeep.look()
+    with pytest.raises(BadRequest, match="no search parameter"):
+        one.search("zizou")
+
+
+def test_two_requests_at_once_begin_one_reindexing(worker: Callable[[], Worker]) -> None:
+    one = worker()
+    one.write(patient("p", "Zizou"))
+    assert upkeep.request(one.store, ["Patient"])
+    assert not upkeep.request(one.store, ["Patient"])
+    one.upkeep.look()
+    assert upkeep.request(one.store, ["Patient"])
