@@ -15,7 +15,7 @@ from fhirserver.definitions.cache import Entry, Index, PackageRecord
 from fhirserver.definitions.snapshots.application import SnapshotError
 from fhirserver.definitions.snapshots.generator import Generator
 from fhirserver.errors import Unreadable
-from fhirserver.fhirpath import Engine, ucum
+from fhirserver.fhirpath import Engine
 from fhirserver.issues import Issue
 from fhirserver.terminology import Terminology
 from fhirserver.validation.run import Options
@@ -100,7 +100,7 @@ def _joined(base: Definitions, extra: list[dict[str, Any]]) -> Definitions:
 
 def validator_for(definitions: Definitions) -> Validator:
     """Return a validator with its own terminology and FHIRPath engine."""
-    return Validator(definitions, Terminology(definitions, is_unit=ucum.valid), Engine(definitions))
+    return Validator(definitions, Terminology(definitions), Engine(definitions))
 
 
 def outcomes(cases: Path, definitions: Definitions) -> Iterator[dict[str, Any]]:
