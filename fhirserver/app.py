@@ -56,7 +56,7 @@ def services(settings: Settings, store: Store) -> Services:
     library = Library(settings.state / "terminology")
     terminology = Terminology(loaded, library.systems(), value_sets=library.resources())
     policy = Policy.read(settings.profile_policy)
-    registry = Registry(loaded, engine=engine)
+    registry = Registry(loaded, precedence=settings.search_packages, engine=engine)
     setting = Setting(settings.time_zone, (f"{settings.public_url.rstrip('/')}/fhir/",) if settings.public_url else ())
     operations = Operations(
         (
@@ -100,7 +100,7 @@ def searcher(settings: Settings, store: Store, registry: Registry, rules: Rules)
     """Return what searches the store."""
     secret = settings.cursor_secret.encode() or made_secret(settings.state / "cursor.key")
     rules = replace(rules, page_size=settings.page_size, max_page_size=settings.max_page_size)
-    return Searcher(store, registry, rules, Cursors(secret))
+    return Searcher(store, registry, rules, Cursors(secret), settings.search_seconds)
 
 
 def verifier(settings: Settings) -> Verifier:

@@ -111,6 +111,7 @@ class Settings:
     max_bundle_entries: int = _setting(10_000, "Most entries of one batch or transaction.", _natural)
     page_size: int = _setting(20, "Entries of a page when the client asks for no `_count`.", _natural)
     max_page_size: int = _setting(1_000, "Most entries of a page, whatever `_count` says.", _natural)
+    search_seconds: int = _setting(10, "Seconds that one search may take; beyond, the answer is 503.", _natural)
 
     # What is accepted.
     mode: Literal["sandbox", "production"] = _setting(
@@ -141,6 +142,13 @@ class Settings:
     )
     unchanged_update: Literal["skip", "version"] = _setting(
         "skip", "Whether an update that changes nothing makes a new version.", _one_of("skip", "version")
+    )
+
+    search_packages: tuple[str, ...] = _setting(
+        (),
+        "Packages whose search parameters win over others of the same code on a type, the first one most. Empty: a "
+        "later package over an earlier one.",
+        _words,
     )
 
     # Who is believed.

@@ -165,7 +165,7 @@ class Generator:
             "authoredOn": written.isoformat(timespec="seconds"),
             "requester": {"reference": f"Practitioner/prescripteur-{prescriber}", "type": "Practitioner"},
             "groupIdentifier": {"system": ORDONNANCES, "value": f"ORD-{number:09d}"},
-            "note": [{"text": "Renouvellement du traitement habituel. " * self._random.randrange(4)}],
+            "note": [{"text": "Renouvellement du traitement habituel. " * self._random.randrange(1, 4)}],
             "dosageInstruction": [
                 {
                     "sequence": dose + 1, "text": f"1 {form} {when[0]} pendant {days} jours",
@@ -188,6 +188,14 @@ class Generator:
             "whenHandedOver": handed_over.isoformat(timespec="seconds"),
         }  # fmt: skip
 
+    def _source(self, number: int) -> dict[str, Any]:
+        """Return the patient's identity as the document's author had it."""
+        return {
+            "resourceType": "Patient", "id": "patient-source",
+            "identifier": [{"system": INS_TEST, "value": self.ins(number)}],
+            "name": [{"use": "official", "family": _FAMILIES[number % len(_FAMILIES)]}],
+        }  # fmt: skip
+
     def _document(self, number: int) -> dict[str, Any]:
         patient = self._few(self.patients)
         written = self._moment().isoformat(timespec="seconds")
@@ -195,12 +203,13 @@ class Generator:
         content = f"document {number}".encode()
         return {
             "resourceType": "DocumentReference", "id": f"document-{number}",
+            "contained": [_author(self._few(self._prescribers)), self._source(patient)],
             "masterIdentifier": {"use": "usual", "system": "urn:ietf:rfc:3986", "value": f"urn:oid:2.25.{10**30 + number}"},  # noqa: E501 - data
             "status": self._random.choice(("current",) * 9 + ("superseded",)),
             "type": _code(system, code, title),
             "category": [_code(CLASSES, class_code, class_name)],
             "subject": {"reference": f"Patient/patient-{patient}"}, "date": written,
-            "author": [{"reference": f"Practitioner/prescripteur-{self._few(self._prescribers)}"}],
+            "author": [{"reference": "#auteur"}],
             "custodian": {"reference": f"Organization/structure-{self._few(self._structures)}"},
             "description": title,
             "securityLabel": [_code("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "N", "normal")],
@@ -219,8 +228,14 @@ class Generator:
                 "period": {"start": written},
                 "facilityType": _code(FACILITIES, "SA01", "Etablissement public de santé"),
                 "practiceSetting": _code(SETTINGS, "ETABLISSEMENT", "Etablissement de santé"),
+                "sourcePatientInfo": {"reference": "#patient-source"},
             },
         }  # fmt: skip
+
+
+def _author(prescriber: int) -> dict[str, Any]:
+    identifier = {"system": PROFESSIONALS, "value": f"8{luhn(f'10{prescriber:08d}')}"}
+    return {"resourceType": "PractitionerRole", "id": "auteur", "practitioner": {"identifier": identifier}}
 
 
 def luhn(number: str) -> str:
