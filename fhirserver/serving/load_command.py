@@ -82,7 +82,9 @@ def _load(settings: Settings, files: Sequence[Path], workers: int, *, again: boo
                 faults += 1
                 if faults <= _SHOWN:
                     text = issues[0].text.say("en" if (language or settings.language) == "en" else "fr")
-                    progress.console.print(f"{place}: {issues[0].expression or ''} {text}", markup=False)
+                    progress.console.print(
+                        f"{place}: {issues[0].expression or ''} {text}", markup=False, soft_wrap=True
+                    )
             journal.done(number)
     console.print(f"{stored} stored, {faults} refused" + (f" (the first {_SHOWN} shown)" if faults > _SHOWN else ""))
     journal.close()
