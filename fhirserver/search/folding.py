@@ -17,11 +17,21 @@ _WITHOUT_DECOMPOSITION: Final = str.maketrans(
 )  # fmt: skip
 
 
-@lru_cache(maxsize=65_536)
+_SHORT: Final = 100
+"""Longer texts are not remembered: they hardly come again, and would fill the memory."""
+
+
 def fold(text: str) -> str:
     """Return the text in the form in which string values are compared."""
+    return _remembered(text) if len(text) <= _SHORT else _fold(text)
+
+
+def _fold(text: str) -> str:
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text.casefold())
         text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
         text = text.translate(_WITHOUT_DECOMPOSITION)
     return " ".join(text.lower().split())
+
+
+_remembered: Final = lru_cache(maxsize=65_536)(_fold)

@@ -26,6 +26,7 @@ _FORM: Final = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
 )
 _MICROSECOND_DIGITS: Final = 6
+_MAX_LENGTH: Final = 64
 _LAST_OFFSET_HOUR: Final = 14
 _SECONDS_OF_A_MINUTE: Final = 60
 
@@ -37,7 +38,6 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-@lru_cache(maxsize=65_536)
 def span(text: str, zone: str) -> Span:
     """Return the span of time that a FHIR date, dateTime or instant covers.
 
@@ -48,6 +48,13 @@ def span(text: str, zone: str) -> Span:
     Raises:
         ValueError: not of that form, or no such date or time.
     """
+    if len(text) > _MAX_LENGTH:
+        raise ValueError(text)
+    return _span(text, zone)
+
+
+@lru_cache(maxsize=65_536)
+def _span(text: str, zone: str) -> Span:
     match = _FORM.fullmatch(text)
     if not match:
         raise ValueError(text)

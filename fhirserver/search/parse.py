@@ -6,6 +6,7 @@ with a warning and without a place in the `self` link. A value that cannot be re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -21,6 +22,7 @@ from fhirserver.search.registry import Registry
 from fhirserver.search.types.values import Setting
 
 MAX_PARAMETERS: Final = 200
+_UNREADABLE: Final = re.compile("[\0\ud800-\udfff]")
 MAX_LENGTH: Final = 100_000
 """Characters of all values together."""
 
@@ -78,8 +80,12 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
             if name == "_type":
                 understood.append((name, raw))
             continue
-        if "\0" in name or "\0" in raw:
-            raise fault(name, Text("caractère nul interdit", "null characters are not allowed"))
+        if _UNREADABLE.search(name) or _UNREADABLE.search(raw):
+            readable = _UNREADABLE.sub("?", name)
+            raise fault(
+                readable,
+                Text("caractère nul ou demi-codet interdit", "null characters and lone surrogates are not allowed"),
+            )
         try:
             if name.partition(":")[0] == "_query":
                 raise fault(

@@ -33,6 +33,9 @@ MODIFIERS: Final[Mapping[str, frozenset[str]]] = {
 MAX_VALUES: Final = 1_000
 """Most alternatives of one parameter."""
 
+MAX_LENGTH: Final = 2_000
+"""Characters of one value."""
+
 ValueSetTokens = Callable[[str, str], list[tuple[str, str]] | None]
 """From a modifier (`in`, `below`, `above`) and its value to (system, code) pairs; None where that cannot be told."""
 
@@ -198,6 +201,10 @@ def split_values(name: str, raw: str) -> list[str]:
     for at, part in enumerate(parts):
         if not part:
             raise value_fault(name, Text("valeur vide", "empty value"), at, len(parts))
+        if len(part) > MAX_LENGTH:
+            raise value_fault(
+                name, Text(f"plus de {MAX_LENGTH} caractères", f"more than {MAX_LENGTH} characters"), at, len(parts)
+            )
     return parts
 
 

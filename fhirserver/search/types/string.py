@@ -17,6 +17,9 @@ from fhirserver.search.types.values import Collector, Condition, ValueFault, Val
 
 EXACT: Final = ":exact"
 _KEY_LENGTH: Final = 60
+MAX_LENGTH: Final = 20_000
+"""Characters of an element that are searched."""
+
 _PRIMITIVES: Final = frozenset({"string", "markdown", "code", "uri", "url", "canonical", "id"})
 _PARTS: Final = {
     "HumanName": ("text", "family", "given", "prefix", "suffix"),
@@ -48,6 +51,7 @@ def collector(fhir_type: str, field: str) -> Collector | None:
 
 
 def _add(text: str, field: str, values: Values) -> None:
+    text = text[:MAX_LENGTH]
     add(values, field, fold(text))
     add(values, field + EXACT, text)
 
