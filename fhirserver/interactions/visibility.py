@@ -15,6 +15,7 @@ from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.search.mongo_conditions import Narrowing
 from fhirserver.search.query import And, Ids, Node, Or, Within
+from fhirserver.search.types.reference import known_by
 from fhirserver.store import Stored
 
 
@@ -51,6 +52,8 @@ def narrowing(services: Services, request: Request, grant: Grant) -> Narrowing |
     """Return what limits a search, with its chains and includes, to what the caller may see; None: nothing."""
     ids = patients(services, grant.patient) if grant.patient is not None else []
     places = tuple(f"Patient/{identity}" for identity in ids)
+    if grant.patient is not None:
+        places += (known_by(grant.patient.system, grant.patient.value),)
 
     def limit(kind: str) -> Node | None:
         try:

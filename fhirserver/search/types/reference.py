@@ -114,6 +114,11 @@ def _identifier(element: Any, field: str, values: Values) -> None:
         add(values, field + IDENTIFIER, token.stored(value, element.get("system", "")))
 
 
+def known_by(system: str, value: str) -> str:
+    """Return the compartment of who is known by an identifier alone: resources refer to him logically."""
+    return LOGICAL + token.stored(value, system)
+
+
 def index_key(value: str) -> str:
     """Return the key of a reference, whatever the parameter."""
     return f"&{value}"[: keys.MAX_LENGTH]

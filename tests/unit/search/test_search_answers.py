@@ -11,6 +11,7 @@ import pytest
 from fhirserver.errors import BadRequest
 from fhirserver.search import Registry, ResultPage, Searcher, parse
 from fhirserver.search.query import Ids, Node, Or, Within
+from fhirserver.search.types.reference import known_by
 from fhirserver.store import Store
 
 INS = "urn:oid:1.2.250.1.213.1.4.10"
@@ -206,6 +207,13 @@ def test_a_compartment_holds_what_is_linked_to_its_patient(searcher: Searcher, r
     types = ["Observation", "MedicationRequest", "ServiceRequest", "DocumentReference", "List"]
     query = parse(registry, types, [], compartment=("Patient", "ada"))
     assert {m.id for m in searcher.run(query).matches} == {"bp", "line", "act", "archived", "lot"}
+
+
+def test_a_compartment_holds_what_knows_its_patient_by_identifier_alone(searcher: Searcher, registry: Registry) -> None:
+    query = parse(registry, ["Observation", "DocumentReference"], [])
+    for value, identity in (("999", "tablets"), ("777", "inside")):
+        mine = searcher.run(query, lambda _, value=value: Within((known_by(INS, value),)))
+        assert [match.id for match in mine.matches] == [identity]
 
 
 def test_includes_follow_references_once_and_mark_nothing_twice(run: Callable[..., ResultPage]) -> None:
