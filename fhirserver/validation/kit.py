@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.validation.profiles.tree import Element, grow
+from fhirserver.validation.profiles.tree import Element, grow, walk_to
 from fhirserver.validation.run import Check, Path, Run
 
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ class Kit:
             places = [step for element, path in places for step in self._step(element, path, name)]
         found |= {path for _, path in places}
         for element, _ in places:
+            found.add(str(element.definition.get("contentReference", "")).rpartition("#")[2])
             for one in element.types or [{"code": "Element"}]:
                 found.add(one["code"])
                 holder = self.profile(one["code"])
@@ -170,6 +171,12 @@ class Kit:
         if child is not None:
             return [(child, f"{path}.{child.name}")]
         steps: list[tuple[Element, str]] = []
+        repeated = str(element.definition.get("contentReference", "")).rpartition("#")[2]
+        if repeated:
+            root = self.tree(repeated.partition(".")[0])
+            again = walk_to(root, repeated) if root else None
+            deeper = again.child(name) if again else None
+            return [(deeper, f"{repeated}.{deeper.name}")] if deeper else []
         for one in element.types:
             holder = self.profile(one["code"]) if one["code"] not in ("BackboneElement", "Element") else None
             deeper = holder.root.child(name) if holder else None

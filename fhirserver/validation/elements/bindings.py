@@ -26,6 +26,9 @@ _ADDITIONAL: Final = frozenset(
     }
 )
 _PURPOSES: Final = {"required": "required", "maximum": "required", "extensible": "extensible", "preferred": "preferred"}
+_SHORT_FORMATS: Final = frozenset({"xml", "json", "ttl"})
+"""Names of formats that CapabilityStatement.format takes beside media types (http://hl7.org/fhir/R4/http.html#mime-type)."""
+
 _PLAIN: Final = frozenset({"code", "string", "uri", "url", "canonical", "id", "markdown"})
 _REMEMBERED: Final = 2_000
 
@@ -101,7 +104,7 @@ def binding_steps(kit: Kit, element: Element, type_name: str) -> list[Check]:
 
 def _step(kit: Kit, element: Element, binding: Binding | None, type_name: str) -> Check | None:
     if type_name in _PLAIN:
-        return _plain(kit, binding) if binding and binding.strength != "example" else None
+        return _plain(kit, binding, element) if binding and binding.strength != "example" else None
     if type_name == "Coding":
         # within a CodeableConcept another coding may say the same: there a relative system is a warning
         inner = (element.definition.get("base") or {}).get("path") == "CodeableConcept.coding"
@@ -137,16 +140,21 @@ def _remembered(ask: Callable[..., Findings], key_of: Callable[[Any], Hashable])
     return check
 
 
-def _plain(kit: Kit, binding: Binding) -> Check:
+def _plain(kit: Kit, binding: Binding, element: Element) -> Check:
     """Return the check of a code, string or uri, whose system the value set implies."""
     member = kit.terminology.member
+    also = _SHORT_FORMATS if element.path == "CapabilityStatement.format" else frozenset()
     required = binding.strength == "required"
 
     def check(value: Any, path: Path, run: Run) -> None:
         if not run.terminology and not required:
             return
         answer = member(binding.value_set, None, value)
-        if answer.verdict is not Verdict.IN and (run.terminology or answer.verdict is Verdict.OUT):
+        if (
+            answer.verdict is not Verdict.IN
+            and value not in also
+            and (run.terminology or answer.verdict is Verdict.OUT)
+        ):
             for finding in _verdict(answer, value, binding):
                 run.add(finding.severity, finding.code, path, finding.rule, finding.text)
 

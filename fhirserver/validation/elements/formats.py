@@ -28,7 +28,7 @@ _instant: Final = re.compile(rf"({_YEAR})-({_MONTH})-({_DAY})T{_TIME}{_ZONE}")
 _time: Final = re.compile(_TIME)
 _id: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _code: Final = re.compile(r"[^\s\x00-\x1f]+(?: [^\s\x00-\x1f]+)*")
-_uri: Final = re.compile(r"[^\s\x00-\x1f<>\"{}\\^`]+")
+_uri: Final = re.compile(r"[^\s\x00-\x1f]+")
 _oid: Final = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _uuid: Final = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _base64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
@@ -94,7 +94,7 @@ def _right_uri(value: str) -> bool:
         if value.startswith("urn:oid:"):
             return _oid.fullmatch(value) is not None
         if value.startswith("urn:uuid:"):
-            return _uuid.fullmatch(value) is not None
+            return _uuid.fullmatch(value.lower()) is not None
     return True
 
 

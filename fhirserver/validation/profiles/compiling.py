@@ -372,6 +372,8 @@ def _unique(rule: Rule) -> Rule:
 
     def unique(value: Any, owner: dict[str, Any], path: Path, run: Run) -> None:
         rule(value, owner, path, run)
+        if run.scope.resource.get("resourceType") == "StructureDefinition":
+            return  # its snapshot and its differential have the same ids
         seen = run.memory.setdefault(("ids", id(run.scope.resource)), {})
         if type(value) is str and seen.setdefault(value, owner) is not owner:
             run.error("duplicate", path, "element-id", rule_texts.id_twice(value))

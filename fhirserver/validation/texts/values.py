@@ -59,8 +59,8 @@ _FORMATS: Final[dict[str, Text]] = {
         "1 to 64 characters out of A-Z a-z 0-9 - .",
     ),
     "uri": Text(
-        "une URI sans espace ; une OID s'écrit urn:oid:1.2.3, un UUID urn:uuid: en minuscules",
-        "a URI without white space; an OID is written urn:oid:1.2.3, a UUID urn:uuid: in lower case",
+        "une URI sans espace ; une OID s'écrit urn:oid:1.2.3, un UUID urn:uuid:c757…",
+        "a URI without white space; an OID is written urn:oid:1.2.3, a UUID urn:uuid:c757…",
     ),
     "url": Text(
         "une URL sans espace",
