@@ -143,7 +143,7 @@ class Population:
         return found
 
     def reference(self, *types: str) -> dict[str, Any]:
-        kind, identity = self.random.choice(types), str(self.random.randrange(5))
+        kind, identity = self.random.choice(types), some_id(self.random)
         literal = self.one(
             f"{kind}/{identity}",
             f"{BASE}{kind}/{identity}",
@@ -236,6 +236,11 @@ class Population:
         return [{**makers[at % len(makers)](), "id": f"r{at}"} for at in range(count)]
 
 
+def some_id(random: Random) -> str:
+    """The id of one of the first patients (or of something else that is not there)."""
+    return f"r{5 * random.randrange(6)}"
+
+
 def escaped(text: str) -> str:
     for letter in "\\,|$":
         text = text.replace(letter, "\\" + letter)
@@ -286,7 +291,7 @@ class Questions:
                     ]
                 )
             case "reference", _:
-                target, identity = modifier or choose(targets), str(self.random.randrange(5))
+                target, identity = modifier or choose(targets), some_id(self.random)
                 kept = f"{target}/{identity}"
                 return choose(
                     [identity, kept, BASE + kept, f"https://other.fr/{kept}"] if not modifier else [identity, kept]

@@ -123,6 +123,37 @@ def test_several_criteria_select_what_each_of_them_selects(
     assert set(searcher.ids(resource_type, pairs)) == expected, (resource_type, pairs)
 
 
+def subjects(resource: dict[str, Any]) -> str:
+    """Which patient a resource is about, as `Patient/id`; empty where that is not said literally."""
+    literal = str(resource.get("subject", {}).get("reference", "")).removeprefix(BASE).partition("/_history")[0]
+    return literal if literal.startswith("Patient/") else ""
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32))
+def test_a_chain_selects_by_what_the_referred_resource_meets_and_has_by_what_the_referring_one_meets(
+    searcher: Searcher, registry: Registry, oracle: Oracle, everything: Everything, seed: int
+) -> None:
+    random = Random(seed)
+    forward = random.random() < 0.5
+    inner_type = "Patient" if forward else "Observation"
+    parameter, modifier, raw = question(registry, random, inner_type)
+    if parameter.code == "identifier" and forward:
+        return  # finds logical references as well
+    inner = f"{parameter.code}:{modifier}" if modifier else parameter.code
+    definition = definition_of(registry, parameter)
+    met = {i for i, r in everything[inner_type].items() if oracle.matches(r, definition, modifier, raw)}
+    observations = everything["Observation"]
+    if forward:
+        expected = {i for i, r in observations.items() if subjects(r).removeprefix("Patient/") in met}
+        found = searcher.ids("Observation", [(f"subject:Patient.{inner}", raw)])
+    else:
+        referred = {subjects(observations[i]).removeprefix("Patient/") for i in met}
+        expected = referred & set(everything["Patient"])
+        found = searcher.ids("Patient", [(f"_has:Observation:subject:{inner}", raw)])
+    assert set(found) == expected, (inner, raw)
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_pages_of_any_order_hold_each_match_once(
