@@ -17,7 +17,6 @@ from fhirserver.issues import Text
 from fhirserver.search.decimals import LOWEST
 from fhirserver.search.indexes import TYPE_UPDATED
 from fhirserver.search.instants import BEGINNING
-from fhirserver.search.parameters import TypeParameters
 from fhirserver.search.query import Query, SortKey
 from fhirserver.search.types.values import Condition
 
@@ -130,9 +129,13 @@ class TotalOrder:
         return {first.field: {"$lte" if first.descending else "$gte": value}, "$nor": up_to}
 
 
-def order(query: Query, parameters: Sequence[TypeParameters]) -> Order:
-    """Return the order that a query asks for: by time of the last update where it asks for none."""
-    main_date = parameters[0].main_date if len(parameters) == 1 else None
+def order(query: Query, main_date: str | None) -> Order:
+    """Return the order that a query asks for: by time of the last update where it asks for none.
+
+    Args:
+        query: what is asked for.
+        main_date: code of the main date of the type searched; None for several types.
+    """
     keys: list[Key] = []
     for at, sort_key in enumerate(query.sort):
         key = _key(sort_key, at, main_date)

@@ -93,8 +93,7 @@ class Searcher:
         compiled = self.compile(query.types, query.where, context)
         if query.summary == "count":
             return self._counted(query, compiled, context)
-        parameters = [self.registry.of(resource_type) for resource_type in query.types]
-        ordered = order(query, parameters)
+        ordered = order(query, self.registry.of(query.types[0]).main_date if len(query.types) == 1 else None)
         inclusion = Inclusion(self, query, context)
         documents, total_order = self._page(query, compiled, ordered, inclusion.projection(), context)
         more = len(documents) > query.count
