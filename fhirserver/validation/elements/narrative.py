@@ -67,8 +67,7 @@ def narrative_rules(value: Any, path: Path, run: Run) -> None:
         found = f"<{etree.QName(root).localname}>" + ("" if etree.QName(root).namespace == _XHTML else " (xmlns ?)")
         run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_not_div(found))
         return
-    _judge_tree(root, path, run)
-    if not _says_something(root):
+    if not _judge_tree(root, path, run):
         run.error("invariant", path, f"{_RULE}txt-2", texts.narrative_empty())
 
 
@@ -83,15 +82,25 @@ def _parser() -> etree.XMLParser:
     return known
 
 
-def _judge_tree(root: Any, path: Path, run: Run) -> None:
+def _judge_tree(root: Any, path: Path, run: Run) -> bool:
+    """Judge each element; return whether the narrative says or shows anything."""
+    says = False
     for one in root.iter():
         element = _TAGS.get(one.tag)
+        if not says:
+            says = element == "img" or any(text and not text.isspace() for text in _texts(one, element))
         if element is None:
             if one.tag is not etree.Comment:
                 named = etree.QName(one).localname if isinstance(one.tag, str) else str(one)[:40]
                 run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_element(named))
         elif len(one.attrib):
             _judge_attributes(one, element, root, path, run)
+    return says
+
+
+def _texts(one: Any, element: str | None) -> tuple[str | None, str | None]:
+    """Return the text in an element, unless it is a comment, and the text after it."""
+    return (one.text if element else None), one.tail
 
 
 def _judge_attributes(one: Any, element: str, root: Any, path: Path, run: Run) -> None:
@@ -130,7 +139,3 @@ def _has_id(resource: Any, wanted: str) -> bool:
         elif type(one) is list:
             waiting.extend(one)
     return False
-
-
-def _says_something(root: Any) -> bool:
-    return any(text.strip() for text in root.itertext()) or root.find(f".//{{{_XHTML}}}img") is not None

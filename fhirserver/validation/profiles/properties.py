@@ -167,10 +167,16 @@ def _quickly(name: str, form: Format, check: Check) -> Rule:
                 check(value, (path, name, -1), run)
 
         return rule_number
-    wanted: type = bool if form.json == "boolean" else str
+    if form.json == "boolean":
+
+        def rule_boolean(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+            if type(value) is not bool:
+                check(value, (path, name, -1), run)
+
+        return rule_boolean
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
-        if type(value) is not wanted or not right(value):
+        if type(value) is not str or not right(value):
             check(value, (path, name, -1), run)
 
     return rule

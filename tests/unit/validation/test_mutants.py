@@ -162,21 +162,30 @@ def mutants(kit: Any, resource: dict[str, Any], root: Element) -> Iterator[Mutan
             many = [*get(resource, steps[:-1]), value]
             yield Mutant("too many", re.sub(r"\[\d+\]$", "", where), put(resource, steps[:-1], many))
         yield from broken_invariants(resource, place, value)
-        if isinstance(value, dict):
-            yield Mutant("empty object", where, put(resource, steps, {}))
-            yield Mutant("string for object", where, put(resource, steps, "texte"))
-            yield Mutant("unknown element", f"{where}.inconnu", put(resource, steps, {**value, "inconnu": 1}))
-            yield Mutant("id alone", where, put(resource, steps, {"id": "x"}))
-        elif place.type in FORMATS:
-            yield Mutant("JSON type", where, put(resource, steps, WRONG_TYPES[FORMATS[place.type].json]))
-            if place.type in WRONG_VALUES:
-                yield Mutant("format", where, put(resource, steps, WRONG_VALUES[place.type]))
-            if FORMATS[place.type].json == "string":
-                yield Mutant("empty string", where, put(resource, steps, ""))
-            if (place.definition.definition.get("binding") or {}).get(
-                "strength"
-            ) == "required" and place.type == "code":
-                yield Mutant("code", where, put(resource, steps, "nimporte"))
+        yield from of_object(resource, place, value) if isinstance(value, dict) else of_primitive(resource, place)
+
+
+def of_object(resource: dict[str, Any], place: Place, value: dict[str, Any]) -> Iterator[Mutant]:
+    """Yield mutants of one object."""
+    steps, where = place.steps, place.where
+    yield Mutant("empty object", where, put(resource, steps, {}))
+    yield Mutant("string for object", where, put(resource, steps, "texte"))
+    yield Mutant("unknown element", f"{where}.inconnu", put(resource, steps, {**value, "inconnu": 1}))
+    yield Mutant("id alone", where, put(resource, steps, {"id": "x"}))
+
+
+def of_primitive(resource: dict[str, Any], place: Place) -> Iterator[Mutant]:
+    """Yield mutants of one primitive value."""
+    steps, where = place.steps, place.where
+    if place.type not in FORMATS:
+        return
+    yield Mutant("JSON type", where, put(resource, steps, WRONG_TYPES[FORMATS[place.type].json]))
+    if place.type in WRONG_VALUES:
+        yield Mutant("format", where, put(resource, steps, WRONG_VALUES[place.type]))
+    if FORMATS[place.type].json == "string":
+        yield Mutant("empty string", where, put(resource, steps, ""))
+    if (place.definition.definition.get("binding") or {}).get("strength") == "required" and place.type == "code":
+        yield Mutant("code", where, put(resource, steps, "nimporte"))
 
 
 def near(found: str, wanted: str) -> bool:
