@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "load": "fhirserver.serving.load_command:load",
     "collect": "fhirserver.store.commands:collect",
     "demo": "fhirserver.demo.commands:demo",
+    "dmp": "fhirserver.dmp.commands:dmp",
     "packages": "fhirserver.definitions.commands:packages",
     "profile": "fhirserver.definitions.schema_commands:profile",
     "validate": "fhirserver.validation.commands:validate",

@@ -56,6 +56,22 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
+def _some_of(*choices: str) -> Callable[[str], tuple[str, ...]]:
+    def read(value: str) -> tuple[str, ...]:
+        words = _words(value)
+        if not set(words) <= set(choices):
+            raise ValueError(f"expected some of {', '.join(choices)}")
+        return words
+
+    return read
+
+
+def _number_prefix(value: str) -> str:
+    if len(value) != 1 or value not in "0123456789ABCDEFGHJKMNPQRSTVWXYZ":
+        raise ValueError("expected one character of 0-9, A-Z without I, L, O, U")
+    return value
+
+
 _STATE = Path(".fhirserver")
 _PROFILES = Path(__file__).resolve().parents[1] / "profiles"
 _CACHE = Path.home() / ".cache" / "fhirserver"
@@ -149,6 +165,64 @@ class Settings:
         "Packages whose search parameters win over others of the same code on a type, the first one most. Empty: a "
         "later package over an earlier one.",
         _words,
+    )
+
+    # The ordonnance numérique.
+    prescription_root: str = _setting(
+        "2.25.253698822024999089816499573941028438028",
+        "OID under which this server numbers prescriptions; not the national one.",
+    )
+    prescription_prefix: str = _setting(
+        "0", "First character of a prescription number: its version (one of Crockford's base 32).", _number_prefix
+    )
+    prescription_rules: str = _setting(
+        "", "Folder of an operator's own tables (`limits.json`, `medicines.json`…); empty: those shipped."
+    )
+    prescription_lease: int = _setting(120, "Minutes for which `$take` holds a prescription.", _natural)
+    prescription_withdrawal: int = _setting(
+        1440, "Minutes in which a dispenser may take back a delivery of his own.", _natural
+    )
+    prescription_access_days: int = _setting(
+        30, "Days for which a prescription stays visible to a professional who found it by its number.", _natural
+    )
+    prescription_attempts: int = _setting(
+        5, "Unknown prescription numbers that a client may try in ten minutes before it is slowed down.", _natural
+    )
+    prescription_code_is_secured: bool = _setting(
+        default=False,
+        about="Whether a prescription with a code counts as secured without secured paper.",
+        read=_boolean,
+    )
+    patient_reads_prescriptions: bool = _setting(
+        default=False, about="Whether patients read their prescriptions by their own token.", read=_boolean
+    )
+
+    # The DMP: its records, and who sees what.
+    dmp_creation: Literal["feeding", "identity", "never"] = _setting(
+        "feeding",
+        "The event that creates a patient's DMP unless he opposes it: the `feeding` of his first document, or his "
+        "first qualified `identity` stored here, by an import too; `never`: only the operation `$dmp`.",
+        _one_of("feeding", "identity", "never"),
+    )
+    dmp_clients: tuple[str, ...] = _setting(
+        (), "Clients (`client_id`) that ask as DMP software, besides those whose token has a `dmp_mode`.", _words
+    )
+    dmp_habilitation: str = _setting(
+        "", "JSON file of the habilitation matrix (profession by document type); empty: the one shipped."
+    )
+    dmp_masked_and_invisible: bool = _setting(
+        default=False, about="Whether MASQUE_PS and INVISIBLE_PATIENT may stand together.", read=_boolean
+    )
+
+    dmp_max_document: int = _setting(5 * 1024 * 1024, "Largest document of a submission, in bytes.", _natural)
+    dmp_flavours: tuple[str, ...] = _setting(
+        ("pdsm", "comprehensive", "uncontained", "minimal"),
+        "Submissions (ITI-65) that are accepted, by the profile of their Bundle: `pdsm`, and those of MHD: "
+        "`comprehensive`, `uncontained`, `minimal`.",
+        _some_of("pdsm", "comprehensive", "uncontained", "minimal"),
+    )
+    dmp_class_mismatch: Literal["warn", "refuse"] = _setting(
+        "warn", "What a document's class that does not go with its type leads to.", _one_of("warn", "refuse")
     )
 
     # Who is believed.
