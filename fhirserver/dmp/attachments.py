@@ -1,0 +1,245 @@
+"""The content of a document compared with what its metadata say of it.
+
+Hash (SHA-1 in base64) and size are those of the document itself, never of its base64 text (IHE MHD 4.2.3, 3.65.4.1.2).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fhirserver.dmp import media
+from fhirserver.dmp.cda import archive
+from fhirserver.dmp.cda.header import Header, UnsafeXml, missing
+from fhirserver.dmp.cda.header import read as read_header
+from fhirserver.dmp.faults import fault, warning
+from fhirserver.dmp.submission import attachment, format_code
+from fhirserver.issues import Issue
+
+UNPACKED: Final = 20
+"""An XDM archive may unpack to this many times the largest document."""
+_SPACE: Final = re.compile(r"\s")
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+
+
+@dataclass(slots=True)
+class Examined:
+    """What a content turned out to be.
+
+    Attributes:
+        size: in bytes.
+        sha1: SHA-1 of the bytes, in base64.
+        sha256: SHA-256 of the bytes, in hexadecimal: the store's name for the content.
+        headers: of the CDA documents that it is, or carries.
+        faults: what is wrong with the content in itself.
+    """
+
+    size: int = 0
+    sha1: str = ""
+    sha256: str = ""
+    sha1_of_text: str = ""
+    head: bytes = b""
+    headers: tuple[Header, ...] = ()
+    faults: list[Issue] = field(default_factory=list)
+
+
+def decode(data: Any) -> bytes | None:
+    """Return the bytes of a base64 text, white space being allowed; None if it is no base64."""
+    if not isinstance(data, str):
+        return None
+    try:
+        return base64.b64decode(_SPACE.sub("", data) if _SPACE.search(data) else data, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def examine(text: Any, declared: str, path: str, most: int) -> Examined:
+    """Look at the content of a Binary, or of an attachment with data.
+
+    Args:
+        text: its base64.
+        declared: the media type that the metadata give.
+        path: FHIRPath of the element that holds it.
+        most: largest document, in bytes.
+    """
+    content = decode(text)
+    if content is None:
+        found = Examined()
+        found.faults.append(
+            fault(
+                path,
+                "base64",
+                "Le contenu n'est pas du base64 (alphabet de la RFC 4648, complété par « = »).",
+                'The content is no base64 (alphabet of RFC 4648, padded with "=").',
+                "value",
+            )
+        )
+        return found
+    found = look_at(content, declared, path, most)
+    found.sha1_of_text = _sha1(text.encode("ascii", "replace"))
+    return found
+
+
+def look_at(content: bytes, declared: str, path: str, most: int) -> Examined:
+    """Look at content as bytes."""
+    found = Examined(
+        len(content), _sha1(content), hashlib.sha256(content).hexdigest(), head=bytes(content[: media.HEAD])
+    )
+    if not content:
+        found.faults.append(fault(path, "content-empty", "Le document est vide.", "The document is empty.", "value"))
+    if len(content) > most:
+        found.faults.append(
+            fault(
+                path,
+                "content-size",
+                f"Le document fait {len(content)} octets ; la limite est de {most}.",
+                f"The document has {len(content)} bytes; the limit is {most}.",
+                "too-long",
+            )
+        )
+        return found
+    if media.is_program(found.head):
+        found.faults.append(
+            fault(
+                path,
+                "content-type",
+                f"Le contenu est un programme exécutable, pas un document ({declared or '?'}).",
+                f"The content is an executable program, no document ({declared or '?'}).",
+                "value",
+            )
+        )
+        return found
+    try:
+        if declared in media.XML and media.agrees(declared, found.head):
+            header = read_header(content)
+            found.headers = (header,) if header else ()
+        elif declared in media.ZIP and media.agrees(declared, found.head):
+            found.headers = tuple(one.header for one in archive.read(content, most * UNPACKED) if one.header)
+    except (UnsafeXml, archive.UnusableArchive) as error:
+        found.faults.append(fault(path, "content", error.fr, error.en, "value"))
+    return found
+
+
+def compare(document: Mapping[str, Any], path: str, content_path: str, found: Examined, told: str) -> Iterator[Issue]:
+    """Give what differs between a document's attachment and its content.
+
+    Args:
+        document: the DocumentReference.
+        path: its FHIRPath.
+        content_path: FHIRPath of the Binary, or of the attachment.
+        found: what the content is.
+        told: contentType of the Binary; that of the attachment where there is no Binary.
+    """
+    yield from found.faults
+    stated, where = attachment(document), f"{path}.content[0].attachment"
+    declared = media.bare(stated.get("contentType"))
+    if declared and told and declared != told:
+        yield fault(
+            f"{where}.contentType",
+            "content-type",
+            f"contentType {declared[:60]} n'est pas celui du Binary ({told[:60]}).",
+            f"contentType {declared[:60]} is not that of the Binary ({told[:60]}).",
+            "value",
+        )
+    yield from _language(stated, where)
+    if not found.sha1:
+        return
+    yield from _hash(stated, where, found)
+    size = stated.get("size")
+    if size is not None and size != found.size:
+        yield fault(
+            f"{where}.size",
+            "size",
+            f"size vaut {size}, le document fait {found.size} octets (le document, pas son base64).",
+            f"size is {size}, the document has {found.size} bytes (the document, not its base64).",
+            "value",
+        )
+    if found.faults:
+        return
+    yield from _kind(declared or told, where, found)
+    yield from _format(document, declared or told, path, found)
+    for header in found.headers:
+        for absent in missing(header):
+            yield fault(
+                content_path,
+                "cda-header",
+                f"L'en-tête du CDA n'a pas {absent}.",
+                f"The CDA's header has no {absent}.",
+                "required",
+            )
+
+
+def _hash(stated: Mapping[str, Any], where: str, found: Examined) -> Iterator[Issue]:
+    sent = stated.get("hash")
+    if sent is None or sent == found.sha1:
+        return
+    hexadecimal = base64.b64decode(found.sha1).hex()
+    why, why_en = "", ""
+    if sent == found.sha1_of_text:
+        why = " Le hash envoyé est celui du texte base64 : calculez-le sur les octets du document."
+        why_en = " The hash sent is that of the base64 text: compute it over the document's bytes."
+    elif str(sent).lower() == hexadecimal or decode(sent) == hexadecimal.encode():
+        why = " Le hash envoyé est en hexadécimal : FHIR l'attend en base64."
+        why_en = " The hash sent is in hexadecimal: FHIR expects base64."
+    yield fault(
+        f"{where}.hash",
+        "hash",
+        f"hash ne correspond pas au document ; le SHA-1 en base64 est {found.sha1}.{why}",
+        f"hash does not fit the document; its SHA-1 in base64 is {found.sha1}.{why_en}",
+        "value",
+    )
+
+
+def _language(stated: Mapping[str, Any], where: str) -> Iterator[Issue]:
+    language = stated.get("language")
+    if language is not None and not (isinstance(language, str) and _LANGUAGE.fullmatch(language)):
+        yield fault(
+            f"{where}.language",
+            "language",
+            "language doit être une étiquette de langue (fr-FR).",
+            "language must be a language tag (fr-FR).",
+            "value",
+        )
+
+
+def _kind(declared: str, where: str, found: Examined) -> Iterator[Issue]:
+    if not declared or media.agrees(declared, found.head):
+        return
+    shown = media.recognised(found.head)
+    fr = f" : le contenu commence comme {shown}" if shown else ""
+    en = f": the content begins as {shown}" if shown else ""
+    yield fault(
+        f"{where}.contentType",
+        "content-type",
+        f"Le contenu n'est pas du {declared[:60]}{fr}.",
+        f"The content is no {declared[:60]}{en}.",
+        "value",
+    )
+
+
+def _format(document: Mapping[str, Any], declared: str, path: str, found: Examined) -> Iterator[Issue]:
+    code, where = format_code(document), f"{path}.content[0]"
+    if code and declared and not media.goes_with(code, declared):
+        yield fault(
+            f"{where}.format",
+            "format",
+            f"Le format {code[:80]} ne va pas avec {declared[:60]} ; attendu : {media.expected(code)}.",
+            f"The format {code[:80]} does not go with {declared[:60]}; expected: {media.expected(code)}.",
+            "value",
+        )
+    if declared in media.XML and media.agrees(declared, found.head) and not found.headers:
+        yield warning(
+            f"{where}.attachment",
+            "cda-header",
+            "Le XML n'est pas un CDA R2 (racine ClinicalDocument) : il ne sera pas affiché.",
+            "The XML is no CDA R2 (root ClinicalDocument): it will not be shown.",
+        )
+
+
+def _sha1(content: bytes) -> str:
+    return base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode("ascii")
