@@ -37,6 +37,14 @@ class Checker:
             raise InvalidResource(sorted(issues, key=lambda issue: not issue.refuses))
         return issues
 
+    def asks(self, resource: dict[str, Any], profile: str) -> bool:
+        """Tell whether the policy holds a resource to a profile, by its type or by its own claim."""
+        if not self._enabled or profile in self.policy.profiles(resource):
+            return True
+        meta = resource.get("meta")
+        claimed = meta.get("profile") if isinstance(meta, dict) else None
+        return self.policy.claims and isinstance(claimed, list) and profile in claimed
+
     def issues(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
         """Return all findings against the policy and further profiles, refusing none."""
         return self._validator.validate(

@@ -21,6 +21,8 @@ from fhirserver.store import Transaction
 
 BUNDLE: Final = "response-bundle"
 """Under this name of `Request.memory`, a guard leaves elements for the Bundle that answers a transaction."""
+PROFILES: Final = "bundle-profiles"
+"""Under this name of `Request.memory`, guards find what the Bundle claims in `meta.profile`."""
 _OF_AN_ID: Final = ("DELETE", "PUT", "PATCH")
 _ORDER: Final = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 
@@ -32,6 +34,7 @@ def perform(services: Services, request: Request, bundle: dict[str, Any]) -> Ans
         Failure: the first failing entry's, told with its place in the Bundle; nothing is written.
         InvalidResource: with the findings of all resources that must not be stored.
     """
+    request.memory[PROFILES] = _claimed(bundle)
     found = _readable(entries.read(bundle, request.base, services.settings.max_bundle_entries))
     responses = [entries.respond(answer, request) for answer in commit(services, request, found)]
     told = entries.response("transaction-response", responses)
@@ -73,6 +76,13 @@ def commit(services: Services, request: Request, found: Sequence[Entry]) -> list
         return _Attempt(services, request, transaction, found, guards).run()
 
     return [answer.settle() for answer in services.store.transact(work)]
+
+
+def _claimed(bundle: dict[str, Any]) -> list[str]:
+    meta = bundle.get("meta")
+    profiles = meta.get("profile") if isinstance(meta, dict) else None
+    named = profiles if isinstance(profiles, list) else []
+    return [each.partition("|")[0] for each in named if isinstance(each, str)]
 
 
 def _readable(found: Sequence[Entry | BadRequest]) -> list[Entry]:

@@ -16,6 +16,7 @@ import orjson
 
 _EPRESCRIPTION: Final = "https://interop.esante.gouv.fr/ig/fhir/eprescription/StructureDefinition/"
 _PDSM: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/"
+_MHD: Final = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/"
 _CORE: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/"
 _BASE: Final = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -31,12 +32,14 @@ class TypeRule:
     Attributes:
         required: profiles whose breach refuses the resource.
         inline: these instead, for a DocumentReference that carries its content.
+        instead: one of these in place of the required ones, for a resource that claims it.
         advised: profiles whose breach is a warning: drafts.
         supported: profiles that are named in the CapabilityStatement as supported when claimed.
     """
 
     required: tuple[str, ...] = ()
     inline: tuple[str, ...] | None = None
+    instead: tuple[str, ...] = ()
     advised: tuple[str, ...] = ()
     supported: tuple[str, ...] = ()
 
@@ -49,6 +52,9 @@ FRENCH: Final[dict[str, TypeRule]] = {
     "DocumentReference": TypeRule(
         required=(f"{_PDSM}pdsm-comprehensive-document-reference",),
         inline=(f"{_PDSM}pdsm-simplified-publish",),
+        instead=tuple(
+            f"{_MHD}IHE.MHD.{name}.DocumentReference" for name in ("Comprehensive", "UnContained.Comprehensive", "Minimal")
+        ),
     ),
     "ServiceRequest": TypeRule(advised=(f"{_CORE}fr-core-service-request",)),
     "MedicationDispense": TypeRule(advised=(f"{_CORE}fr-core-medication-dispense",)),
@@ -80,7 +86,7 @@ SCHEMA: Final[dict[str, Any]] = {
             "additionalProperties": {
                 "type": "object",
                 "additionalProperties": False,
-                "properties": dict.fromkeys(("required", "inline", "advised", "supported"), _URLS),
+                "properties": dict.fromkeys(("required", "inline", "instead", "advised", "supported"), _URLS),
             },
         },
     },
@@ -124,6 +130,7 @@ class Policy:
                 name: TypeRule(
                     tuple(rule.get("required", ())),
                     tuple(rule["inline"]) if "inline" in rule else None,
+                    tuple(rule.get("instead", ())),
                     tuple(rule.get("advised", ())),
                     tuple(rule.get("supported", ())),
                 )
@@ -138,7 +145,8 @@ class Policy:
             return ()
         if rule.inline is not None and has_inline_content(resource):
             return rule.inline
-        return rule.required
+        chosen = tuple(profile for profile in rule.instead if profile in _claimed(resource))
+        return chosen[:1] or rule.required
 
     def advised(self, resource: dict[str, Any]) -> tuple[str, ...]:
         """Return the profiles that a resource would better meet: their breach is a warning."""
@@ -149,8 +157,15 @@ class Policy:
         """Return what a CapabilityStatement says of a type: `profile`, and `supportedProfile` with all others."""
         rule = self.types.get(resource_type, TypeRule())
         profile = rule.required[0] if rule.required else f"{_BASE}{resource_type}"
-        others = [*rule.required[1:], *(rule.inline or ()), *rule.supported, *rule.advised]
+        others = [*rule.required[1:], *(rule.inline or ()), *rule.instead, *rule.supported, *rule.advised]
         return profile, list(dict.fromkeys(others))
+
+
+def _claimed(resource: dict[str, Any]) -> list[str]:
+    meta = resource.get("meta")
+    profiles = meta.get("profile") if isinstance(meta, dict) else None
+    named = profiles if isinstance(profiles, list) else []
+    return [each.partition("|")[0] for each in named if isinstance(each, str)]
 
 
 def has_inline_content(resource: dict[str, Any]) -> bool:
