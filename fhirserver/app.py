@@ -12,15 +12,20 @@ from fhirserver.access import issuer, keys
 from fhirserver.access.secrets import made_secret
 from fhirserver.access.tokens import Trust, Verifier
 from fhirserver.definitions.pinned.inforce import in_force
+from fhirserver.documents.guard import DocumentGuard
 from fhirserver.fhirpath import Engine
 from fhirserver.interactions import patch
 from fhirserver.interactions.capabilities import Capabilities
 from fhirserver.interactions.checking import Checker
+from fhirserver.interactions.guards import Guards
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.services import Services
 from fhirserver.operations import document, everything, meta, reindex, validate
 from fhirserver.operations import terminology as terminology_operations
+from fhirserver.operations.prescription import offered as prescription_operations
 from fhirserver.operations.registry import Operations
+from fhirserver.pages import browser
+from fhirserver.pages.facts import facts
 from fhirserver.search import indexes as search_indexes
 from fhirserver.search.codes import TerminologyTokens
 from fhirserver.search.cursors import Cursors
@@ -40,6 +45,8 @@ from fhirserver.wire.application import build
 from fhirserver.wire.formats import JSON, Formats, xml
 from fhirserver.wire.gateway import Gateway
 from fhirserver.wire.xml import XmlCodec
+from fhirserver.workflow.context import Workflow, workflow
+from fhirserver.workflow.guard import PrescriptionGuard
 
 FORMATS: Final = ("json", "xml", "application/fhir+json", "application/fhir+xml")
 
@@ -66,6 +73,7 @@ def services(settings: Settings, store: Store) -> Services:
             reindex.OPERATION,
             *meta.OPERATIONS,
             *terminology_operations.OPERATIONS,
+            *prescription_operations.operations(workflow(settings)),
         )
     )
     types = frozenset(settings.types) or loaded.resource_types
@@ -90,10 +98,16 @@ def services(settings: Settings, store: Store) -> Services:
         terminology=terminology,
         xml=codec,
         types=types,
+        guards=guards(workflow(settings)),
     )
     Router(made)
     Upkeep(store, registry, indexer).start()
     return made
+
+
+def guards(prescriptions: Workflow) -> Guards:
+    """Return the rules that take part in interactions."""
+    return Guards((PrescriptionGuard(prescriptions), DocumentGuard()))
 
 
 def searcher(settings: Settings, store: Store, registry: Registry, rules: Rules) -> Searcher:
@@ -116,5 +130,8 @@ def create_app(settings: Settings) -> Flask:
     store = Store(settings.mongodb_uri, settings.database)
     made = services(settings, store)
     formats = Formats((JSON, xml(XmlCodec(made.definitions))))
-    gateway = Gateway(settings, formats, verifier(settings), made.router, store.audit.record)
-    return build(gateway, store.ping, made.types, made.operations.all)
+    believed = verifier(settings)
+    gateway = Gateway(settings, formats, believed, made.router, store.audit.record)
+    app = build(gateway, store.ping, made.types, made.operations.all)
+    browser.add(app, gateway, believed, facts(made, tuple(issuer.PERSONAS)))
+    return app

@@ -36,6 +36,7 @@ class RunningServer:
             "FHIRSERVER_STATE": str(self.state),
             "FHIRSERVER_PORT": str(self.port),
             "FHIRSERVER_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "FHIRSERVER_PATIENT_READS_PRESCRIPTIONS": "on",
         }
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -7,7 +7,6 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 import requests
 from rich.console import Console
@@ -66,14 +65,14 @@ class Story:
 
     def tell(self) -> None:
         """Run all steps; BrokenStoryError at the first that fails."""
-        group = self.push_prescription()
-        self.read_prescription(group)
+        number = self.push_prescription()
+        self.read_prescription(number)
         self.push_document()
         self.read_document()
         self.refuse_wrong_prescription()
 
     def push_prescription(self) -> str:
-        """Push the ordonnance as an editor's software; return its group as `system|value`."""
+        """Push the ordonnance as an editor's software; return its number."""
         self._title("L'éditeur pousse une ordonnance : deux médicaments, une biologie (transaction)")
         bundle = ordonnance.bundle(people.PRESCRIBER_RPPS, self._now)
         answer = self._clients["prescriber"].expect(200, "POST", "", bundle, Prefer="return=representation").json()
@@ -90,17 +89,17 @@ class Story:
         if group is None:
             raise BrokenStoryError("no line came back with its number")
         self._console.print(f"Numéro commun aux trois lignes : [bold cyan]{group['value']}[/]")
-        return f"{group.get('system', '')}|{group['value']}"
+        return str(group["value"])
 
-    def read_prescription(self, group: str) -> None:
+    def read_prescription(self, number: str) -> None:
         """Find the lines by their number as a pharmacist, and show each as a sentence."""
         self._title("Le pharmacien retrouve l'ordonnance par son numéro")
         pharmacist = self._clients["pharmacist"]
         shown = Table("ligne", "posologie", box=None, header_style="bold")
-        found = []
-        for kind in ("MedicationRequest", "ServiceRequest"):
-            query = f"{kind}?group-identifier={quote(group, safe='')}&status=active"
-            found += [entry["resource"] for entry in pharmacist.expect(200, "GET", query).json().get("entry", [])]
+        asked = {"resourceType": "Parameters", "parameter": [{"name": "number", "valueString": number}]}
+        answer = pharmacist.expect(200, "POST", "$find-prescription", asked).json()
+        kinds = ("MedicationRequest", "ServiceRequest")
+        found = [entry["resource"] for entry in answer["entry"] if entry["resource"]["resourceType"] in kinds]
         for line in found:
             what = line.get("medicationCodeableConcept", line.get("code", {}))
             title = what.get("text") or what["coding"][0].get("display", "")

@@ -57,6 +57,29 @@ class Audit:
         if batch.error is not None:
             raise batch.error
 
+    def granted(self, to: str, now: datetime, most: int) -> list[str]:
+        """Return what was opened to a caller by an access whose grant still holds, the longest first.
+
+        A record grants by `grant: {to, of, until}`.
+        """
+        condition = {"grant.to": to, "grant.until": {"$gt": now}}
+        with translated():
+            found = self._collection.find(condition, {"_id": 0, "grant.of": 1}).hint("grants")
+            records = list(found.sort("grant.until", -1).limit(most))
+        return list(dict.fromkeys(record["grant"]["of"] for record in records))
+
+    def grants(self, to: str, of: str, now: datetime) -> bool:
+        """Tell whether one thing was opened to a caller by an access whose grant still holds."""
+        condition = {"grant.to": to, "grant.of": of, "grant.until": {"$gt": now}}
+        with translated():
+            return self._collection.find_one(condition, {"_id": 1}, hint="grant") is not None
+
+    def failures(self, key: str, since: datetime, most: int) -> list[datetime]:
+        """Return when records were marked `failed` with that key, newest first."""
+        with translated():
+            found = self._collection.find({"failed": key, "at": {"$gte": since}}, {"_id": 0, "at": 1}).hint("failed")
+            return [record["at"] for record in found.sort("at", -1).limit(most)]
+
     def _write(self, batch: _Batch) -> None:
         with self._lock:
             self._gathering = _Batch()

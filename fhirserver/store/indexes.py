@@ -40,6 +40,7 @@ COLLECTIONS: Final = (
     "audit",
     "outbox",
     "clock",
+    "claims",
     "clients",
     "jobs",
 )
@@ -62,6 +63,20 @@ OWN: Final = (
     Index("locks", "touched", (("touched", 1),), {"expireAfterSeconds": 3600}),
     Index("jobs", "files", (("files", 1),)),
     Index("jobs", "finished", (("finished", 1),), {"expireAfterSeconds": _WEEK}),
+    # what whom was shown by number, and who tried numbers that are none
+    Index(
+        "audit",
+        "grants",
+        (("grant.to", 1), ("grant.until", -1)),
+        {"partialFilterExpression": {"grant.to": {"$exists": True}}},
+    ),
+    Index(
+        "audit",
+        "grant",
+        (("grant.to", 1), ("grant.of", 1), ("grant.until", -1)),
+        {"partialFilterExpression": {"grant.to": {"$exists": True}}},
+    ),
+    Index("audit", "failed", (("failed", 1), ("at", -1)), {"partialFilterExpression": {"failed": {"$exists": True}}}),
     Index("outbox", "due", (("state", 1), ("due", 1))),
     Index("outbox", "order", (("key", 1), ("state", 1), ("_id", 1))),
     Index("outbox", "done", (("done", 1),), {"expireAfterSeconds": _WEEK}),

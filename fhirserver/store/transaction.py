@@ -13,7 +13,7 @@ from pymongo.client_session import ClientSession
 
 from fhirserver.errors import Conflict
 from fhirserver.issues import Text
-from fhirserver.store import documents
+from fhirserver.store import claims, documents
 from fhirserver.store.files import Upload
 from fhirserver.store.ids import id_beside, key, new_id
 from fhirserver.store.values import Draft, FileRef, Stored, Task
@@ -182,6 +182,16 @@ class Transaction:
         hashed = blake2b(name.encode(), digest_size=16).hexdigest()
         self._claim(f"lock {hashed}")
         self._locks.add(hashed)
+
+    def claimed(self, claim: str) -> dict[str, Any] | None:
+        """Return what is kept under a claim's name (`claims.name`); None if nobody has claimed it."""
+        found = self.store.database["claims"].find_one({"_id": claim}, session=self.session)
+        return None if found is None else found["content"]
+
+    def claim(self, claim: str, content: Mapping[str, Any]) -> None:
+        """Claim a name with this commit; another commit that claims it too runs again, and finds it claimed."""
+        self._claim(f"claim {claim}")
+        self._operations.setdefault("claims", []).append(claims.planned(claim, content, self.moment))
 
     def put_file(self, content: bytes) -> FileRef:
         """Keep content with this commit."""

@@ -18,7 +18,12 @@ LAYERS = {
     "prescription": {"fhirpath", "terminology", "definitions"},
     "dmp": {"fhirpath", "terminology", "definitions"},
 }
-LAYERS["interactions"] = LAYERS["operations"] = {*LAYERS, "interactions", "operations"}
+LAYERS["interactions"] = LAYERS["operations"] = LAYERS["workflow"] = {
+    *LAYERS,
+    "interactions",
+    "operations",
+    "workflow",
+}
 LAYERS["wire"] = {*LAYERS}
 LAYERS["pages"] = {*LAYERS, "wire"}
 MODULES = sorted(ROOT.rglob("*.py"))

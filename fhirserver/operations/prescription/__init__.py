@@ -1,0 +1,1 @@
+"""The operations of the ordonnance numérique: one module each, every decision in `workflow/` and `prescription/`."""

@@ -1,0 +1,159 @@
+"""What the operations of a prescription are asked: their parameters, and the Task that they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from fhirserver import jsontext
+from fhirserver.access.caller import Role
+from fhirserver.access.decide import decide
+from fhirserver.errors import BadRequest, Forbidden, NotFound
+from fhirserver.interactions.exchange import Answer
+from fhirserver.issues import Text
+from fhirserver.operations.inputs import Inputs, missing
+from fhirserver.operations.registry import Call, Operation
+from fhirserver.prescription import tasks
+from fhirserver.prescription.professions import Kind
+from fhirserver.store import Stored
+from fhirserver.workflow import numbers, sight
+from fhirserver.workflow.context import EXECUTING, Workflow, eligible
+from fhirserver.workflow.taskwork import task_of
+
+DEFINITION: Final = "urn:fhirserver:OperationDefinition:"
+Run = Callable[[Workflow, Call], Answer]
+
+
+def operation(
+    name: str, run: Run, workflow: Workflow, *, system: bool = True, instances: tuple[str, ...] = ()
+) -> Operation:
+    """Return an operation that changes or reveals something, and so is invoked by POST."""
+    return Operation(
+        name,
+        lambda call: run(workflow, call),
+        f"{DEFINITION}{name}",
+        system=system,
+        instances=instances,
+        reads=False,
+    )
+
+
+def inputs(call: Call, allowed: Collection[str]) -> Inputs:
+    """Return the parameters of the body; nothing is taken from the address, where a number must not stand.
+
+    Raises:
+        BadRequest: parameters in the address, or ones that the operation does not have.
+    """
+    stray = [name for name, _ in call.request.pairs() if not name.startswith("_")]
+    if stray:
+        raise BadRequest(
+            Text(
+                f"« {stray[0][:40]} » ne s'écrit pas dans l'adresse : envoyez une ressource Parameters.",
+                f'"{stray[0][:40]}" does not stand in the address: send a Parameters resource.',
+            ),
+            rule="prescription-parameters",
+        )
+    body = _body(call)
+    if body and body.get("resourceType") != "Parameters":
+        raise BadRequest(
+            Text("Une ressource Parameters est attendue.", "A Parameters resource is expected."),
+            expression=str(body.get("resourceType", "")),
+            rule="prescription-parameters",
+        )
+    return Inputs(body, allowed)
+
+
+def _body(call: Call) -> dict[str, Any]:
+    """Return the resource that was sent; nothing at all is an operation without parameters."""
+    content = call.request.content
+    if content is not None and not content.media and not content.read():
+        return {}
+    try:
+        return call.request.parse()
+    except BadRequest as fault:
+        if fault.issues[0].rule == "empty-body":
+            return {}
+        raise
+
+
+def professional(call: Call) -> None:
+    """Require a professional's, a structure's or an operator's token.
+
+    Raises:
+        Forbidden: a patient's, or one without a scope to read Tasks.
+    """
+    if call.request.caller.role is Role.PATIENT:
+        raise Forbidden(
+            Text(
+                "Cette opération est celle des professionnels ; le patient lit ses ordonnances par son propre jeton.",
+                "This operation is for professionals; patients read their prescriptions by their own token.",
+            ),
+            rule="role",
+        )
+    decide(call.request.caller, "r", "Task")
+
+
+def found(workflow: Workflow, call: Call, given: Inputs) -> numbers.Found:
+    """Return the prescription of the parameter `number`, opened to the caller from here on.
+
+    Raises:
+        BadRequest: no number, or one that was mistyped.
+        NotFound: an unknown one; counted.
+        Throttled: too many of these.
+    """
+    numbers.hold_back(workflow, call.services, call.request)
+    number = numbers.normalise(given.required("number"))
+    parts = numbers.find(workflow, call.services, call.request, number)
+    if call.request.caller.role in EXECUTING:
+        sight.open_to(workflow, call.request, number, "find-prescription")
+    return parts
+
+
+def one_task(workflow: Workflow, call: Call, given: Inputs) -> str:
+    """Return the id of the Task that the call is about: the address's, or that of the `number` (and `kind`).
+
+    Raises:
+        BadRequest: several Tasks might be meant.
+        NotFound: none, or none that the caller may see.
+    """
+    if call.identity is not None:
+        stored = task_of(call.services, call.request, call.identity)
+        return stored.id
+    if "number" not in given:
+        raise missing("number")
+    tasks_found = list(found(workflow, call, given).tasks)
+    wanted = given.text("kind")
+    if wanted is not None:
+        tasks_found = [each for each in tasks_found if _kind(each) == wanted]
+    elif len(tasks_found) > 1:
+        tasks_found = [each for each in tasks_found if eligible(call.request.caller, Kind(_kind(each)))] or tasks_found
+    if not tasks_found:
+        raise NotFound(
+            Text("Cette ordonnance n'a pas de tâche de ce type.", "This prescription has no Task of this kind."),
+            rule="prescription-kind",
+        )
+    if len(tasks_found) > 1:
+        kinds = ", ".join(_kind(each) for each in tasks_found)
+        raise BadRequest(
+            Text(
+                f"Plusieurs tâches conviennent : précisez kind ({kinds}).", f"Several Tasks fit: name kind ({kinds})."
+            ),
+            code="required",
+            expression="Parameters",
+            rule="prescription-kind",
+        )
+    return tasks_found[0].id
+
+
+def _kind(stored: Stored) -> str:
+    return str(tasks.View(jsontext.read(stored.body)).kind)
+
+
+def answer(**parts: Any) -> dict[str, Any]:
+    """Return Parameters of named resources and values; those that are None are left out."""
+    written: list[dict[str, Any]] = []
+    for name, value in parts.items():
+        shown = name.replace("_", "-")
+        given = value if isinstance(value, list) else [value]
+        written += [{"name": shown, **each} for each in given if each is not None]
+    return {"resourceType": "Parameters", "parameter": written}

@@ -1,0 +1,348 @@
+"""The Task of a prescription: built at issuing, read and changed by the operations; no client writes it.
+
+Where things stand: `groupIdentifier` number; `code` kind of execution; `performerType` eligible professions; `status`
+and `businessStatus` state; `input` one entry for each line, with its validity, next possible date and what remains;
+`restriction.period` the envelope of these; `owner` and the extension `holder` who holds it until when; `output` what
+was delivered, with what counts of it, and the receipts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from fhirserver.prescription import elements
+from fhirserver.prescription.elements import EXTENSION
+from fhirserver.prescription.lines import Line
+from fhirserver.prescription.professions import EXECUTORS, Kind
+from fhirserver.prescription.professions import LABELS as KIND_LABELS
+from fhirserver.prescription.professions import SYSTEM as PROFESSIONS
+from fhirserver.prescription.quantities import read_amount
+from fhirserver.prescription.rules.outcomes import Outcome
+from fhirserver.prescription.rules.tables import Tables
+from fhirserver.prescription.rules.validity import envelope, window
+from fhirserver.prescription.standing import Delivered, Standing, standing
+from fhirserver.prescription.states import LABELS, TASK_STATUS, State
+
+Resource = Mapping[str, Any]
+
+STATE_SYSTEM: Final = "urn:fhirserver:CodeSystem:prescription-state"
+KIND_SYSTEM: Final = "urn:fhirserver:CodeSystem:execution-kind"
+PART_SYSTEM: Final = "urn:fhirserver:CodeSystem:prescription-task-part"
+PROFESSIONAL_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.1"
+STRUCTURE_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.2"
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Who executes: a professional, a structure, or one within the other.
+
+    Attributes:
+        rpps: 11 digits.
+        structure: "1" + FINESS, "3" + SIRET.
+        subject: what the token calls him where it names neither.
+    """
+
+    rpps: str | None = None
+    structure: str | None = None
+    subject: str = ""
+    name: str | None = None
+
+    @property
+    def key(self) -> str:
+        """One text for him, wherever two executors are compared."""
+        if self.rpps or self.structure:
+            return f"{self.rpps or ''}@{self.structure or ''}"
+        return f"subject:{self.subject}"
+
+    def same(self, key: str, *, by_structure: bool) -> bool:
+        """Tell whether a key is his; in a treatment that a structure holds, whoever works there is."""
+        if by_structure and self.structure:
+            return key.partition("@")[2] == self.structure
+        return key == self.key
+
+    def reference(self) -> dict[str, Any]:
+        """Return him as a logical Reference."""
+        if self.rpps:
+            found: dict[str, Any] = {"identifier": {"system": PROFESSIONAL_SYSTEM, "value": f"8{self.rpps}"}}
+        elif self.structure:
+            found = {"identifier": {"system": STRUCTURE_SYSTEM, "value": self.structure}}
+        else:
+            found = {"identifier": {"value": self.subject}}
+        return found | ({"display": self.name} if self.name else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Who holds a Task, since when, and until when unless he goes on.
+
+    Attributes:
+        executor: `Executor.key`.
+        recorded: whether he has recorded an outcome since he took it.
+        first: index in `output` of his first delivery since then.
+    """
+
+    executor: str
+    since: datetime
+    until: datetime
+    recorded: bool = False
+    first: int = 0
+
+
+def build(  # noqa: PLR0913, PLR0917 - what a Task says
+    kind: Kind,
+    number: Resource,
+    lines: Sequence[tuple[Line, str]],
+    patient: Resource,
+    prescriber: Resource | None,
+    now: datetime,
+    tables: Tables,
+    today: date,
+) -> dict[str, Any]:
+    """Build the Task of a newly issued prescription.
+
+    Args:
+        kind: of execution.
+        number: the prescription's identifier.
+        lines: of this kind, each with its reference.
+        patient: Reference.
+        prescriber: Reference.
+        now: the moment of issuing.
+        tables: the tables in force.
+        today: the day in Paris.
+    """
+    moment = now.isoformat(timespec="seconds")
+    task: dict[str, Any] = {
+        "resourceType": "Task",
+        "groupIdentifier": dict(number),
+        "status": TASK_STATUS[State.ISSUED],
+        "businessStatus": _business_status(State.ISSUED),
+        "intent": "order",
+        "code": {"coding": [{"system": KIND_SYSTEM, "code": str(kind), "display": KIND_LABELS[kind][0]}]},
+        "focus": {"reference": lines[0][1]},
+        "for": dict(patient),
+        "authoredOn": moment,
+        "lastModified": moment,
+        **({"requester": dict(prescriber)} if prescriber else {}),
+        "performerType": [{"coding": [{"system": PROFESSIONS, "code": code}]} for code in sorted(EXECUTORS[kind])],
+        "restriction": {},
+        "input": [
+            {"type": _part("line", "Ligne d'ordonnance"), "valueReference": {"reference": reference}}
+            for _, reference in lines
+        ],
+    }
+    View(task).stand({reference: line for line, reference in lines}, tables, today)
+    if not task["restriction"]:
+        del task["restriction"]
+    return task
+
+
+class View:
+    """A Task, read and changed in place; take a copy of what is stored first."""
+
+    def __init__(self, task: dict[str, Any]) -> None:
+        self.task = task
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of execution."""
+        return Kind(self.task["code"]["coding"][0]["code"])
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        return State(self.task["businessStatus"]["coding"][0]["code"])
+
+    @property
+    def number(self) -> str:
+        """The prescription's number."""
+        return str(self.task["groupIdentifier"]["value"])
+
+    @property
+    def lines(self) -> list[str]:
+        """References to its lines."""
+        return [entry["valueReference"]["reference"] for entry in self.task.get("input", ())]
+
+    def move(self, state: State, now: datetime, reason: Resource | None = None) -> None:
+        """Write a new state; `reason` is a CodeableConcept."""
+        self.task["status"] = TASK_STATUS[state]
+        self.task["businessStatus"] = _business_status(state)
+        self.task["lastModified"] = now.isoformat(timespec="seconds")
+        if reason is not None:
+            self.task["statusReason"] = dict(reason)
+
+    # Holding
+
+    @property
+    def hold(self) -> Hold | None:
+        """Who holds it, whether or not his lease has ended."""
+        found = next(elements.extensions(self.task, elements.url("holder")), None)
+        if found is None:
+            return None
+        return Hold(
+            elements.part(found, "executor"),
+            datetime.fromisoformat(elements.part(found, "since")),
+            datetime.fromisoformat(elements.part(found, "until")),
+            elements.part(found, "recorded") is True,
+            elements.part(found, "first") or 0,
+        )
+
+    def give(self, hold: Hold | None, owner: Resource | None = None) -> None:
+        """Write who holds it; None: nobody."""
+        address = elements.url("holder")
+        kept = [one for one in self.task.get("extension", ()) if one.get("url") != address]
+        if hold is not None:
+            kept.append(
+                {
+                    "url": address,
+                    "extension": [
+                        {"url": "executor", "valueString": hold.executor},
+                        {"url": "since", "valueInstant": hold.since.isoformat(timespec="seconds")},
+                        {"url": "until", "valueInstant": hold.until.isoformat(timespec="seconds")},
+                        {"url": "recorded", "valueBoolean": hold.recorded},
+                        {"url": "first", "valueUnsignedInt": hold.first},
+                    ],
+                }
+            )
+            if owner is not None:
+                self.task["owner"] = dict(owner)
+        else:
+            self.task.pop("owner", None)
+        self.task.pop("extension", None)
+        if kept:
+            self.task["extension"] = kept
+
+    # Deliveries
+
+    def add(self, reference: str, line: str, delivered: Delivered) -> None:
+        """Note a delivery of a line."""
+        amount = delivered.amount
+        parts: list[dict[str, Any]] = [
+            {"url": "line", "valueReference": {"reference": line}},
+            {"url": "on", "valueDate": delivered.on.isoformat()},
+            {"url": "outcome", "valueCode": str(delivered.outcome)},
+        ]
+        if amount is not None:
+            parts.append({"url": "quantity", "valueQuantity": amount.quantity()})
+        if delivered.days is not None:
+            parts.append({"url": "days", "valueUnsignedInt": delivered.days})
+        self.task.setdefault("output", []).append(
+            {
+                "extension": [{"url": elements.url("delivered"), "extension": parts}],
+                "type": _part("dispense", "Délivrance"),
+                "valueReference": {"reference": reference},
+            }
+        )
+
+    def add_output(self, part: str, display: str, reference: str) -> None:
+        """Note a receipt or a print."""
+        self.task.setdefault("output", []).append(
+            {"type": _part(part, display), "valueReference": {"reference": reference}}
+        )
+
+    def outputs(self, part: str) -> list[str]:
+        """Return references of one part of the output."""
+        return [
+            entry["valueReference"]["reference"]
+            for entry in self.task.get("output", ())
+            if entry["type"]["coding"][0]["code"] == part
+        ]
+
+    def withdraw(self, reference: str) -> bool:
+        """Take back a delivery; False where it is not of this Task."""
+        for entry in self.task.get("output", ()):
+            if entry["valueReference"]["reference"] == reference and entry["type"]["coding"][0]["code"] == "dispense":
+                entry["type"] = _part("withdrawn", "Délivrance annulée")
+                return True
+        return False
+
+    def delivered(self, line: str | None = None) -> tuple[Delivered, ...]:
+        """Return the deliveries of a line (None: of all), in order; those taken back left out."""
+        found = []
+        for entry in self.task.get("output", ()):
+            if entry["type"]["coding"][0]["code"] != "dispense":
+                continue
+            note = next(elements.extensions(entry, elements.url("delivered")))
+            if line is None or elements.part(note, "line")["reference"] == line:
+                found.append(
+                    Delivered(
+                        date.fromisoformat(elements.part(note, "on")),
+                        read_amount(elements.part(note, "quantity")),
+                        Outcome(elements.part(note, "outcome")),
+                        elements.part(note, "days"),
+                    )
+                )
+        return tuple(found)
+
+    @property
+    def executed(self) -> bool:
+        """Whether anything of it was delivered."""
+        return any(each.outcome is not Outcome.NOT_DELIVERED for each in self.delivered())
+
+    # Lines
+
+    def stand(self, lines: Mapping[str, Line], tables: Tables, today: date) -> dict[str, Standing]:
+        """Write anew where each line stands, and the envelope of their validities; return it by reference."""
+        found = {}
+        for entry in self.task.get("input", ()):
+            reference = entry["valueReference"]["reference"]
+            line = lines[reference]
+            now = standing(line, self.delivered(reference), tables, today)
+            found[reference] = now
+            entry["extension"] = [_standing(line, now, tables)]
+        first, last = envelope(tuple(lines[reference] for reference in self.lines), tables)
+        period = {"start": first, "end": last}
+        known = {name: day.isoformat() for name, day in period.items() if day is not None}
+        if known:
+            self.task["restriction"] = {"period": known}
+        return found
+
+    def valid(self, lines: Mapping[str, Line], tables: Tables, today: date) -> bool:
+        """Whether at least one line may still be executed, today or later."""
+        return any(
+            not window(lines[reference], tables).ended(today, begun=self.begun(reference)) for reference in self.lines
+        )
+
+    def ends(self, lines: Mapping[str, Line], tables: Tables) -> date | None:
+        """The last day on which anything of it may be executed, as things stand; None where no rule sets one."""
+        lasts = []
+        for reference in self.lines:
+            opened = window(lines[reference], tables)
+            lasts.append(opened.last if self.begun(reference) or opened.last_start is None else opened.last_start)
+        known = [last for last in lasts if last is not None]
+        return max(known) if known and len(known) == len(lasts) else None
+
+    def begun(self, reference: str) -> bool:
+        """Whether anything of a line was delivered."""
+        return any(each.outcome is not Outcome.NOT_DELIVERED for each in self.delivered(reference))
+
+
+def _standing(line: Line, now: Standing, tables: Tables) -> dict[str, Any]:
+    opened = window(line, tables)
+    period = {"start": opened.first, "end": opened.last}
+    known = {name: day.isoformat() for name, day in period.items() if day is not None}
+    parts: list[dict[str, Any]] = [{"url": "finished", "valueBoolean": now.finished}]
+    if known:
+        parts.append({"url": "validity", "valuePeriod": known})
+    if opened.last_start is not None:
+        parts.append({"url": "last-start", "valueDate": opened.last_start.isoformat()})
+    if now.next_date is not None:
+        parts.append({"url": "next-possible-date", "valueDate": now.next_date.isoformat()})
+    if now.remaining is not None:
+        parts.append({"url": "remaining", "valueQuantity": now.remaining.quantity()})
+    if now.deliveries_left is not None:
+        parts.append({"url": "deliveries-left", "valueUnsignedInt": now.deliveries_left})
+    return {"url": f"{EXTENSION}line-standing", "extension": parts}
+
+
+def _business_status(state: State) -> dict[str, Any]:
+    return {
+        "coding": [{"system": STATE_SYSTEM, "code": str(state), "display": LABELS[state][0]}],
+        "text": LABELS[state][0],
+    }
+
+
+def _part(code: str, display: str) -> dict[str, Any]:
+    return {"coding": [{"system": PART_SYSTEM, "code": code, "display": display}]}

@@ -1,0 +1,68 @@
+"""Expiry: a Task whose validity has ended becomes `expired`, when somebody looks at it or when its day comes."""
+
+from __future__ import annotations
+
+from fhirserver import jsontext
+from fhirserver.access.caller import Caller, Role
+from fhirserver.access.scopes import read as read_scopes
+from fhirserver.interactions.exchange import Request
+from fhirserver.interactions.services import Services
+from fhirserver.prescription.lines import paris_day
+from fhirserver.prescription.states import ENDED, Action
+from fhirserver.prescription.tasks import View
+from fhirserver.store import Stored
+from fhirserver.workflow import taskwork
+from fhirserver.workflow.context import Workflow, present
+from fhirserver.workflow.taskwork import TaskWork
+
+
+def server_request() -> Request:
+    """Return a request of the server's own, for what it does by itself."""
+    caller = Caller("fhirserver", "fhirserver", "fhirserver", Role.OPERATOR, read_scopes("system/*.cruds"))
+
+    def parse() -> dict[str, object]:
+        raise AssertionError("the server's own requests have no body")
+
+    return Request("POST", (), "", caller, "", parse)
+
+
+def up_to_date(workflow: Workflow, services: Services, stored: Stored) -> Stored:
+    """Return a part of a prescription as it stands today: a Task that has expired meanwhile is written so first."""
+    if stored.type != "Task" or not _is_due(stored):
+        return stored
+    expire(workflow, services, stored.id)
+    return services.store.read("Task", stored.id) or stored
+
+
+def expire(workflow: Workflow, services: Services, identity: str) -> bool:
+    """Let a Task expire if its validity has ended and nobody holds it; tell whether it did."""
+
+    def act(task: TaskWork) -> bool:
+        if task.view.state in ENDED:
+            return False
+        case = task.situation()
+        if case.valid or case.held:
+            return False
+        target = task.decide(Action.EXPIRE).target
+        task.view.move(target, task.work.now)
+        task.view.give(None)
+        task.save()
+        return True
+
+    return taskwork.move(workflow, services, server_request(), identity, act)
+
+
+def _is_due(stored: Stored) -> bool:
+    """Tell whether a Task may have expired, by the last day that it states."""
+    task = jsontext.read(stored.body)
+    if View(task).state in ENDED:
+        return False
+    today = paris_day(present()).isoformat()
+    ends = [
+        part.get("valueDate") or part.get("valuePeriod", {}).get("end", "9999-12-31")
+        for entry in task.get("input", ())
+        for extension in entry.get("extension", ())
+        for part in extension.get("extension", ())
+        if part.get("url") in ("last-start", "validity")
+    ]
+    return bool(ends) and min(ends) < today

@@ -1,0 +1,54 @@
+"""What belongs to an issued prescription: a mark in the audit data of each write, which no client can forge.
+
+`w.rx` of a document: `{n: number, part, by: […], secret, opposed}`. Current and superseded versions carry it alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from fhirserver.store import Stored
+
+Part = Literal["line", "task", "dispense", "receipt", "print"]
+NUMBER: Final = "rx.n"
+BY: Final = "rx.by"
+SECRET: Final = "rx.secret"  # noqa: S105 - the name of a field
+OPPOSED: Final = "rx.opposed"
+"""Names of the mark's fields below `w`, for conditions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The mark of one resource.
+
+    Attributes:
+        number: of the prescription.
+        part: what of it the resource is.
+        by: who prescribed (lines and Tasks) or executed (dispenses and receipts): `context.prescriber_keys`.
+        secret: only the prescriber and the executor may know of it (pregnancy termination).
+        opposed: the patient opposed that prescribers see the execution, and the resource tells of it.
+    """
+
+    number: str
+    part: Part
+    by: tuple[str, ...]
+    secret: bool = False
+    opposed: bool = False
+
+    def kept(self) -> dict[str, Any]:
+        """Return the mark as `w` keeps it; false flags are absent, so that a condition can ask for absence."""
+        found: dict[str, Any] = {"n": self.number, "part": self.part, "by": list(self.by)}
+        if self.secret:
+            found["secret"] = "1"  # noqa: S105 - the name of a field
+        if self.opposed:
+            found["opposed"] = "1"
+        return {"rx": found}
+
+
+def mark_of(stored: Stored | None) -> Mark | None:
+    """Return the mark of a version; None where it belongs to no issued prescription."""
+    kept = stored.origin.get("rx") if stored is not None else None
+    if kept is None:
+        return None
+    return Mark(kept["n"], kept["part"], tuple(kept["by"]), "secret" in kept, "opposed" in kept)

@@ -1,0 +1,143 @@
+"""Whom a push is about, and who prescribes: references followed through the push and the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fhirserver import jsontext
+from fhirserver.access import ins
+from fhirserver.access.caller import Caller, Role
+from fhirserver.errors import Forbidden, Unprocessable
+from fhirserver.interactions.entries import Entry
+from fhirserver.issues import Text
+from fhirserver.prescription.facts import Facts, patient_facts, prescriber_facts
+from fhirserver.prescription.lines import Line
+from fhirserver.prescription.tasks import PROFESSIONAL_SYSTEM
+from fhirserver.workflow.context import Work
+
+Resource = Mapping[str, Any]
+
+
+class Parties:
+    """What lines refer to, as one commit will have it.
+
+    Args:
+        work: the request and its transaction.
+        found: the entries of the push.
+    """
+
+    def __init__(self, work: Work, found: Sequence[Entry] = ()) -> None:
+        self._work = work
+        self._near = {
+            f"{entry.kind}/{entry.identity}": entry.resource
+            for entry in found
+            # what a conditional create found is in the store, whatever was sent for it
+            if entry.identity and entry.resource is not None and entry.settled is None and entry.method != "DELETE"
+        }
+        self._sent = [entry.resource for entry in found if entry.resource is not None]
+
+    def resolve(self, reference: str) -> Resource | None:
+        """Return what a reference names; None where it is not here."""
+        if reference in self._near:
+            return self._near[reference]
+        kind, _, identity = reference.partition("/")
+        if not identity or kind not in self._work.services.types:
+            return None
+        stored = self._work.transaction.read(kind, identity.split("/", 1)[0])
+        return None if stored is None or stored.deleted else jsontext.read(stored.body)
+
+    def of(self, holder: Resource, element: str) -> Resource | None:
+        """Return the resource that an element of another refers to, contained or not."""
+        reference = holder.get(element)
+        literal = reference.get("reference") if isinstance(reference, Mapping) else None
+        if not isinstance(literal, str):
+            return None
+        if literal.startswith("#"):
+            return next((one for one in holder.get("contained", ()) if one.get("id") == literal[1:]), None)
+        return self.resolve(literal)
+
+    def facts(self, line: Line, caller: Caller) -> Facts:
+        """Return what the rules know beside the lines."""
+        patient = self.of(line.resource, "subject")
+        person, role = self._prescriber(line.resource)
+        organization = self.of(role, "organization") if role else None
+        profession = caller.profession if caller.rpps else None
+        observations = [one for one in self._sent if one.get("resourceType") == "Observation"]
+        return Facts(
+            on=self._work.today,
+            patient=None if patient is None else patient_facts(patient, observations),
+            prescriber=None if person is None else prescriber_facts(person, role, organization, profession=profession),
+            code_is_secured=self._work.workflow.settings.prescription_code_is_secured,
+        )
+
+    def require_patient(self, line: Line) -> None:
+        """Refuse an INS that fails its key, or a test INS in production.
+
+        Raises:
+            Unprocessable: names the element.
+        """
+        patient = self.of(line.resource, "subject")
+        identifiers = list(patient.get("identifier", ())) if patient else []
+        subject = line.resource.get("subject", {})
+        if isinstance(subject.get("identifier"), Mapping):
+            identifiers.append(subject["identifier"])
+        production = self._work.workflow.settings.mode == "production"
+        for identifier in identifiers:
+            fault = ins.fault(identifier.get("system"), identifier.get("value"), production=production)
+            if fault is not None:
+                raise Unprocessable(fault, expression=line.at("subject"), rule="ins", code="value")
+
+    def require_prescriber(self, line: Line, caller: Caller) -> str | None:
+        """Return the RPPS of the requester, who is the token's professional unless a structure or an operator pushes.
+
+        Raises:
+            Forbidden: somebody else prescribes than the token's professional.
+            Unprocessable: a line without a requester, or one who cannot be identified.
+        """
+        known = self._rpps(line.resource)
+        if caller.role is Role.OPERATOR or (caller.role is Role.HOSPITAL and not caller.rpps):
+            return known
+        if line.resource.get("requester") is None:
+            raise Unprocessable(
+                Text("Le prescripteur (requester) manque.", "The prescriber (requester) is missing."),
+                expression=line.at("requester"),
+                rule="prescription-requester",
+                code="required",
+            )
+        if known is None or known != caller.rpps:
+            raise Forbidden(
+                Text(
+                    "Le prescripteur de cette ligne n'est pas le professionnel du jeton : on ne prescrit qu'en son nom "
+                    "(identifiant national attendu dans Practitioner.identifier).",
+                    "The prescriber of this line is not the token's professional: one prescribes in one's own name "
+                    "only (the national identifier is expected in Practitioner.identifier).",
+                ),
+                expression=line.at("requester"),
+                rule="prescription-requester",
+            )
+        return known
+
+    def _prescriber(self, holder: Resource) -> tuple[Resource | None, Resource | None]:
+        found = self.of(holder, "requester")
+        if found is not None and found.get("resourceType") == "PractitionerRole":
+            return self.of(found, "practitioner"), found
+        return (found, None) if found and found.get("resourceType") == "Practitioner" else (None, None)
+
+    def _rpps(self, holder: Resource) -> str | None:
+        person, role = self._prescriber(holder)
+        sources = [holder.get("requester"), (role or {}).get("practitioner")]
+        identifiers = [one.get("identifier") for one in sources if isinstance(one, Mapping)]
+        for resource in (person, role):
+            identifiers += (resource or {}).get("identifier", ())
+        return next((found for one in identifiers if (found := rpps_of(one)) is not None), None)
+
+
+def rpps_of(identifier: object) -> str | None:
+    """Return the 11 digits of a national identifier; None for any other identifier."""
+    if not isinstance(identifier, Mapping):
+        return None
+    system, value = identifier.get("system"), str(identifier.get("value", ""))
+    if system == PROFESSIONAL_SYSTEM and len(value) == 12 and value.startswith("8"):  # noqa: PLR2004 - "8" and 11 digits
+        return value[1:]
+    return value if system in (PROFESSIONAL_SYSTEM, "https://rpps.esante.gouv.fr") and value else None

@@ -1,0 +1,97 @@
+"""A push that was sent before: recognised by the editor's own key, and answered as the first time.
+
+The key is the editor's group identifier (of a prescription) or the dispenser's identifier (of a delivery), with the
+client. What is compared is the content: resources with the links between entries, not the urns that name them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from fhirserver import jsontext
+from fhirserver.errors import Conflict
+from fhirserver.interactions import entries as bundle_entries
+from fhirserver.interactions import references, writing
+from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Text
+from fhirserver.store import Transaction, claims
+
+_READS: Final = ("GET", "HEAD")
+
+
+def digest(found: Sequence[Entry]) -> str:
+    """Return what tells the content of a push from another: equal for the same push under other urns."""
+    places = {entry.full_url: f"urn:entry:{entry.position}" for entry in found if entry.full_url}
+    told = [
+        [
+            entry.method,
+            list(entry.path),
+            entry.query,
+            {name: value for name, value in entry.request.items() if name not in ("method", "url")},
+            entry.asked.none_exist if entry.asked else None,
+            references.rewrite(entry.resource, places.get),
+        ]
+        for entry in found
+    ]
+    return blake2b(jsontext.canonical(told), digest_size=16).hexdigest()
+
+
+def claim_of(kind: str, request: Request, *parts: str) -> str:
+    """Return the name under which a push of this client is claimed."""
+    return claims.name(kind, request.caller.client, *parts)
+
+
+def before(transaction: Transaction, names: Sequence[str], told: str, what: Text) -> dict[str, Any] | None:
+    """Return what the first push under one of these names left; None: it is new.
+
+    Raises:
+        Conflict: another content was pushed under the same key.
+    """
+    for name in names:
+        claimed = transaction.claimed(name)
+        if claimed is None:
+            continue
+        if claimed["digest"] != told:
+            raise Conflict(
+                Text(
+                    f"{what.fr} a déjà été envoyé avec un autre contenu : donnez un nouvel identifiant à un nouvel "
+                    "envoi.",
+                    f"{what.en} was already sent with other content: give a new identifier to a new push.",
+                ),
+                rule="prescription-key",
+                code="duplicate",
+            )
+        return claimed
+    return None
+
+
+def remembered(answers: Sequence[Answer]) -> list[list[Any]]:
+    """Return answers as a claim keeps them: status, type, id, version; reads are made again."""
+    kept = []
+    for answer in answers:
+        subject = answer.planned or answer.stored
+        kept.append(
+            [answer.status, subject.type, subject.id, subject.version]
+            if subject is not None and answer.written
+            else [answer.status, None, None, None]
+        )
+    return kept
+
+
+def answered(
+    services: Services, request: Request, transaction: Transaction, found: Sequence[Entry], kept: Sequence[list[Any]]
+) -> list[Answer]:
+    """Return the answers of the first push."""
+    answers = []
+    for entry, (status, kind, identity, version) in zip(found, kept, strict=True):
+        if entry.method in _READS:
+            answers.append(services.router.perform(bundle_entries.as_request(request, entry, transaction)))
+            continue
+        stored = services.store.vread(kind, identity, version) if kind else None
+        place = writing.location(kind, identity, version) if kind else None
+        answers.append(Answer(status, stored, location=place, written=True))
+    return answers

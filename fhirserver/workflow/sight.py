@@ -1,0 +1,90 @@
+"""Who sees what of an issued prescription.
+
+An executing professional sees one only if he found it by its number (or holds it, which begins by that): what he found
+stays open to him for a while, by the audit record of the finding. Pregnancy termination: prescriber and executor only.
+Where the patient opposed it, prescribers do not see the execution (décret 2023-1222). Patients: by a setting.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from fhirserver.access.caller import Role
+from fhirserver.interactions.exchange import Request
+from fhirserver.interactions.services import Services
+from fhirserver.prescription.lines import LINE_TYPES
+from fhirserver.search.query import And, Node, Or, Written
+from fhirserver.store import Stored
+from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, prescriber_keys, present
+from fhirserver.workflow.marks import BY, NUMBER, OPPOSED, SECRET, mark_of
+
+DISPENSE_TYPES: Final = frozenset({"MedicationDispense", "Procedure", "DiagnosticReport", "SupplyDelivery"})
+TYPES: Final = LINE_TYPES | DISPENSE_TYPES | {"Task", "Binary"}
+"""Types that may belong to a prescription."""
+_MOST: Final = 5_000
+_MEMORY: Final = "prescriptions-opened"
+_ALL: Final = "prescriptions-opened-all"
+
+
+def open_to(workflow: Workflow, request: Request, number: str, action: str, **more: object) -> None:
+    """Record that the caller found a prescription: from here on he sees it."""
+    until = present() + timedelta(days=workflow.settings.prescription_access_days)
+    grant = {"to": executor_of(request.caller).key, "of": number, "until": until}
+    request.record(action, "Task", None, grant=grant, **more)
+    request.memory.setdefault(_MEMORY, set()).add(number)
+
+
+def is_open(services: Services, request: Request, number: str) -> bool:
+    """Tell whether the caller found this prescription."""
+    known = request.memory.setdefault(_MEMORY, set())
+    if number in known:
+        return True
+    if _ALL in request.memory:
+        return False
+    if services.store.audit.grants(executor_of(request.caller).key, number, present()):
+        known.add(number)
+        return True
+    return False
+
+
+def opened(services: Services, request: Request) -> tuple[str, ...]:
+    """Return the prescriptions that the caller found, the latest first."""
+    known: set[str] = request.memory.setdefault(_MEMORY, set())
+    if _ALL not in request.memory:
+        known.update(services.store.audit.granted(executor_of(request.caller).key, present(), _MOST))
+        request.memory[_ALL] = True
+    return tuple(sorted(known))
+
+
+def shows(workflow: Workflow, services: Services, request: Request, stored: Stored) -> bool:
+    """Tell whether the caller may see a version."""
+    mark = mark_of(stored)
+    if mark is None or request.caller.role is Role.OPERATOR:
+        return True
+    if request.caller.role is Role.PATIENT:
+        return workflow.settings.patient_reads_prescriptions
+    if not set(mark.by).isdisjoint(prescriber_keys(request.caller)):
+        return not (mark.opposed and mark.part == "task" and request.caller.role not in EXECUTING)
+    if request.caller.role in EXECUTING:
+        return is_open(services, request, mark.number)
+    if mark.opposed:
+        return False
+    return not mark.secret or is_open(services, request, mark.number)
+
+
+def limit(workflow: Workflow, services: Services, request: Request, kind: str) -> Node | None:
+    """Return the same as a condition of a search."""
+    role = request.caller.role
+    if kind not in TYPES or role is Role.OPERATOR:
+        return None
+    if role is Role.PATIENT:
+        return None if workflow.settings.patient_reads_prescriptions else Written(NUMBER, ())
+    own = Written(BY, prescriber_keys(request.caller))
+    found = opened(services, request)
+    by_number: tuple[Node, ...] = (Written(NUMBER, found),) if found else ()
+    if role in EXECUTING:
+        return Or((Written(NUMBER, ()), own, *by_number))
+    unopposed = Written(OPPOSED, ())
+    mine = own if kind != "Task" else And((own, unopposed))
+    return Or((mine, And((unopposed, Or((Written(SECRET, ()), *by_number))))))

@@ -1,0 +1,177 @@
+"""A Task within one transaction: read with its lines under its lock, decided upon, and written with what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from fhirserver import jsontext
+from fhirserver.errors import NotFound
+from fhirserver.interactions.exchange import Request
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Text
+from fhirserver.prescription import lines, states
+from fhirserver.prescription.lines import Line
+from fhirserver.prescription.professions import HELD_FOR_THE_WHOLE_TREATMENT
+from fhirserver.prescription.standing import Standing
+from fhirserver.prescription.states import Action, Situation, State, Transition
+from fhirserver.prescription.tasks import Hold, View
+from fhirserver.store import Planned, Stored, Transaction
+from fhirserver.workflow import sight
+from fhirserver.workflow.context import Work, Workflow, eligible, executor_of, prescriber_keys, present
+from fhirserver.workflow.marks import Mark, mark_of
+from fhirserver.workflow.parties import Parties
+
+T = TypeVar("T")
+
+
+def task_of(services: Services, request: Request, identity: str) -> Stored:
+    """Return a prescription's Task that the caller may see, or whose prescriber he is.
+
+    Raises:
+        NotFound: there is none, none of a prescription, or none that he may know of.
+    """
+    stored = services.store.read("Task", identity)
+    mark = mark_of(stored)
+    if stored is None or mark is None or stored.deleted or not _may_know(services, request, stored, mark):
+        raise not_found(identity)
+    return stored
+
+
+def _may_know(services: Services, request: Request, stored: Stored, mark: Mark) -> bool:
+    by_him = not set(mark.by).isdisjoint(prescriber_keys(request.caller))
+    return by_him or services.guards.shows(services, request, stored)
+
+
+@dataclass(slots=True)
+class TaskWork:
+    """One Task that a request is about to move.
+
+    Attributes:
+        work: the request within its transaction.
+        stored: the version that is read.
+        view: a copy of it, to be changed.
+        lines: by reference.
+        versions: the lines' current versions, by reference.
+        mark: of the Task.
+    """
+
+    work: Work
+    stored: Stored
+    view: View
+    lines: dict[str, Line]
+    versions: dict[str, Stored]
+    mark: Mark
+
+    def situation(self) -> Situation:
+        """Return all that a decision on it needs to know."""
+        caller = self.work.request.caller
+        hold = self.hold
+        remains = any(not each.finished for each in self.standings().values())
+        return Situation(
+            state=self.view.state,
+            prescriber=not set(self.mark.by).isdisjoint(prescriber_keys(caller)),
+            eligible=eligible(caller, self.view.kind),
+            holder=hold is not None and executor_of(caller).same(hold.executor, by_structure=self.by_structure),
+            held=hold is not None,
+            executed=self.view.executed,
+            remains=remains,
+            recorded=hold is not None and hold.recorded,
+            valid=self.view.valid(self.lines, self.work.workflow.tables, self.work.today),
+        )
+
+    @property
+    def by_structure(self) -> bool:
+        """Whether a structure holds it for the whole treatment."""
+        return self.view.kind in HELD_FOR_THE_WHOLE_TREATMENT
+
+    @property
+    def hold(self) -> Hold | None:
+        """Who holds it now; None once his lease has ended."""
+        hold = self.view.hold if self.view.state is State.TAKEN else None
+        return hold if hold is not None and hold.until > self.work.now else None
+
+    def standings(self) -> dict[str, Standing]:
+        """Return where each line stands today, written on the Task as well."""
+        return self.view.stand(self.lines, self.work.workflow.tables, self.work.today)
+
+    def decide(self, action: Action) -> Transition:
+        """Return the transition; raises what `states.decide` raises."""
+        return states.decide(action, self.situation())
+
+    def lease(self) -> datetime:
+        """Return until when a hold that begins or goes on now lasts."""
+        if self.by_structure:
+            last = self.view.ends(self.lines, self.work.workflow.tables)
+            days = (last - self.work.today).days + 1 if last else 365
+            return self.work.now + timedelta(days=days)
+        return self.work.now + timedelta(minutes=self.work.workflow.settings.prescription_lease)
+
+    def save(self) -> Planned:
+        """Plan the Task's next version."""
+        return self.work.update(self.view.task, self.mark, self.stored.id)
+
+    def end_lines(self, status: str, references: list[str] | None = None) -> None:
+        """Write a status on the lines (None: all) that are still active."""
+        for reference, stored in self.versions.items():
+            if references is not None and reference not in references:
+                continue
+            resource: dict[str, Any] = jsontext.read(stored.body)
+            mark = mark_of(stored)
+            if resource.get("status") == "active" and mark is not None:
+                _, _, identity = reference.partition("/")
+                self.work.update({**resource, "status": status}, mark, identity)
+
+
+def load(work: Work, identity: str) -> TaskWork:
+    """Read a Task with its lines under its lock: of those that move it at once, one commits, the others run again.
+
+    Raises:
+        NotFound: no Task of a prescription, or none that the caller may know of.
+    """
+    transaction = work.transaction
+    transaction.lock(f"prescription-task {identity}")
+    stored = transaction.read("Task", identity)
+    mark = mark_of(stored)
+    if stored is None or stored.deleted or mark is None or not _may_know(work.services, work.request, stored, mark):
+        raise not_found(identity)
+    view = View(jsontext.read(stored.body))
+    transaction.read_ahead(tuple(reference.split("/", 1)) for reference in view.lines)  # type: ignore[misc] # Type/id
+    parties = Parties(work)
+    found, versions = {}, {}
+    for reference in view.lines:
+        kind, _, line_id = reference.partition("/")
+        version = transaction.read(kind, line_id)
+        assert version is not None, "lines of an issued prescription are neither deleted nor purged before their Task"
+        versions[reference] = version
+        found[reference] = lines.read(
+            jsontext.read(version.body), reference, resolve=parties.resolve, kinds=work.workflow.tables.kinds
+        )
+    return TaskWork(work, stored, view, found, versions, mark)
+
+
+def move(workflow: Workflow, services: Services, request: Request, identity: str, act: Callable[[TaskWork], T]) -> T:
+    """Do something to a Task within one transaction, and return what it returned."""
+
+    def attempt(transaction: Transaction) -> T:
+        return act(load(Work(workflow, services, request, transaction, present()), identity))
+
+    return services.store.transact(attempt) if request.unit is None else attempt(request.unit)
+
+
+def keep_open(task: TaskWork, action: str) -> None:
+    """Record the access; what a professional holds stays visible to him."""
+    sight.open_to(task.work.workflow, task.work.request, task.view.number, action, task=task.stored.id)
+
+
+def not_found(identity: str) -> NotFound:
+    """Return the failure of a Task that is not here for the caller."""
+    return NotFound(
+        Text(
+            f"Task/{identity} n'existe pas ici ; cherchez l'ordonnance par son numéro ($find-prescription).",
+            f"Task/{identity} is not here; find the prescription by its number ($find-prescription).",
+        ),
+        rule="unknown-id",
+    )
