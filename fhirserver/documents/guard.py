@@ -1,0 +1,36 @@
+"""The feeding of the DMP as a guard of the REST interactions (`interactions/guards.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhirserver.documents import publishing, submitting
+from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Finish, Guard
+from fhirserver.interactions.services import Services
+from fhirserver.store import Transaction
+
+
+class DocumentGuard(Guard):
+    """Takes over the pushes that feed a record: ITI-65 Bundles and ITI-105 creates."""
+
+    def concerns(self, request: Request, found: Sequence[Entry]) -> bool:
+        """Tell whether a push feeds a record."""
+        return publishing.is_publication(request, found) or submitting.is_submission(request, found)
+
+    def again(
+        self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
+    ) -> list[Answer] | None:
+        """Check the push, and answer one that came before."""
+        if publishing.is_publication(request, found):
+            return publishing.again(services, request, transaction, found)
+        return submitting.again(services, request, transaction, found)
+
+    def plan(
+        self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
+    ) -> Finish | None:
+        """Plan what the push brings with it."""
+        if publishing.is_publication(request, found):
+            return publishing.plan(services, request, transaction, found)
+        return submitting.plan(services, request, transaction, found)

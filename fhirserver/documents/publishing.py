@@ -1,0 +1,155 @@
+"""ITI-105 (simplified publish), applied: one DocumentReference with its content inside.
+
+MHD 4.2.3, 3.105; TD2 and TD2.1 of PDSm4DMP. The content becomes a Binary of its own id; url, hash and size are set;
+what the document replaces is superseded by the server itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from fhirserver.access.decide import decide
+from fhirserver.dmp import attachments, checking, marks, media, patients, relations, retries
+from fhirserver.dmp.facts import Facts
+from fhirserver.dmp.flavours import PROFILES, Flavour
+from fhirserver.dmp.names import SIMPLIFIED_PUBLISH
+from fhirserver.dmp.submission import attachment, unique_id
+from fhirserver.documents.gathering import Gathering
+from fhirserver.documents.submitting import (
+    claim,
+    claimed_by,
+    mark,
+    record_of,
+    refuse,
+    same_push,
+    with_subject,
+)
+from fhirserver.documents.superseding import supersede
+from fhirserver.interactions import writing
+from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Finish
+from fhirserver.interactions.services import Services
+from fhirserver.store import Transaction
+from fhirserver.validation.policy import has_inline_content
+from fhirserver.workflow import pushes
+
+_MEMORY: Final = "publication"
+_LABEL: Final = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "N"}]}
+
+
+def is_publication(request: Request, found: Sequence[Entry]) -> bool:
+    """Tell whether a create is an ITI-105: of a DocumentReference with its content.
+
+    What an operator stores without naming the profile is plain FHIR.
+    """
+    if request.path != ("DocumentReference",) or request.method != "POST" or len(found) != 1:
+        return False
+    resource = found[0].resource or {}
+    if not has_inline_content(resource):
+        return False
+    claimed = resource.get("meta", {}).get("profile", []) if isinstance(resource.get("meta"), dict) else []
+    return not request.caller.everything or any(
+        isinstance(profile, str) and profile.partition("|")[0] == SIMPLIFIED_PUBLISH for profile in claimed
+    )
+
+
+def again(
+    services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
+) -> list[Answer] | None:
+    """Check a publication; return the answer of the same one before.
+
+    Raises:
+        Forbidden, BadRequest, InvalidResource: as for a submission.
+    """
+    decide(request.caller, "c", "DocumentReference")
+    document = found[0].resource or {}
+    stated = attachment(document)
+    most = services.settings.dmp_max_document
+    examined = attachments.examine(
+        stated.get("data"), media.bare(stated.get("contentType")), "DocumentReference.content[0].attachment.data", most
+    )
+    digest = retries.fingerprint_of_document(document, examined.sha256)
+    name = unique_id(document)
+    claimed = claimed_by(transaction, name) if name else None
+    if name and claimed is not None and same_push(request, {name: claimed}, digest):
+        return pushes.answered(services, request, transaction, found, claimed["answers"])
+    wanted = {text for text in (patients.subject(document), patients.source(document)) if text}
+    targets = {relation.target for relation in relations.of(document, "") if relation.target}
+    facts = Gathering(services, request, transaction).facts(wanted, targets, [name] if name else [])
+    if claimed is not None and name is not None:
+        facts = replace(facts, used=facts.used | {name})
+    verdicts = checking.check_simplified(document, facts, services.terminology, examined)
+    refuse(services, verdicts, found, {0: SIMPLIFIED_PUBLISH})
+    request.memory[_MEMORY] = (verdicts, facts, digest, name, examined)
+    return None
+
+
+def plan(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> Finish:
+    """Plan the Binary, the document that names it, and the new version of what it replaces."""
+    verdicts, facts, digest, name, examined = request.memory[_MEMORY]
+    (entry,) = found
+    patient = verdicts.patient
+    assert patient is not None, "a publication without a patient was refused"
+    record = record_of(patient)
+    assert entry.identity is not None, "a create has its id reserved"
+    binary = _store_content(services, request, transaction, entry, marks.of_content(record, entry.identity))
+    document = with_subject(entry.resource or {}, patient)
+    document = _completed(document, f"Binary/{binary}", examined.size, examined.sha1)
+    entry.resource = _profiled(services, document)
+    mark(Gathering(services, request, transaction), entry, record)
+    entry.issues = (*(entry.issues or ()), *(issue for issue in verdicts.issues if not issue.refuses))
+    for target in _replaced(entry.resource, facts):
+        supersede(services, request, transaction, target, record)
+
+    def finish(answers: Sequence[Answer]) -> None:
+        claim(request, transaction, [name], digest, answers)
+
+    return finish
+
+
+def _replaced(document: dict[str, Any], facts: Facts) -> list[str]:
+    return list(dict.fromkeys(known.identity.partition("/")[2] for known in relations.replaced(document, facts)))
+
+
+def _store_content(
+    services: Services, request: Request, transaction: Transaction, entry: Entry, marked: dict[str, Any]
+) -> str:
+    stated = attachment(entry.resource or {})
+    binary = {
+        "resourceType": "Binary",
+        "contentType": stated.get("contentType"),
+        "securityContext": {"reference": f"DocumentReference/{entry.identity}"},
+        "data": stated.get("data"),
+    }
+    inside = replace(request.within(transaction), marks={"dmp": marked})
+    identity = transaction.reserve("Binary", None, entry.identity)
+    draft, upload = writing.prepared(services, inside, binary, identity, "POST")
+    if upload is not None:
+        transaction.keep_file(upload)
+    return transaction.create(draft).id
+
+
+def _completed(document: dict[str, Any], url: str, size: int, sha1: str) -> dict[str, Any]:
+    """Return a document that names its content where it held it, with what a server sets."""
+    content = document["content"][0]
+    told = {key: value for key, value in content["attachment"].items() if key != "data"}
+    told |= {"url": url, "size": size, "hash": sha1}
+    master = {"use": "usual", **document["masterIdentifier"]}
+    completed = {**document, "masterIdentifier": master, "content": [{**content, "attachment": told}]}
+    completed.setdefault("securityLabel", [_LABEL])
+    return completed
+
+
+def _profiled(services: Services, document: dict[str, Any]) -> dict[str, Any]:
+    """Claim the most demanding profile that a published document meets: it is no simplified one any more."""
+    meta = dict(document.get("meta", {}))
+    for flavour in (Flavour.PDSM, Flavour.MINIMAL):
+        profile = PROFILES[flavour].document
+        claimed = {**document, "meta": {**meta, "profile": [profile]}}
+        if not any(issue.refuses for issue in services.checker.issues(claimed)):
+            return claimed
+    meta.pop("profile", None)
+    return {**document, "meta": meta} if meta else {key: value for key, value in document.items() if key != "meta"}

@@ -1,0 +1,246 @@
+"""ITI-65, applied: a Bundle that is a submission is checked whole, committed whole, and answered once.
+
+TD2 and TD2.1 of PDSm4DMP. Every fault is named before anything is planned: those of the rules of `dmp/` and those of
+validation together; the status is 422 when validation alone finds fault, 400 otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from fhirserver.access.decide import decide
+from fhirserver.dmp import checking, identity, marks, patients, relations, retries, submission
+from fhirserver.dmp.attachments import Examined
+from fhirserver.dmp.checking import Verdicts
+from fhirserver.dmp.facts import Facts, Known
+from fhirserver.dmp.flavours import BY_PROFILE, PROFILES
+from fhirserver.dmp.submission import Part, Submission
+from fhirserver.documents.gathering import Gathering
+from fhirserver.documents.superseding import supersede
+from fhirserver.errors import BadRequest, Failure, Forbidden, InvalidResource
+from fhirserver.interactions import entries as bundle_entries
+from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Finish
+from fhirserver.interactions.services import Services
+from fhirserver.interactions.transaction import PROFILES as SENT_PROFILES
+from fhirserver.issues import Issue
+from fhirserver.store import Transaction, claims
+from fhirserver.workflow import pushes
+
+_CLAIM: Final = "document"
+_MEMORY: Final = "submission"
+_KINDS: Final = frozenset({"List", "DocumentReference", "Binary", "Bundle", "Patient"})
+"""What a submission is made of."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What one attempt at the commit knows, from the checks to the writes."""
+
+    submission: Submission
+    facts: Facts
+    verdicts: Verdicts
+    digest: str
+    names: list[str]
+
+
+def is_submission(request: Request, found: Sequence[Entry]) -> bool:
+    """Tell whether a transaction is an ITI-65 Bundle.
+
+    It names a profile of MHD or PDSm, or holds a submission set; or it creates documents and nothing that is foreign
+    to a submission, unless an operator writes plain FHIR.
+    """
+    if request.path:
+        return False
+    if any(profile in BY_PROFILE for profile in request.memory.get(SENT_PROFILES, ())):
+        return True
+    posted = [entry for entry in found if entry.method == "POST" and entry.resource is not None]
+    if any(entry.kind == "List" and submission.list_code(entry.resource or {}) == "submissionset" for entry in posted):
+        return True
+    documents = any(entry.kind == "DocumentReference" for entry in posted)
+    return documents and not request.caller.everything and all(entry.kind in _KINDS for entry in found)
+
+
+def again(
+    services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
+) -> list[Answer] | None:
+    """Check a submission; return the answers of the same one before.
+
+    Raises:
+        Forbidden: the caller may not feed records, or the one fault is that he may not replace a document.
+        BadRequest: everything that is wrong with it.
+        InvalidResource: validation alone finds fault.
+    """
+    decide(request.caller, "c", "DocumentReference")
+    sent = submission.of_parts(request.memory.get(SENT_PROFILES, ()), [_part(entry) for entry in found])
+    examined: dict[int, Examined] = request.memory.get(_MEMORY) or checking.contents(
+        sent, services.settings.dmp_max_document
+    )
+    # what the contents are does not change from one attempt to the next
+    request.memory[_MEMORY] = examined
+    names = list(dict.fromkeys(retries.unique_ids(sent.documents)))
+    hashes = {
+        name: examined[part.position].sha256
+        for part in sent.documents
+        if (name := submission.unique_id(part.resource)) and part.position in examined
+    }
+    digest = retries.fingerprint(sent, hashes)
+    claimed = {name: content for name in names if (content := claimed_by(transaction, name)) is not None}
+    if names and len(claimed) == len(names) and same_push(request, claimed, digest):
+        kept = next(iter(claimed.values()))["answers"]
+        if len(kept) == len(found):
+            return pushes.answered(services, request, transaction, found, kept)
+    gathering = Gathering(services, request, transaction)
+    facts = gathering.facts(patients.references(sent), relations.references(sent), names)
+    facts = replace(facts, used=facts.used | claimed.keys())
+    verdicts = checking.check(sent, facts, services.terminology, examined)
+    refuse(services, verdicts, found, _profiles_of(sent))
+    request.memory[f"{_MEMORY}-attempt"] = Attempt(sent, facts, verdicts, digest, names)
+    return None
+
+
+def plan(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> Finish:
+    """Plan what a checked submission brings with it: superseded documents, marks, and the claim of its uniqueIds."""
+    attempt: Attempt = request.memory[f"{_MEMORY}-attempt"]
+    patient = attempt.verdicts.patient
+    assert patient is not None, "a submission without a patient was refused"
+    record = record_of(patient)
+    places = {entry.full_url: entry for entry in found if entry.full_url}
+    gathering = Gathering(services, request, transaction)
+    by_position = {entry.position: entry for entry in found}
+    for part in attempt.submission.documents:
+        entry = by_position[part.position]
+        entry.resource = with_subject(entry.resource or {}, patient)
+        mark(gathering, entry, record)
+        content = attempt.submission.content(part)
+        if content is not None and entry.identity is not None:
+            by_position[content.position].marks["dmp"] = marks.of_content(record, entry.identity)
+        _warn(entry, attempt.verdicts.issues)
+    for part in attempt.submission.lists:
+        entry = by_position[part.position]
+        entry.resource = with_subject(entry.resource or {}, patient)
+        entry.marks["dmp"] = marks.of_list(record, list(_listed(part, places)))
+        _warn(entry, attempt.verdicts.issues)
+    for part in attempt.submission.patches:
+        target = attempt.facts.targets[part.url][0]
+        entry = by_position[part.position]
+        entry.settled = supersede(services, request, transaction, target.identity.partition("/")[2], record)
+
+    def finish(answers: Sequence[Answer]) -> None:
+        claim(request, transaction, attempt.names, attempt.digest, answers)
+
+    return finish
+
+
+def claimed_by(transaction: Transaction, name: str) -> dict[str, Any] | None:
+    """Return what the first push of a uniqueId left; None if nobody has used it."""
+    return transaction.claimed(claims.name(_CLAIM, name))
+
+
+def same_push(request: Request, claimed: dict[str, dict[str, Any]], digest: str) -> bool:
+    """Tell whether all uniqueIds were claimed by this client with this very content."""
+    client = request.caller.client
+    return all(content["digest"] == digest and content["client"] == client for content in claimed.values())
+
+
+def claim(
+    request: Request, transaction: Transaction, names: Sequence[str], digest: str, answers: Sequence[Answer]
+) -> None:
+    """Claim uniqueIds for ever, with what a retry is answered."""
+    content = {"client": request.caller.client, "digest": digest, "answers": pushes.remembered(answers)}
+    for name in names:
+        transaction.claim(claims.name(_CLAIM, name), content)
+
+
+def record_of(patient: Known) -> str:
+    """Return the name of a patient's record: system and value of the INS."""
+    return "|".join(identity.national(patient.resource)[0])
+
+
+def with_subject(resource: dict[str, Any], patient: Known) -> dict[str, Any]:
+    """Name the patient by a literal reference where only an identifier was sent."""
+    subject = resource.get("subject")
+    if not isinstance(subject, dict) or "reference" in subject or not patient.identity.startswith("Patient/"):
+        return resource
+    return {**resource, "subject": {"reference": patient.identity, **subject}}
+
+
+def mark(gathering: Gathering, entry: Entry, record: str) -> None:
+    """Have a document's write keep what decides who sees it."""
+    document = entry.resource or {}
+    names = {name for person in gathering.people(document).values() for name in marks.of_resource(person)}
+    entry.marks["dmp"] = marks.of_document(document, record, sorted(names))
+
+
+def refuse(services: Services, verdicts: Verdicts, found: Sequence[Entry], profiles: dict[int, str]) -> None:
+    """Refuse a push that its rules or its flavour's profiles refuse, naming every fault.
+
+    Args:
+        services: the parts of this process.
+        verdicts: what the rules say.
+        found: the entries as they were sent.
+        profiles: what each entry's resource must meet, by position.
+    """
+    wrong = [issue for issue in verdicts.issues if issue.refuses]
+    invalid = list(_invalid(services, found, profiles, everything=bool(wrong)))
+    if not wrong and not any(issue.refuses for issue in invalid):
+        return
+    if not wrong:
+        invalid = list(_invalid(services, found, profiles, everything=True))
+        raise InvalidResource(sorted(invalid, key=lambda issue: not issue.refuses))
+    told = [*wrong, *(issue for issue in invalid if issue.refuses)]
+    told += [issue for issue in (*verdicts.issues, *invalid) if not issue.refuses]
+    failure: type[Failure] = (
+        Forbidden if verdicts.forbids and not any(issue.refuses for issue in invalid) else BadRequest
+    )
+    raise failure(told[0].text, issues=told)
+
+
+def _invalid(
+    services: Services, found: Sequence[Entry], profiles: dict[int, str], *, everything: bool
+) -> Iterator[Issue]:
+    """Give validation's findings: of all entries, or of those whose profile nothing else will ask of them."""
+    for entry in found:
+        if entry.resource is None or entry.method not in ("POST", "PUT"):
+            continue
+        profile = profiles.get(entry.position)
+        asked = services.checker.asks(entry.resource, profile) if profile else True
+        if everything or not asked:
+            more = (profile,) if profile and not asked else ()
+            issues = services.checker.issues(entry.resource, more)
+            yield from bundle_entries.place(issues, entry.position)
+
+
+def _profiles_of(sent: Submission) -> dict[int, str]:
+    profiles = PROFILES[sent.flavour]
+    told = {part.position: profiles.document for part in sent.documents}
+    told |= {part.position: profiles.submission_set for part in sent.sets}
+    return told | {part.position: profiles.folder for part in sent.folders}
+
+
+def _part(entry: Entry) -> Part:
+    url = str(entry.request.get("url", ""))
+    return Part(entry.position, entry.full_url, entry.resource or {}, entry.method, url)
+
+
+def _listed(part: Part, places: dict[str, Entry]) -> Iterator[str]:
+    for item in part.resource.get("entry", []):
+        text = submission.reference(item.get("item")) or ""
+        if text in places and places[text].kind == "DocumentReference":
+            yield str(places[text].identity)
+        elif text.rpartition("/")[0].endswith("DocumentReference"):
+            yield text.rpartition("/")[2]
+
+
+def _warn(entry: Entry, issues: Sequence[Issue]) -> None:
+    """Add the warnings on an entry to what is told of it."""
+    prefix = f"Bundle.entry[{entry.position}].resource"
+    own = [
+        replace(issue, expression=entry.kind + (issue.expression or "").removeprefix(prefix))
+        for issue in issues
+        if not issue.refuses and (issue.expression or "").startswith(prefix)
+    ]
+    entry.issues = (*(entry.issues or ()), *own)

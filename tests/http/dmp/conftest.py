@@ -1,0 +1,157 @@
+"""A server under the French policy, a patient known by his INS, and submissions to send."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pytest
+from pymongo.database import Database
+
+from fhirserver.demo import document, people
+from fhirserver.store import Store
+from fhirserver.store.local import LocalMongod
+from fhirserver.store.profile import profiled
+from tests.http.conftest import Client, Server, start, stop
+
+PDF = document.pdf(datetime(2026, 3, 2, 9, tzinfo=UTC))
+_NUMBERS = itertools.count(1)
+
+
+class Record(NamedTuple):
+    """A patient's record: his Patient resource, and where it is."""
+
+    patient: dict[str, Any]
+    reference: str
+    ins: str
+
+    @property
+    def query(self) -> str:
+        return f"patient.identifier={people.INS_TEST}|{self.ins}"
+
+
+@pytest.fixture(scope="session")
+def server(mongod: LocalMongod, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of its own, under the French policy."""
+    folder = tmp_path_factory.mktemp("dmp-server")
+    running, process = start(folder, mongod.uri, database="dmp-tests")
+    yield running
+    stop(process)
+    assert "Traceback" not in running.log.read_text(), running.log.read_text()[-3000:]
+
+
+@pytest.fixture(scope="session")
+def profile(mongod: LocalMongod, server: Server) -> Iterator[Database[dict[str, Any]]]:
+    """The database of that server, which notes every operation."""
+    store = Store(mongod.uri, "dmp-tests")
+    with profiled(store.database):
+        yield store.database
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def as_role(server: Server) -> Callable[[str], Client]:
+    """Clients by persona."""
+    made: dict[str, Client] = {}
+
+    def client(persona: str) -> Client:
+        return made.setdefault(persona, Client(server, server.token(persona)))
+
+    return client
+
+
+@pytest.fixture(scope="session")
+def hospital(as_role: Callable[[str], Client]) -> Client:
+    """The editor's software of a hospital."""
+    return as_role("hospital")
+
+
+@pytest.fixture(scope="session")
+def doctor(as_role: Callable[[str], Client]) -> Client:
+    return as_role("doctor")
+
+
+@pytest.fixture(scope="session")
+def custodian(as_role: Callable[[str], Client]) -> str:
+    created = as_role("operator").post("Organization", people.hospital())
+    assert created.status_code == 201, created.text
+    return f"Organization/{created.json()['id']}"
+
+
+@pytest.fixture
+def new_record(as_role: Callable[[str], Client]) -> Callable[[], Record]:
+    """Make records of patients whom no other test uses."""
+    return lambda: make_record(as_role("operator"))
+
+
+@pytest.fixture
+def record(new_record: Callable[[], Record]) -> Record:
+    return new_record()
+
+
+def make_record(operator: Client) -> Record:
+    """Store a patient with an INS of his own."""
+    number = people.ins(f"2840588{uuid.uuid4().int % 10**6:06d}")
+    patient = copy.deepcopy(people.patient())
+    patient["identifier"][0]["value"] = number
+    created = operator.post("Patient", patient)
+    assert created.status_code == 201, created.text
+    return Record(patient, f"Patient/{created.json()['id']}", number)
+
+
+@pytest.fixture
+def submit(custodian: str) -> Callable[..., dict[str, Any]]:
+    """Build submissions (ITI-65) of one PDF."""
+
+    def build(record: Record, content: bytes | None = None) -> dict[str, Any]:
+        bundle = document.bundle(people.DOCTOR_RPPS, record.reference, custodian, datetime.now(UTC))
+        part(bundle, "DocumentReference")["contained"][1]["identifier"][0]["value"] = record.ins
+        # every document is another one
+        put_content(bundle, content or PDF + f"\n% {next(_NUMBERS)}".encode())
+        return bundle
+
+    return build
+
+
+def part(bundle: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return the first resource of a type."""
+    found: dict[str, Any] = next(
+        entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == kind
+    )
+    return found
+
+
+def put_content(bundle: dict[str, Any], content: bytes, media: str | None = None) -> None:
+    """Give a submission another content, with the hash and size of it."""
+    part(bundle, "Binary")["data"] = base64.b64encode(content).decode()
+    attachment = part(bundle, "DocumentReference")["content"][0]["attachment"]
+    attachment |= {"size": len(content), "hash": sha1(content)}
+    if media is not None:
+        attachment["contentType"] = part(bundle, "Binary")["contentType"] = media
+
+
+def sha1(content: bytes) -> str:
+    return base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
+
+
+def faults(answer: Any) -> dict[str, str]:
+    """Return the errors of an OperationOutcome: rule (or code) by expression."""
+    told = answer.json()
+    assert told["resourceType"] == "OperationOutcome", told
+    return {
+        issue.get("expression", ["?"])[0]: issue.get("details", {}).get("text", "")
+        for issue in told["issue"]
+        if issue["severity"] in ("error", "fatal")
+    }
+
+
+def ids(answer: Any) -> dict[str, str]:
+    """Return what a transaction wrote: id by type."""
+    locations = [entry["response"]["location"] for entry in answer.json()["entry"]]
+    return {place.split("/")[-4]: place.split("/")[-3] for place in locations}
