@@ -5,6 +5,7 @@ Pure: the line, what was delivered of it before, what is asked now. The same que
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -227,7 +228,10 @@ def _counted(case: _Case, amount: Amount, total: Amount) -> tuple[Delivered, lis
         so_far = deliverable.SoFar(total.of(sum_of(given)), given[0].on if given else None, spans(plan, given))
         counted = deliverable.Asked(asked.on, amount, pack, asked.location)
         alerts = deliverable.pace(line, plan, so_far, counted, case.tables)
-    days = asked.days or covered_days(amount, line.dosages, line.drafted) or days_of(plan, amount)
+    days = asked.days or covered_days(amount, line.dosages, line.drafted)
+    if days is None:
+        share = days_of(plan, amount)
+        days = None if share is None else math.ceil(share)
     return Delivered(asked.on, amount, asked.outcome, days), alerts
 
 

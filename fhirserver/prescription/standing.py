@@ -5,12 +5,14 @@ Sources: Code de la santé publique R5132-12 (a month at a time), R5132-33 (elap
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.quantities import Amount
+from fhirserver.prescription.quantities import Amount, is_counted
 from fhirserver.prescription.rules.calendar import days_after
 from fhirserver.prescription.rules.course import Course, course, presentation
 from fhirserver.prescription.rules.outcomes import Outcome
@@ -64,12 +66,18 @@ def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date
         return Standing(None, left, None if ended else _next(plan, given, on, opened.first), opened.last, ended)
     remaining = plan.total.of(max(Fraction(0), Fraction(plan.total.value) - sum_of(given)))
     shown = presentation(line, tables, spans(plan, given), on)
-    if shown is not None and shown.elapsed and plan.days and plan.total.value:
-        lost = Fraction(plan.total.value) * shown.elapsed / plan.days
-        remaining = remaining.of(max(Fraction(0), Fraction(remaining.value) - lost))
-    ended = remaining.value <= 0 or opened.ended(on, begun=bool(given)) or (shown is not None and shown.days == 0)
-    next_date = None if ended else _next(plan, given, on, opened.first)
-    return Standing(remaining, None, next_date, opened.last, ended)
+    if shown is not None and shown.elapsed and plan.days:
+        owed = Fraction(plan.total.value) * shown.left / plan.days
+        remaining = min(remaining, plan.total.of(math.ceil(owed) if is_counted(plan.total) else owed), key=_value)
+    ended = remaining.value <= 0 or opened.ended(on, begun=bool(given))
+    if ended:
+        return Standing(remaining, None, None, opened.last, ended)
+    following = _next(plan, given, on, opened.first) if shown is None else on if shown.days else max(on, shown.resumes)
+    return Standing(remaining, None, following, opened.last, ended)
+
+
+def _value(amount: Amount) -> Decimal:
+    return amount.value
 
 
 def given_of(before: tuple[Delivered, ...]) -> tuple[Delivered, ...]:
@@ -82,23 +90,16 @@ def sum_of(given: tuple[Delivered, ...]) -> Fraction:
     return sum((Fraction(each.amount.value) for each in given if each.amount), Fraction(0))
 
 
-def days_of(plan: Course, amount: Amount) -> int | None:
+def days_of(plan: Course, amount: Amount) -> Fraction | None:
     """Days of treatment that an amount brings, by its share of the whole; None where the duration is unknown."""
     if plan.days is None or plan.total is None or plan.total.value <= 0:
         return None
-    share = Fraction(amount.value) / Fraction(plan.total.value) * plan.days * (1 + plan.renewals)
-    return -(-share.numerator // share.denominator)
+    return Fraction(amount.value) / Fraction(plan.total.value) * plan.days * (1 + plan.renewals)
 
 
-def spans(plan: Course, given: tuple[Delivered, ...]) -> tuple[tuple[date, int], ...]:
-    """Each delivery's day and the days of treatment it adds: counted on the sum, so that parts of a day add up."""
-    spans, so_far, total = [], Fraction(0), Fraction(0)
-    for each in given:
-        total += Fraction(each.amount.value) if each.amount else 0
-        upto = Fraction(days_of(plan, each.amount.of(total)) or 0) if each.amount else so_far
-        spans.append((each.on, int(upto - so_far)))
-        so_far = upto
-    return tuple(spans)
+def spans(plan: Course, given: tuple[Delivered, ...]) -> tuple[tuple[date, Fraction], ...]:
+    """Each delivery's day and the days of treatment that it brings, exactly, so that parts of a day add up."""
+    return tuple((each.on, (each.amount and days_of(plan, each.amount)) or Fraction(0)) for each in given)
 
 
 def _next(plan: Course, given: tuple[Delivered, ...], on: date, first: date | None) -> date:

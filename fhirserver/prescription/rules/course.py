@@ -6,6 +6,7 @@ fractions, presentation within three days, elapsed days deducted), décret 2022-
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -92,18 +93,24 @@ class Presentation:
     """What may still be delivered of a narcotic on a day.
 
     Attributes:
-        days: days of treatment that this delivery may cover.
+        days: days of treatment that may be delivered that day.
+        left: days of treatment left in all.
         elapsed: days deducted because the prescription came late, now or before.
-        due: until when, that day included, it could be presented in full.
+        late: whether it comes late that day.
+        due: until when, that day included, the next fraction can be presented in full.
+        resumes: the day on which what was delivered has been taken.
     """
 
-    days: int
+    days: Fraction
+    left: Fraction
     elapsed: int
+    late: bool
     due: date
+    resumes: date
 
 
-def presentation(line: Line, tables: Tables, before: Sequence[tuple[date, int]], on: date) -> Presentation | None:
-    """Apply the three days of R5132-33 to a narcotic.
+def presentation(line: Line, tables: Tables, before: Sequence[tuple[date, Fraction]], on: date) -> Presentation | None:
+    """Apply the three days of R5132-33 to a narcotic, at its first delivery and after each fraction.
 
     Args:
         line: the line.
@@ -112,7 +119,7 @@ def presentation(line: Line, tables: Tables, before: Sequence[tuple[date, int]],
         on: the day of presentation in Paris.
 
     Returns:
-        None where the rule does not apply: no narcotic, scheduled surgery, or no duration known.
+        None where the rule does not apply: no narcotic, a scheduled surgery (`validity.window`), or no duration known.
     """
     drafted, plan = line.drafted, course(line, tables)
     if drafted is None or plan.days is None or plan.step_days is None:
@@ -121,28 +128,47 @@ def presentation(line: Line, tables: Tables, before: Sequence[tuple[date, int]],
     if rule is None:
         return None
     if elements.surgery(line.resource) is not None:
-        return Presentation(plan.step_days, 0, surgery_window(line, tables)[1])
-    start, lost = drafted, 0
-    for day, covered in before:
-        if day > days_after(start, rule.value):
-            lost += (day - start).days
-        start = days_after(max(day, start), covered)
-    due = days_after(start, rule.value)
-    left = plan.days - lost - sum(covered for _, covered in before)
-    late = (on - start).days
-    if on <= due:
-        return Presentation(max(0, min(plan.step_days, left)), lost, due)
-    remaining = left - late
-    if remaining <= 0:
-        return Presentation(0, lost + late, due)
-    return Presentation(min(plan.step_days - late % plan.step_days, remaining), lost + late, due)
+        return None
+    left = plan.days - sum((covered for _, covered in before), Fraction(0))
+    state = _Fraction(plan.step_days, rule.value)
+    for each, covered in before:
+        state.present((each - drafted).days)
+        state.take((each - drafted).days, covered)
+    begins = days_after(drafted, state.begins)
+    late = state.present((on - drafted).days)
+    left = max(Fraction(0), left - state.lost)
+    days = max(Fraction(0), min(state.limit - state.given, left))
+    return Presentation(days, left, state.lost, late=late, due=days_after(begins, rule.value), resumes=begins)
 
 
-def surgery_window(line: Line, tables: Tables) -> tuple[date, date]:
-    """The days on which a narcotic for a scheduled surgery may be presented: 3 days before it to 3 after discharge."""
-    planned = elements.surgery(line.resource)
-    if planned is None or line.drafted is None:
-        raise ValueError("no scheduled surgery")
-    row = tables.first("scheduled-surgery-days", tables.names(line), line.drafted)
-    margin = row.value if row else {"before": 3, "after": 3}
-    return days_after(planned[0], -margin["before"]), days_after(planned[1], margin["after"])
+class _Fraction:
+    """One fraction of a narcotic after the other, in days from drafting."""
+
+    def __init__(self, step: int, margin: int) -> None:
+        self.step, self.margin = step, margin
+        self.limit = Fraction(step)
+        self.given = Fraction(0)
+        self.end = Fraction(0)
+        self.lost = 0
+
+    @property
+    def begins(self) -> int:
+        """The day on which the next fraction begins: what was delivered has been taken."""
+        return math.ceil(self.end)
+
+    def present(self, on: int) -> bool:
+        """Begin the next fraction where the last has been taken; deduct days where it comes late, and say so."""
+        if on < self.end:
+            return False
+        self.limit, self.given = Fraction(self.step), Fraction(0)
+        elapsed = on - self.begins
+        if elapsed <= self.margin:
+            return False
+        self.lost += elapsed
+        self.limit -= elapsed % self.step
+        return True
+
+    def take(self, on: int, covered: Fraction) -> None:
+        """Count a delivery."""
+        self.end = max(self.end, Fraction(on)) + covered
+        self.given += covered

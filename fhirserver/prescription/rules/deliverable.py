@@ -6,6 +6,7 @@ a time), R5132-33 (narcotics: presentation, overlap); Code de la sécurité soci
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +20,7 @@ from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.quantities import Amount
 from fhirserver.prescription.rules.calendar import days_after
-from fhirserver.prescription.rules.course import Course, presentation, surgery_window
+from fhirserver.prescription.rules.course import Course, Presentation, presentation
 from fhirserver.prescription.rules.outcomes import LABELS, SUBSTITUTIONS, NotDelivered, Outcome
 from fhirserver.prescription.rules.tables import Tables
 
@@ -54,7 +55,7 @@ class SoFar:
 
     amount: Amount
     first: date | None
-    spans: tuple[tuple[date, int], ...]
+    spans: tuple[tuple[date, Fraction], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,41 +110,61 @@ def conditions(line: Line, asked: _Delivery, tables: Tables) -> list[Alert]:
 
 def pace(line: Line, plan: Course, so_far: SoFar, asked: Asked, tables: Tables) -> list[Alert]:
     """How soon and how much: a month (or fraction) at a time; for narcotics to the unit, within the three days."""
-    names = tables.names(line)
-    narcotic = tables.first("presentation-days", names, line.drafted or asked.on) is not None
-    if narcotic:
-        late = _late(line, plan, so_far, asked, tables)
-        if late:
-            return late
+    shown = presentation(line, tables, so_far.spans, asked.on)
+    if shown is not None:
+        return _narcotic(line, plan, shown, asked)
     if plan.step is None or plan.step_days is None or Flag.SINGLE_DELIVERY in line.flags:
         return []
-    margin = tables.first("early-days", names, asked.on)
-    elapsed = (asked.on - so_far.first).days + (margin.value if margin and not narcotic else 0) if so_far.first else 0
+    margin = tables.first("early-days", tables.names(line), asked.on)
+    elapsed = (asked.on - so_far.first).days + (margin.value if margin else 0) if so_far.first else 0
     open_steps = 1 + elapsed // plan.step_days
     allowed = Fraction(plan.step.value) * open_steps
     excess = Fraction(so_far.amount.value) + Fraction(asked.amount.value) - allowed
     if excess <= 0 or (asked.pack is not None and excess < asked.pack.value):
         return []
-    if narcotic and Flag.OVERLAP in line.flags:
-        return []
     following = days_after(so_far.first or asked.on, plan.step_days * open_steps)
     rest = plan.step.of(max(Fraction(0), allowed - Fraction(so_far.amount.value)))
     return [
         Alert(
-            "overlap" if narcotic else "early-delivery",
-            Level.BLOCKING if narcotic else Level.CONFIRM,
+            "early-delivery",
+            Level.CONFIRM,
             Text(
                 f"« {line.title} » : {rest} peuvent être délivrés à ce jour, la suite à partir du "
-                f"{following:%d/%m/%Y} ({plan.step_days} jours par délivrance)"
-                + (" ; un chevauchement demande la mention expresse du prescripteur." if narcotic else "."),
+                f"{following:%d/%m/%Y} ({plan.step_days} jours par délivrance).",
                 f'"{line.title}": {rest} may be delivered today, the rest from {following} '
-                f"({plan.step_days} days a delivery)"
-                + ("; an overlap needs the prescriber's express mention." if narcotic else "."),
+                f"({plan.step_days} days a delivery).",
             ),
             f"{asked.location}.quantity",
-            "CSP R5132-33" if narcotic else "CSP R5132-12",
+            "CSP R5132-12",
         )
     ]
+
+
+def _narcotic(line: Line, plan: Course, shown: Presentation, asked: Asked) -> list[Alert]:
+    """To the unit, one fraction at a time, in full within the three days, less the elapsed days after."""
+    if plan.step is None or not plan.step_days:
+        return []
+    allowed = plan.step.of(math.ceil(Fraction(plan.step.value) * shown.days / plan.step_days))
+    if asked.amount.value <= allowed.value or (Flag.OVERLAP in line.flags and not shown.late):
+        return []
+    if shown.late:
+        rule = "late-presentation"
+        text = Text(
+            f"« {line.title} » pouvait être délivré en totalité jusqu'au {shown.due:%d/%m/%Y} inclus : "
+            f"{shown.elapsed} jours sont déduits, {allowed} peuvent être délivrés.",
+            f'"{line.title}" could be delivered in full until {shown.due} inclusive: {shown.elapsed} days are '
+            f"deducted, {allowed} may be delivered.",
+        )
+    else:
+        rule = "overlap"
+        text = Text(
+            f"« {line.title} » : {allowed} peuvent être délivrés à ce jour ({plan.step_days} jours par délivrance), la "
+            f"suite à partir du {shown.resumes:%d/%m/%Y} ; un chevauchement demande la mention expresse du "
+            "prescripteur.",
+            f'"{line.title}": {allowed} may be delivered today ({plan.step_days} days a delivery), the rest from '
+            f"{shown.resumes}; an overlap needs the prescriber's express mention.",
+        )
+    return [Alert(rule, Level.BLOCKING, text, f"{asked.location}.quantity", "CSP R5132-33")]
 
 
 def not_computable(line: Line, asked: _Delivery) -> Alert:
@@ -159,46 +180,6 @@ def not_computable(line: Line, asked: _Delivery) -> Alert:
         asked.location,
         "CSP R5132-3",
     )
-
-
-def _late(line: Line, plan: Course, so_far: SoFar, asked: Asked, tables: Tables) -> list[Alert]:
-    shown = presentation(line, tables, so_far.spans, asked.on)
-    if shown is None or plan.step is None or not plan.step_days:
-        return []
-    if elements.surgery(line.resource) is not None:
-        first, last = surgery_window(line, tables)
-        if first <= asked.on <= last:
-            return []
-        return [
-            Alert(
-                "scheduled-surgery",
-                Level.BLOCKING,
-                Text(
-                    f"« {line.title} », pour une chirurgie programmée, se délivre du {first:%d/%m/%Y} au "
-                    f"{last:%d/%m/%Y}.",
-                    f'"{line.title}", for a scheduled surgery, is delivered from {first} to {last}.',
-                ),
-                asked.location,
-                "décret 2022-972",
-            )
-        ]
-    allowed = plan.step.of(int(Fraction(plan.step.value) * shown.days / plan.step_days))
-    if not shown.elapsed or asked.on <= shown.due or asked.amount.value <= allowed.value:
-        return []
-    return [
-        Alert(
-            "late-presentation",
-            Level.BLOCKING,
-            Text(
-                f"« {line.title} » pouvait être délivré en totalité jusqu'au {shown.due:%d/%m/%Y} inclus : "
-                f"{shown.elapsed} jours sont écoulés, il reste {shown.days} jours de traitement, soit {allowed}.",
-                f'"{line.title}" could be delivered in full until {shown.due} inclusive: {shown.elapsed} days have '
-                f"elapsed, {shown.days} days of treatment remain, that is {allowed}.",
-            ),
-            f"{asked.location}.quantity",
-            "CSP R5132-33",
-        )
-    ]
 
 
 def _of_outcome(line: Line, asked: _Delivery, tables: Tables) -> Iterator[Alert]:

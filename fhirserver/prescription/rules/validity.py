@@ -1,6 +1,7 @@
 """How long a line may be executed: first presentation within three months, twelve months in all; acts as stated.
 
-Sources: Code de la santé publique R5132-21 and R5132-22 (lists I and II); décret 2023-1222 (retention).
+Sources: Code de la santé publique R5132-21 and R5132-22 (lists I and II); décret 2022-972 (narcotics for a scheduled
+surgery: from three days before it to three days after the planned discharge); décret 2023-1222 (retention).
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from fhirserver.prescription import elements
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.rules.calendar import months_after
+from fhirserver.prescription.rules.calendar import days_after, months_after
 from fhirserver.prescription.rules.tables import Tables
 
 
@@ -57,6 +59,11 @@ def window(line: Line, tables: Tables) -> Window:
         ends.append(stated_last)
     last = min(ends, default=None)
     last_start = months_after(drafted, start.value) if start else None
+    planned = elements.surgery(line.resource)
+    row = tables.first("scheduled-surgery-days", names, drafted) if planned else None
+    if planned and row:
+        end = days_after(planned[1], row.value["after"])
+        return Window(max(drafted, days_after(planned[0], -row.value["before"])), end, end)
     if stated_first and last_start:
         # dated to begin later: the months run from the day on which it may first be executed
         last_start = max(last_start, months_after(stated_first, start.value)) if start else last_start
