@@ -152,6 +152,6 @@ def faults(answer: Any) -> dict[str, str]:
 
 
 def ids(answer: Any) -> dict[str, str]:
-    """Return what a transaction wrote: id by type."""
-    locations = [entry["response"]["location"] for entry in answer.json()["entry"]]
-    return {place.split("/")[-4]: place.split("/")[-3] for place in locations}
+    """Return what a transaction created: id by type."""
+    created = [each["response"] for each in answer.json()["entry"] if each["response"]["status"].startswith("201")]
+    return {each["location"].split("/")[-4]: each["location"].split("/")[-3] for each in created}
