@@ -135,6 +135,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         rules=_rules(services, request),
         lenient=request.prefer.lenient,
         compartment=place,
+        containers=_allowed(services, request, ()) if any(name == "_contained" for name, _ in pairs) else (),
     )
     grants = [decide(request.caller, "s", kind) for kind in query.types]
     grant = next((each for each in grants if not each.whole), Grant())
@@ -154,12 +155,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         found=[f"{stored.type}/{stored.id}" for stored in (*page.matches, *page.includes)],
     )
 
-    def resource(stored: Stored) -> Any:
-        body = binary.complete(services, stored) if stored.type == "Binary" and stored.files else stored.body
-        return orjson.Fragment(body) if cut is None else cut(jsontext.read(body))
-
-    entries = [_entry(request, stored, resource(stored), "match") for stored in page.matches]
-    entries += [_entry(request, stored, resource(stored), "include") for stored in page.includes]
+    entries = _entries(services, request, page, cut)
     if page.issues:
         told = outcome(page.issues, request.language)
         entries.append({"resource": told, "search": {"mode": "outcome"}})
@@ -185,9 +181,29 @@ def _rules(services: Services, request: Request) -> Rules:
     return replace(rules, setting=replace(rules.setting, bases=(*rules.setting.bases, base)))
 
 
-def _entry(request: Request, stored: Stored, resource: Any, mode: str) -> dict[str, Any]:
+def _entries(services: Services, request: Request, page: ResultPage, cut: subset.Cut | None) -> list[dict[str, Any]]:
+    def resource(stored: Stored) -> Any:
+        body = binary.complete(services, stored) if stored.type == "Binary" and stored.files else stored.body
+        return orjson.Fragment(body) if cut is None else cut(jsontext.read(body))
+
+    entries = []
+    for stored in page.matches:
+        for part in ("",) if page.inside is None else page.inside[f"{stored.type}/{stored.id}"]:
+            shown = _part(stored, part, cut) if part else resource(stored)
+            entries.append(_entry(request, stored, shown, "match", part))
+    return entries + [_entry(request, stored, resource(stored), "include") for stored in page.includes]
+
+
+def _part(stored: Stored, inside: str, cut: subset.Cut | None) -> dict[str, Any]:
+    """Return one of the resources that a resource contains."""
+    contained: dict[str, Any] = next(each for each in jsontext.read(stored.body)["contained"] if each["id"] == inside)
+    return contained if cut is None else cut(contained)
+
+
+def _entry(request: Request, stored: Stored, resource: Any, mode: str, part: str = "") -> dict[str, Any]:
+    fragment = f"#{part}" if part else ""
     return {
-        "fullUrl": f"{request.base}/{stored.type}/{stored.id}",
+        "fullUrl": f"{request.base}/{stored.type}/{stored.id}{fragment}",
         "resource": resource,
         "search": {"mode": mode},
     }

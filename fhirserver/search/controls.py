@@ -97,20 +97,10 @@ class Controls:
         )
 
     def _read_contained(self, name: str, raw: str, _: str) -> None:
-        if _one_of(name, raw, ("false", "true", "both")) != "false":
-            raise fault(
-                name,
-                Text(
-                    "la recherche dans les ressources contenues n'est pas offerte ; les identifiants de ressources "
-                    "contenues se cherchent par chaînage (patient.identifier)",
-                    "search among contained resources is not offered; identifiers of contained resources are found by "
-                    "chaining (patient.identifier)",
-                ),
-                code="not-supported",
-            )
+        self.values["contained"] = _one_of(name, raw, ("false", "true", "both"))
 
     def _read_containedType(self, name: str, raw: str, _: str) -> None:  # noqa: N802 - named as the parameter
-        _one_of(name, raw, ("container", "contained"))
+        self.values["contained_only"] = _one_of(name, raw, ("container", "contained")) == "contained"
 
     def _read_sort(self, name: str, raw: str, _: str) -> None:
         keys: list[SortKey] = []

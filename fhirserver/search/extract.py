@@ -7,6 +7,7 @@ What is kept, under `s` of the resource's document (docs/decisions/search-index.
 | `k` | keys: `parameter=value`, the multikey array of the one index that serves every parameter |
 | `a` | compartments to which the resource belongs: `Patient/1`, `Practitioner/2`, … |
 | `c` | the status code, `d` the main date (microseconds), for lists of one patient in the order of time |
+| `n` | the same for each contained resource: `{t: type, i: id, x: values}` |
 | `x` | the values themselves, by parameter: every query is decided on them, whatever index found the candidate |
 """
 
@@ -17,6 +18,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
+from fhirserver.search import inside
 from fhirserver.search.evaluated import evaluator
 from fhirserver.search.instants import BEGINNING
 from fhirserver.search.parameters import Component, Parameter, TypeParameters
@@ -64,12 +66,34 @@ class Indexer:
                 return indexer.extract(resource)
         if self._generation != self._registry.generation:
             self._generation, self._plans = self._registry.generation, {}
-        resource_type = resource["resourceType"]
+        values = self._plan(resource["resourceType"]).extract(resource)
+        if "contained" in resource:
+            with suppress(*MALFORMED):
+                self._contained(resource, values)
+        return values
+
+    def _plan(self, resource_type: str) -> _Plan:
         plan = self._plans.get(resource_type)
         if plan is None:
             plan = _Plan(self._registry, self._registry.of(resource_type), self._setting)
             self._plans[resource_type] = plan
-        return plan.extract(resource)
+        return plan
+
+    def _contained(self, resource: dict[str, Any], values: IndexValues) -> None:
+        """Add the values and keys of the resources that a resource contains."""
+        found = []
+        keys: dict[str, None] = {}
+        for each in resource["contained"]:
+            resource_type = each.get("resourceType")
+            if resource_type not in self._registry.types or "id" not in each:
+                continue
+            of_it, keys_of_it = self._plan(resource_type).contained({**each, "contained": resource["contained"]})
+            found.append({"t": resource_type, "i": each["id"], "x": of_it})
+            keys[inside.key(resource_type)] = None
+            keys.update(dict.fromkeys(inside.key(resource_type, key) for key in keys_of_it))
+        if found:
+            values["n"] = found
+            values["k"] += list(keys)
 
     def _at(self, base: str) -> Indexer | None:
         """Return the indexer of an address; None when clients have used more addresses than one server has."""
@@ -165,6 +189,16 @@ class _Plan:
             spans = values.get(self._main_date)
             document["d"] = min(value["b"] for value in spans) if spans else NO_DATE
         return document
+
+    def contained(self, resource: dict[str, Any]) -> tuple[Values, list[str]]:
+        """Return the values of a contained resource, and its keys."""
+        values = self._values(resource)
+        return values, [
+            key
+            for code in inside.KEYED
+            if code in values and code in self._keys
+            for key in self._keys[code](code, values[code])
+        ]
 
     def _values(self, resource: dict[str, Any]) -> Values:
         """Return the values of all parameters, by field, none twice."""

@@ -11,11 +11,27 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from fhirserver.search import matching, prefixes
+from fhirserver.search import inside, matching, prefixes
 from fhirserver.search.instants import BEGINNING, END
 from fhirserver.search.keys import Bounds
 from fhirserver.search.prefixes import Compared
-from fhirserver.search.query import And, Chain, Has, Ids, Listed, Node, Not, Or, Test, Updated, Within, Words, Written
+from fhirserver.search.query import (
+    And,
+    Chain,
+    Contained,
+    Has,
+    Ids,
+    Listed,
+    Node,
+    Not,
+    OfTypes,
+    Or,
+    Test,
+    Updated,
+    Within,
+    Words,
+    Written,
+)
 from fhirserver.search.types import date, reference
 from fhirserver.search.types.values import Condition
 from fhirserver.store.ids import key
@@ -73,7 +89,7 @@ class Compiler:
         self._resolver = resolver
         self._depth = depth
 
-    def compile(self, node: Node) -> Compiled:  # noqa: C901, PLR0911 - one return for each kind of condition
+    def compile(self, node: Node) -> Compiled:  # noqa: C901, PLR0911, PLR0912 - one return for each kind of condition
         """Return what a node asks for."""
         match node:
             case Test():
@@ -99,6 +115,12 @@ class Compiler:
                 return Compiled({"$nor": [self.compile(item).condition]})
             case Written(field, values):
                 return Compiled({f"w.{field}": {"$in": list(values)} if values else {"$exists": False}})
+            case OfTypes(types):
+                return Compiled({"t": {"$in": list(types)}})
+            case Contained(types, inner):
+                compiled = Compiler(types, self._resolver, self._depth).compile(inner)
+                held = inside.condition(types, compiled.condition)
+                return Compiled({inside.VALUES: {"$elemMatch": held}}, inside.bounds(types, compiled.bounds))
             case Words():
                 return self._all((node,))
 

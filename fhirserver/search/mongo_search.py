@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.issues import Issue
-from fhirserver.search import indexes
+from fhirserver.search import indexes, inside
 from fhirserver.search.cursors import Cursors
 from fhirserver.search.mongo_conditions import Compiled, Compiler, Narrowing
 from fhirserver.search.mongo_include import Included, Inclusion
@@ -41,6 +41,8 @@ class ResultPage:
         total: number of all matches; None where it was not counted.
         issues: warnings for an outcome entry.
         understood: the parameters that took part, for the `self` link.
+        inside: where contained resources are answered alone: for each match, by `Type/id`, the ids of its contained
+            resources that match, and an empty text if it matches itself.
     """
 
     matches: tuple[Stored, ...]
@@ -49,6 +51,7 @@ class ResultPage:
     total: int | None = None
     issues: tuple[Issue, ...] = ()
     understood: tuple[tuple[str, str], ...] = ()
+    inside: Mapping[str, Sequence[str]] | None = None
 
 
 class Searcher:
@@ -110,7 +113,24 @@ class Searcher:
             total,
             (*query.issues, *included.issues),
             query.understood,
+            self._inside(query, documents, context) if query.contained_only and query.asked else None,
         )
+
+    def _inside(self, query: Query, documents: Sequence[Condition], context: Context) -> dict[str, list[str]]:
+        """Tell which contained resources of a page match, and which containers do themselves."""
+        assert query.asked is not None, "asked with _contained alone"
+        types, of_page = query.asked.types, {"_id": {"$in": [document["_id"] for document in documents]}}
+        compiled = Compiler(types, ChainResolver(self, context)).compile(query.asked.inner)
+        held = inside.condition(types, compiled.condition, f"{inside.VALUES}.")
+        unwound: list[dict[str, Any]] = [{"$match": of_page}, {"$unwind": f"${inside.VALUES}"}, {"$match": held}]
+        found: dict[str, list[str]] = {f"{document['t']}/{document['i']}": [] for document in documents}
+        for document in self.runner.aggregate(unwound, context, "_id_"):
+            found[f"{document['t']}/{document['i']}"].append(document["s"]["n"]["i"])
+        if query.contained == "both":
+            own = {**of_page, "t": {"$in": list(types)}, "$and": [compiled.condition]}
+            for document in self.runner.find(own, {"t": 1, "i": 1}, context, hint="_id_"):
+                found[f"{document['t']}/{document['i']}"].insert(0, "")
+        return found
 
     def turned(self, query: Query, after: tuple[Any, ...] | None) -> Query:
         """Return the query for the page that begins after a position."""

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fhirserver.issues import Issue, Text
+from fhirserver.search import inside
 from fhirserver.search.controls import IGNORED_HERE, Controls
 from fhirserver.search.criteria import Criteria, UnknownParameter, conjunction
 from fhirserver.search.faults import fault
 from fhirserver.search.filter_expression import FilterReader
-from fhirserver.search.query import Node, Query, Within
+from fhirserver.search.query import Contained, Node, Query, Within
 from fhirserver.search.readers import Reader, ValueSetTokens
 from fhirserver.search.registry import Registry
 from fhirserver.search.types.values import Setting
@@ -52,6 +53,7 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
     rules: Rules | None = None,
     lenient: bool = False,
     compartment: tuple[str, str] | None = None,
+    containers: Sequence[str] = (),
 ) -> Query:
     """Read a search.
 
@@ -63,6 +65,7 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
         rules: what reading depends on; None: the defaults.
         lenient: ignore unknown parameters with a warning.
         compartment: type and id of the compartment to which the route is limited.
+        containers: types whose contained resources may be searched (`_contained`).
 
     Raises:
         BadRequest: something in it cannot be understood; the text names the parameter and says how to mend it.
@@ -80,12 +83,7 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
             if name == "_type":
                 understood.append((name, raw))
             continue
-        if _UNREADABLE.search(name) or _UNREADABLE.search(raw):
-            readable = _UNREADABLE.sub("?", name)
-            raise fault(
-                readable,
-                Text("caractère nul ou demi-codet interdit", "null characters and lone surrogates are not allowed"),
-            )
+        _check_readable(name, raw)
         try:
             if name.partition(":")[0] == "_query":
                 raise fault(
@@ -105,8 +103,20 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
         understood.append((name, raw))
     values = controls.values
     values["includes"], values["revincludes"] = tuple(values["includes"]), tuple(values["revincludes"])
-    where = conjunction(nodes)
-    return Query(tuple(chosen), where, understood=tuple(understood), issues=tuple(issues), **values)
+    where, among = conjunction(nodes), tuple(chosen)
+    if values.get("contained", "false") != "false":
+        where = inside.where(among, nodes, beside=values["contained"] == "both", sort=values.get("sort", ()))
+        values["asked"] = Contained(among, inside.criteria(nodes))
+        among = tuple(dict.fromkeys((*containers, *among)))
+    return Query(among, where, understood=tuple(understood), issues=tuple(issues), **values)
+
+
+def _check_readable(name: str, raw: str) -> None:
+    if _UNREADABLE.search(name) or _UNREADABLE.search(raw):
+        raise fault(
+            _UNREADABLE.sub("?", name),
+            Text("caractère nul ou demi-codet interdit", "null characters and lone surrogates are not allowed"),
+        )
 
 
 def _check_size(pairs: Sequence[tuple[str, str]]) -> None:

@@ -102,6 +102,21 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class OfTypes:
+    """Of one of these types."""
+
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contained:
+    """Contains a resource of one of these types that meets a condition."""
+
+    types: tuple[str, ...]
+    inner: Node
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     """All of these; nothing in it: everything."""
 
@@ -122,7 +137,7 @@ class Not:
     item: Node
 
 
-Node = Test | Ids | Updated | Within | Chain | Has | Words | Listed | Written | And | Or | Not
+Node = Test | Ids | Updated | Within | Chain | Has | Words | Listed | Written | OfTypes | Contained | And | Or | Not
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +188,9 @@ class Query:
         understood: the parameters that took part, as given, for the `self` link.
         issues: warnings, such as parameters ignored under lenient handling.
         after: position of the last entry of the preceding page; None on the first.
+        contained: `_contained`; unless `false`, `types` are those of the containers.
+        contained_only: whether contained matches are answered without their containers (`_containedType=contained`).
+        asked: with `_contained`: what the client asks for, of the types that he searches.
     """
 
     types: tuple[str, ...]
@@ -187,3 +205,6 @@ class Query:
     understood: tuple[tuple[str, str], ...] = ()
     issues: tuple[Issue, ...] = ()
     after: tuple[Any, ...] | None = None
+    contained: str = "false"
+    contained_only: bool = False
+    asked: Contained | None = None

@@ -62,7 +62,7 @@ LONG = ",".join(["x"] * 10_000)
         ("Patient", "_count", "1" * 50),
         ("Patient", "_summary", "nonsense"),
         ("Patient", "_total", "maybe"),
-        ("Patient", "_contained", "true"),
+        ("Patient", "_contained", "maybe"),
         ("Patient", "_elements", "a b"),
         ("Patient", "_sort", "nothing"),
         ("Patient", "_sort", ""),
