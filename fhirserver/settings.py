@@ -73,7 +73,8 @@ def _number_prefix(value: str) -> str:
 
 
 _STATE = Path(".fhirserver")
-_PROFILES = Path(__file__).resolve().parents[1] / "profiles"
+_INSTALLED = Path(__file__).resolve().parent / "profiles"
+_PROFILES = _INSTALLED if _INSTALLED.is_dir() else _INSTALLED.parents[1] / "profiles"
 _CACHE = Path.home() / ".cache" / "fhirserver"
 
 
