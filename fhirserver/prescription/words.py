@@ -45,8 +45,14 @@ def number(value: Decimal | int, *, feminine: bool = False) -> str:
 
 def says(text: str, value: Decimal | int) -> bool:
     """Whether a text in words says this number, accents, case, hyphens and gender aside."""
-    spoken = f" {_plain(text)} "
-    return any(f" {_plain(number(value, feminine=feminine))} " in spoken for feminine in (False, True))
+    said: list[list[str]] = [[]]
+    for word in _plain(text).split():
+        if word in _VOCABULARY or (word == "et" and said[-1]):
+            said[-1].append(word)
+        elif said[-1]:
+            said.append([])
+    runs = {" ".join(run).removesuffix(" et") for run in said if run}
+    return any(_plain(number(value, feminine=feminine)) in runs for feminine in (False, True))
 
 
 def _plain(text: str) -> str:
@@ -93,3 +99,9 @@ def _below_hundred(count: int) -> str:
 def _unmarked(words: str) -> str:
     """`quatre-vingts` and `deux cents` lose their s before `mille`."""
     return words[:-1] if words.endswith(("vingts", "cents")) else words
+
+
+_VOCABULARY: Final = frozenset(
+    _plain(" ".join((*_SMALL, *_TENS, *_ACCUSTOMED.values(), "une demi demie cent cents mille virgule vingts"))).split()
+) | {"million", "millions", "milliard", "milliards"}
+"""Words of which numbers are made, without accents."""

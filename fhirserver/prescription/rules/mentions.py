@@ -13,7 +13,7 @@ from fhirserver.prescription.rules.calendar import age
 from fhirserver.prescription.rules.case import Case
 
 SOURCE: Final = "CSP R5132-3"
-_BY_WEIGHT: Final = ("/kg", "_kg", "par kg", "kg)", " de kg")
+_BY_WEIGHT: Final = "kg"
 _BY_SURFACE: Final = ("/m2", "/m²", "par m²")
 
 
@@ -126,7 +126,7 @@ def weight(case: Case) -> Iterator[Alert]:
         return
     shown = " ".join(_dose_texts(case)).lower()
     by_surface = any(word in shown for word in _BY_SURFACE)
-    by_weight = by_surface or any(word in shown for word in _BY_WEIGHT)
+    by_weight = by_surface or _BY_WEIGHT in shown
     if by_weight and patient.weight is None:
         yield case.blocking(
             "weight",

@@ -1,4 +1,4 @@
-"""Lines, facts and deliveries for the tests of prescription/, with everything that a test does not speak of in order."""
+"""Lines, facts and deliveries for the tests of prescription/; what a test does not speak of is in order."""
 
 from __future__ import annotations
 
@@ -104,12 +104,16 @@ def line(request: dict[str, Any] | None = None) -> lines.Line:
 
 
 def alerts(*requests: dict[str, Any], **facts: Any) -> dict[str, str]:
-    """Each rule that speaks of these lines, with its level; information left out unless asked for by name."""
+    """Each rule that speaks of these lines, with the weightiest level of its alerts."""
     known = Facts(**{"on": date(2026, 1, 5), "patient": ADULT, "prescriber": DOCTOR, **facts})
-    return {alert.rule: str(alert.level) for alert in check([lines.read(each) for each in requests], known)}
+    found: dict[str, str] = {}
+    for alert in check([lines.read(each) for each in requests], known):
+        found.setdefault(alert.rule, str(alert.level))
+    return found
 
 
 def serious(*requests: dict[str, Any], **facts: Any) -> dict[str, str]:
+    """As `alerts`, without those that are for information."""
     return {rule: level for rule, level in alerts(*requests, **facts).items() if level != "information"}
 
 

@@ -241,19 +241,20 @@ def test_a_shortage_replacement_says_why_even_where_substitution_is_forbidden() 
     assert run(request, delivery(30, outcome=Outcome.SHORTAGE, reason="recommandation ANSM du 02/01/2026"))
 
 
+def agreed(on: str) -> Delivery:
+    return delivery(30, outcome=Outcome.CHANGED_DOSAGE, agreement=Agreement("Practitioner/1", date.fromisoformat(on)))
+
+
+@pytest.mark.parametrize("on", ["2026-01-05", "2026-01-06"])
+def test_a_changed_dosage_needs_the_prescribers_agreement_between_drafting_and_delivery(on: str) -> None:
+    assert run(ordered(30), agreed(on))
+
+
 @pytest.mark.parametrize(
-    ("agreed", "accepted"),
-    [(None, False), ("2026-01-04", False), ("2026-01-05", True), ("2026-01-06", True), ("2026-01-07", False)],
+    "asked", [delivery(30, outcome=Outcome.CHANGED_DOSAGE), agreed("2026-01-04"), agreed("2026-01-07")]
 )
-def test_a_changed_dosage_needs_the_prescribers_agreement_between_drafting_and_delivery(
-    agreed: str | None, accepted: bool
-) -> None:
-    agreement = Agreement("Practitioner/1", date.fromisoformat(agreed)) if agreed else None
-    asked = delivery(30, outcome=Outcome.CHANGED_DOSAGE, agreement=agreement)
-    if accepted:
-        assert run(ordered(30), asked)
-    else:
-        assert refused(Unprocessable, ordered(30), asked)[0] == "prescription-prescriber-agreement"
+def test_without_it_or_at_another_time_it_is_refused(asked: Delivery) -> None:
+    assert refused(Unprocessable, ordered(30), asked)[0] == "prescription-prescriber-agreement"
 
 
 def test_a_line_that_names_a_pharmacy_is_delivered_by_no_other() -> None:
@@ -285,9 +286,7 @@ def test_a_medicines_outcome_is_refused_for_an_act() -> None:
 
 
 def test_a_device_is_delivered_again_as_often_as_is_written() -> None:
-    request = device(
-        line_quantity=("Quantity", {"value": 16, "unit": "pansement"}), line_renewals=("UnsignedInt", 1)
-    )
+    request = device(line_quantity=("Quantity", {"value": 16, "unit": "pansement"}), line_renewals=("UnsignedInt", 1))
     once = delivery(amount=Amount(Decimal(16), "pansement"))
     first, second = run(request, once, once)
     assert first.standing.remaining == Amount(Decimal(16), "pansement")

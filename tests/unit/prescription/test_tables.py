@@ -1,0 +1,111 @@
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from fhirserver.prescription import lines
+from fhirserver.prescription.rules.table_files import TableError
+from fhirserver.prescription.rules.tables import load, shipped
+from tests.unit.prescription.building import ATC, UCD, line, medicine
+
+CSV = """system;code;list;name;classes;unit;contents;packs
+http://example.org/m;A1;I;ZOPICLONE 7,5 mg;hypnotic;comprimé;7,5 mg;14 5
+http://example.org/m;A2;none;PARACÉTAMOL;;;;
+"""
+
+
+def test_the_shipped_tables_meet_their_schemas() -> None:
+    assert shipped().medicines
+    assert shipped().limits
+
+
+def test_the_shipped_medicines_say_that_they_are_a_demonstration() -> None:
+    folder = Path(lines.__file__).parent / "rules" / "data"
+    assert json.loads((folder / "medicines.json").read_text(encoding="utf-8"))["demonstration"] is True
+
+
+def test_every_limit_has_a_legal_source() -> None:
+    assert all(limit.source for limits in shipped().limits.values() for limit in limits)
+
+
+def test_a_row_holds_on_its_first_and_last_day() -> None:
+    rows = shipped().limits["maximum-days"]
+    old = next(row for row in rows if row.value == 92)
+    assert old.holds(date(2020, 4, 15))
+    assert old.holds(date(2025, 2, 28))
+    assert not old.holds(date(2020, 4, 14))
+    assert not old.holds(date(2025, 3, 1))
+
+
+def test_a_medicine_is_known_by_any_of_its_codes_and_the_strictest_list_holds() -> None:
+    request = medicine("3400892169026", system=UCD)
+    request["medicationCodeableConcept"]["coding"].append({"system": ATC, "code": "N02AA05"})
+    found = shipped().medicine(line(request))
+    assert found.known
+    assert found.is_narcotic
+    assert found.packs == (8,)
+
+
+def test_an_ingredient_tells_the_class_of_a_preparation() -> None:
+    request = medicine(medicationReference={"reference": "#prep"})
+    del request["medicationCodeableConcept"]
+    substance = {"system": "http://data.esante.gouv.fr/ansm/medicament/codeSMS", "code": "100000079790"}
+    request["contained"] = [
+        {
+            "resourceType": "Medication",
+            "id": "prep",
+            "code": {"text": "PARACETAMOL + CODEINE"},
+            "ingredient": [{"itemCodeableConcept": {"coding": [substance]}}],
+        }
+    ]
+    assert "codeine" in shipped().medicine(line(request)).classes
+
+
+def test_an_unknown_medicine_is_treated_as_of_list_one() -> None:
+    found = shipped().medicine(line(medicine("X99XX99")))
+    assert not found.known
+    assert found.legal_list == "I"
+
+
+def test_an_operators_file_replaces_the_shipped_one_and_the_others_stay(tmp_path: Path) -> None:
+    row = {"rule": "maximum-days", "of": ["hypnotic"], "value": 14, "source": "essai"}
+    (tmp_path / "limits.json").write_text(json.dumps({"rows": [row]}))
+    tables = load(tmp_path)
+    limit = tables.least("maximum-days", {"hypnotic"}, date(2026, 1, 5))
+    assert limit is not None
+    assert limit.value == 14
+    assert tables.medicines == shipped().medicines
+
+
+def test_medicines_may_be_loaded_from_csv(tmp_path: Path) -> None:
+    (tmp_path / "medicines.csv").write_text(CSV, encoding="utf-8")
+    found = load(tmp_path).medicines["http://example.org/m", "A1"]
+    assert found.classes == {"hypnotic"}
+    assert found.packs == (5, 14)
+    assert found.contents is not None
+    assert str(found.contents) == "7.5 mg"
+    assert found.unit is not None
+    assert found.unit.unit == "comprimé"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("limits.json", "{", "limits.json"),
+        ("limits.json", '{"rows": [{"rule": "maximum-days", "of": ["x"], "value": "lang", "source": "s"}]}', "value"),
+        ("limits.json", '{"rows": [{"rule": "renewals", "of": ["x"], "value": "oft", "source": "s"}]}', "value"),
+        ("limits.json", '{"rows": [{"rule": "x", "of": ["x"], "value": 1}]}', "source"),
+        ("limits.json", '{"rows": [{"rule": "x", "of": ["x"], "value": 1, "source": "s", "from": "2025"}]}', "from"),
+        ("kinds.json", '{"rows": [{"systems": ["s"], "kind": "magic"}]}', "magic"),
+        ("prescribers.json", '{"professions": {"10": {"name": "M", "pharmacy": "some"}}}', "pharmacy"),
+        ("medicines.csv", "code;list\nA;I\n", "system"),
+        ("medicines.csv", "system;code;list;packs\ns;A;I;viele\n", "row 2"),
+        ("medicines.csv", "system;code;list\ns;A;III\n", "III"),
+    ],
+)
+def test_a_table_with_a_fault_is_refused_with_its_place(tmp_path: Path, name: str, text: str, says: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(TableError, match=says) as caught:
+        load(tmp_path)
+    assert name in str(caught.value)
