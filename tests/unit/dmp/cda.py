@@ -15,7 +15,7 @@ _HEADER: Final = Template(
   <id root="$root"/>
   <code code="$type" codeSystem="2.16.840.1.113883.6.1" displayName="Compte rendu"/>
   <title>$title</title>
-  <effectiveTime value="20260302091500+0100"/>
+  <effectiveTime value="${day}091500+0100"/>
   <confidentialityCode code="N" codeSystem="2.16.840.1.113883.5.25"/>
   <languageCode code="fr-FR"/>
   <setId root="1.2.250.1.999.7"/>
@@ -29,7 +29,7 @@ _HEADER: Final = Template(
     </patient>
   </patientRole></recordTarget>
   <author>
-    <time value="20260302091500+0100"/>
+    <time value="${day}091500+0100"/>
     <assignedAuthor>
       <id root="1.2.250.1.71.4.2.1" extension="8$rpps"/>
       <assignedPerson><name><prefix>Dr</prefix><given>Louise</given><family>BERNARD</family></name></assignedPerson>
@@ -41,7 +41,7 @@ _HEADER: Final = Template(
   </representedCustodianOrganization></assignedCustodian></custodian>
   <documentationOf><serviceEvent>
     <code code="11488-4" codeSystem="2.16.840.1.113883.6.1"/>
-    <effectiveTime><low value="20260302083000+0100"/><high value="20260302090000+0100"/></effectiveTime>
+    <effectiveTime><low value="${day}083000+0100"/><high value="${day}090000+0100"/></effectiveTime>
   </serviceEvent></documentationOf>
   $related
   $body
@@ -63,11 +63,12 @@ SECTIONS: Final = """<component><structuredBody>
 
 
 def cda(body: str = SECTIONS, related: str = "", **values: Any) -> bytes:
-    """Build a CDA; `values`: root, type, title, ins_root, ins, family, rpps."""
+    """Build a CDA; `values`: root, type, title, day, ins_root, ins, family, rpps."""
     told = {
         "root": "1.2.250.1.999.7.1",
         "type": "11488-4",
         "title": "Compte rendu de consultation de cardiologie",
+        "day": "20260302",
         "ins_root": "1.2.250.1.213.1.4.10",
         "ins": "284058832102532",
         "family": "MOREL-DÉMO",
