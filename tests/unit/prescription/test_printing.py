@@ -1,0 +1,181 @@
+from typing import Any
+
+import pypdfium2
+import pytest
+
+from fhirserver.demo import people
+from fhirserver.prescription import elements, lines, number, pdf
+from fhirserver.prescription.elements import Flag
+from fhirserver.prescription.people import ins, name, quality
+from fhirserver.prescription.printed import PrintedPrescription
+from fhirserver.prescription.printing import Sources, prescription
+from tests.unit.prescription.building import days, device, medicine, service, spelled
+
+NUMBER = number.issue()
+
+
+def printed(*requests: dict[str, Any], **sources: Any) -> PrintedPrescription:
+    given = Sources(people.patient(), people.practitioner(people.PRESCRIBER_RPPS, "LEFÈVRE", "Hélène"), **sources)
+    return prescription(NUMBER, [lines.read(request) for request in requests], given)
+
+
+def mentions(request: dict[str, Any]) -> str:
+    return " | ".join(printed(request).lines[0].mentions).replace("\u00a0", " ")
+
+
+def flagged(flag: Flag, *, holds: bool = True) -> dict[str, Any]:
+    request = medicine()
+    elements.set_flag(request, flag, holds=holds)
+    return request
+
+
+def test_the_prescriber_is_named_with_everything_that_identifies_him() -> None:
+    shown = printed(medicine(), organization=people.hospital(), profession="10").prescriber
+    assert shown.name == "Dr Hélène LEFÈVRE"
+    assert shown.quality == "Médecin"
+    assert shown.identifiers == (f"RPPS {people.PRESCRIBER_RPPS}", f"FINESS {people.HOSPITAL_FINESS}")
+    assert shown.address == ("Centre hospitalier de démonstration", "3 place des Vosges", "88000 Épinal")
+    assert shown.telecoms == ("Tél. 03 29 00 00 00",)
+
+
+def test_the_patient_is_named_with_sex_birth_date_identity_and_measures() -> None:
+    weight = {
+        "status": "final",
+        "code": {"coding": [{"code": "29463-7"}]},
+        "valueQuantity": {"value": 62, "unit": "kg", "code": "kg"},
+    }
+    shown = printed(medicine(), observations=[weight]).patient
+    assert (shown.name, shown.sex, shown.birth_date) == ("MOREL-DÉMO Camille", "Féminin", "17/05/1984")
+    assert shown.ins is not None
+    assert shown.ins.endswith("(test)")
+    assert shown.measures == ("Poids : 62\u00a0kg",)
+
+
+def test_the_date_is_that_of_drafting_in_paris() -> None:
+    assert printed(medicine(drafted="2026-01-05T23:30:00Z")).date == "06/01/2026"
+
+
+def test_the_posology_is_in_readable_french() -> None:
+    assert printed(medicine()).lines[0].sentences == ("1\u00a0comprimé 1 fois par jour.",)
+
+
+@pytest.mark.parametrize(("renewals", "text"), [(0, "Non renouvelable"), (3, "À renouveler 3 fois")])
+def test_renewals_are_printed(renewals: int, text: str) -> None:
+    assert text in mentions(medicine(renewals=renewals))
+
+
+def test_quantity_and_duration_are_printed() -> None:
+    request = medicine()
+    request["dispenseRequest"]["quantity"] = {"value": 28, "unit": "comprimé"}
+    assert mentions(request) == "Quantité : 28 comprimés | Durée : 28 jours | Non renouvelable"
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        (Flag.URGENT, "À exécuter en urgence"),
+        (Flag.HOME, "À exécuter à domicile"),
+        (Flag.WORK_ACCIDENT, "accident du travail"),
+        (Flag.MILITARY, "affection militaire"),
+        (Flag.PREVENTION, "Prévention"),
+        (Flag.OFF_LABEL, "hors autorisation de mise sur le marché"),
+        (Flag.NOT_REIMBURSED, "Non remboursable"),
+        (Flag.EXCEPTION_MEDICINE, "Médicament d'exception"),
+        (Flag.LARGE_EQUIPMENT, "Grand appareillage"),
+        (Flag.OVERLAP, "Chevauchement"),
+        (Flag.SINGLE_DELIVERY, "en une seule fois"),
+    ],
+)
+def test_each_flag_is_printed_as_a_mention(flag: Flag, text: str) -> None:
+    assert text in mentions(flagged(flag))
+    assert text not in mentions(medicine())
+
+
+def test_not_substitutable_is_printed_with_its_reason() -> None:
+    request = medicine(substitution={"allowedBoolean": False, "reason": {"text": "MTE"}})
+    assert "Non substituable (MTE)" in mentions(request)
+
+
+def test_mentions_in_words_are_printed_as_written() -> None:
+    request = spelled(medicine(), strength="dix milligrammes", dose="un comprimé")
+    assert "En toutes lettres — dosage : dix milligrammes ; unités par prise : un comprimé" in mentions(request)
+
+
+def test_fractions_pharmacy_surgery_and_receipts_are_printed() -> None:
+    request = medicine()
+    request["dispenseRequest"] |= {"dispenseInterval": days(7), "performer": {"display": "Pharmacie du Lac"}}
+    elements.set_value(request, "scheduled-surgery", "Period", {"start": "2026-06-20", "end": "2026-06-22"})
+    elements.set_value(request, "prior-approval", "Identifier", {"value": "DAP-7"})
+    shown = mentions(request)
+    for text in ("fractionnée : 7 jours", "Pharmacie du Lac", "le 20/06/2026, sortie prévue le 22/06/2026", "DAP-7"):
+        assert text in shown
+
+
+def test_a_locum_prints_whom_he_replaces() -> None:
+    request = flagged(Flag.LOCUM)
+    elements.set_value(request, "replaced-prescriber", "Reference", {"display": "Dr Jean MARTIN"})
+    assert printed(request).prescriber.replaced == "Dr Jean MARTIN"
+
+
+def test_the_patients_opposition_is_printed() -> None:
+    assert "s'oppose" in printed(flagged(Flag.OPPOSITION)).mentions[0]
+    assert printed(medicine()).mentions == ()
+
+
+def test_a_long_term_illness_makes_the_form_bizone_and_sorts_its_lines() -> None:
+    shown = printed(flagged(Flag.LONG_TERM_ILLNESS), flagged(Flag.LONG_TERM_ILLNESS, holds=False))
+    assert shown.bizone
+    assert [line.long_term_illness for line in shown.lines] == [True, False]
+    assert not printed(medicine()).bizone
+
+
+def test_secured_medicines_ask_for_secured_paper_unless_the_setting_lets_the_code_do() -> None:
+    narcotic = [lines.read(medicine("N02AA05"))]
+    sources = Sources(people.patient(), people.practitioner(people.PRESCRIBER_RPPS, "A", "B"))
+    assert prescription(NUMBER, narcotic, sources).secured
+    assert not prescription(NUMBER, narcotic, sources, code_is_secured=True).secured
+    assert not printed(medicine()).secured
+
+
+def test_acts_and_devices_are_printed_with_what_was_said_of_them() -> None:
+    act = service("58410-2", "http://loinc.org", patientInstruction="À jeun", occurrenceDateTime="2026-01-12")
+    thing = device(line_quantity=("Quantity", {"value": 16, "unit": "pansement"}), line_renewals=("UnsignedInt", 1))
+    first, second = printed(act, thing).lines
+    assert first.sentences == ("À réaliser le 12/01/2026.", "À jeun")
+    assert second.title == "Pansement hydrocellulaire"
+    assert second.mentions == ("Quantité : 16\u00a0pansements", "À renouveler 1 fois")
+
+
+def test_nothing_that_keeps_a_secret_is_printed() -> None:
+    for flag in (Flag.PREGNANCY_TERMINATION, Flag.MINOR_SECRET):
+        assert printed(flagged(flag)) == printed(medicine())
+
+
+def test_the_print_is_drawn_with_its_mentions_and_its_number_in_clear() -> None:
+    page = pypdfium2.PdfDocument(pdf.draw(printed(flagged(Flag.WORK_ACCIDENT))))[0]
+    text = page.get_textpage().get_text_range()
+    assert "accident du travail" in text
+    assert f"{NUMBER[:6]} {NUMBER[6:12]} {NUMBER[12:]}" in text
+
+
+def test_a_prescription_without_lines_is_none() -> None:
+    with pytest.raises(ValueError, match="without lines"):
+        printed()
+
+
+def test_the_birth_name_comes_first_and_the_used_name_after_it() -> None:
+    patient = {"name": [{"use": "usual", "family": "Durand"}, {"use": "official", "family": "Morel", "given": ["Zoé"]}]}
+    assert name(patient, official=True) == "MOREL Zoé (nom utilisé : DURAND)"
+
+
+def test_a_specialty_follows_the_profession() -> None:
+    role = {
+        "code": [{"coding": [{"system": "urn:oid:1.2.250.1.71.1.2.7", "code": "10"}]}],
+        "specialty": [{"coding": [{"system": "s", "code": "SM04", "display": "Cardiologie"}]}],
+    }
+    assert quality({}, role) == "Médecin, Cardiologie"
+
+
+def test_a_national_identity_is_grouped_as_on_paper() -> None:
+    patient = {"identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.8", "value": "284058832102532"}]}
+    assert ins(patient) == "2 84 05 88 321 025 32"
