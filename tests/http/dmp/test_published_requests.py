@@ -132,9 +132,7 @@ def test_pdsms_simplified_publish_is_taken_once_mended(
 
 def mended(bundle: dict[str, Any], record: Record, custodian: str) -> dict[str, Any]:
     """Mend what is wrong with both published Bundles."""
-    text = json.dumps(bundle).replace(
-        "urn:oid:1.2.250.1.213.1.4.8|123456789012345", f"{people.INS_TEST}|{record.ins}"
-    )
+    text = json.dumps(bundle).replace("urn:oid:1.2.250.1.213.1.4.8|123456789012345", f"{people.INS_TEST}|{record.ins}")
     bundle = json.loads(text)
     document, submission_set, binary = (part(bundle, kind) for kind in ("DocumentReference", "List", "Binary"))
     for resource in (document, submission_set):

@@ -1,4 +1,4 @@
-"""TD2.1 (replace a document): by a Bundle with a PATCH entry, and by the simplified publish alone; appends and signs."""
+"""TD2.1 (replace a document): by a Bundle with a PATCH entry; the other relations."""
 
 from __future__ import annotations
 
@@ -113,9 +113,7 @@ def test_td2_1_only_the_author_and_his_structure_may_replace(
     assert answer.status_code == 200, answer.text
 
 
-def test_td2_1_generations_are_replaced_one_after_the_other(
-    hospital: Client, record: Record, submit: Submit
-) -> None:
+def test_td2_1_generations_are_replaced_one_after_the_other(hospital: Client, record: Record, submit: Submit) -> None:
     latest = ids(hospital.post("", submit(record)))["DocumentReference"]
     for _ in range(10):
         latest = ids(hospital.post("", replacing(submit(record), latest)))["DocumentReference"]

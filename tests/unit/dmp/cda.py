@@ -33,7 +33,9 @@ _HEADER: Final = Template(
     <assignedAuthor>
       <id root="1.2.250.1.71.4.2.1" extension="8$rpps"/>
       <assignedPerson><name><prefix>Dr</prefix><given>Louise</given><family>BERNARD</family></name></assignedPerson>
-      <representedOrganization><id root="1.2.250.1.71.4.2.2" extension="1880007059"/><name>CH</name></representedOrganization>
+      <representedOrganization>
+        <id root="1.2.250.1.71.4.2.2" extension="1880007059"/><name>CH</name>
+      </representedOrganization>
     </assignedAuthor>
   </author>
   <custodian><assignedCustodian><representedCustodianOrganization>
@@ -81,4 +83,6 @@ def cda(body: str = SECTIONS, related: str = "", **values: Any) -> bytes:
 def enclosed(content: bytes, media: str = "application/pdf") -> str:
     """Return the body of a level 1 document: other content in base64."""
     text = base64.b64encode(content).decode()
-    return f'<component><nonXMLBody><text mediaType="{media}" representation="B64">{text}</text></nonXMLBody></component>'
+    return (
+        f'<component><nonXMLBody><text mediaType="{media}" representation="B64">{text}</text></nonXMLBody></component>'
+    )
