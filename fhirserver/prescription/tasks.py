@@ -236,11 +236,22 @@ class View:
             }
         )
 
-    def add_output(self, part: str, display: str, reference: str) -> None:
-        """Note a receipt or a print."""
+    def add_receipt(self, reference: str, executor: str) -> None:
+        """Note the receipt of a delivery, and to whom it was given."""
         self.task.setdefault("output", []).append(
-            {"type": _part(part, display), "valueReference": {"reference": reference}}
+            {
+                "extension": [{"url": elements.url("receipt-of"), "valueString": executor}],
+                "type": _part("receipt", "Reçu signé"),
+                "valueReference": {"reference": reference},
+            }
         )
+
+    def last_receipt(self) -> tuple[str, str] | None:
+        """Return reference and executor of the latest receipt."""
+        for entry in reversed(self.task.get("output", ())):
+            if entry["type"]["coding"][0]["code"] == "receipt":
+                return entry["valueReference"]["reference"], elements.value(entry, "receipt-of")
+        return None
 
     def outputs(self, part: str) -> list[str]:
         """Return references of one part of the output."""
@@ -289,7 +300,7 @@ class View:
         for entry in self.task.get("input", ()):
             reference = entry["valueReference"]["reference"]
             line = lines[reference]
-            now = standing(line, self.delivered(reference), tables, today)
+            now = standing(line, self.delivered(reference), tables, today) if is_open(line) else _OVER
             found[reference] = now
             entry["extension"] = [_standing(line, now, tables)]
         first, last = envelope(tuple(lines[reference] for reference in self.lines), tables)
@@ -302,7 +313,8 @@ class View:
     def valid(self, lines: Mapping[str, Line], tables: Tables, today: date) -> bool:
         """Whether at least one line may still be executed, today or later."""
         return any(
-            not window(lines[reference], tables).ended(today, begun=self.begun(reference)) for reference in self.lines
+            is_open(lines[reference]) and not window(lines[reference], tables).ended(today, begun=self.begun(reference))
+            for reference in self.lines
         )
 
     def ends(self, lines: Mapping[str, Line], tables: Tables) -> date | None:
@@ -317,6 +329,14 @@ class View:
     def begun(self, reference: str) -> bool:
         """Whether anything of a line was delivered."""
         return any(each.outcome is not Outcome.NOT_DELIVERED for each in self.delivered(reference))
+
+
+def is_open(line: Line) -> bool:
+    """Whether a line was neither cancelled nor stopped."""
+    return line.resource.get("status") in ("active", "completed", "draft")
+
+
+_OVER: Final = Standing(None, None, None, None, finished=True)
 
 
 def _standing(line: Line, now: Standing, tables: Tables) -> dict[str, Any]:

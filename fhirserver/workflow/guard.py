@@ -14,7 +14,7 @@ from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.search.query import Node
 from fhirserver.store import Stored, Transaction
-from fhirserver.workflow import issuing, numbers, sight
+from fhirserver.workflow import dispensing, issuing, numbers, pushes, sight
 from fhirserver.workflow.context import Workflow
 from fhirserver.workflow.marks import Part, mark_of
 
@@ -82,17 +82,30 @@ class PrescriptionGuard(Guard):
             numbers.of_search(self._workflow, services, request, pairs, form=form)
 
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:
-        """Tell whether a push holds orders to be issued."""
-        return bool(issuing.orders(request, found))
+        """Tell whether a push holds orders to be issued, or executions of lines."""
+        return bool(issuing.orders(request, found) or dispensing.recorded(request, found))
 
     def again(
         self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
     ) -> list[Answer] | None:
         """Return the answers of the same push."""
-        return issuing.again(services, request, transaction, found)
+        request.memory.pop(pushes.DIGEST, None)
+        pushes.told(request, found)
+        given = issuing.again(services, request, transaction, found)
+        return dispensing.again(services, request, transaction, found) if given is None else given
 
     def plan(
         self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
     ) -> Finish | None:
-        """Issue the orders of a push."""
-        return issuing.plan(self._workflow, services, request, transaction, found)
+        """Issue the orders of a push, and decide on the executions in it."""
+        finishes = (
+            issuing.plan(self._workflow, services, request, transaction, found),
+            dispensing.plan(self._workflow, services, request, transaction, found),
+        )
+
+        def finish(answers: Sequence[Answer]) -> None:
+            for each in finishes:
+                if each is not None:
+                    each(answers)
+
+        return finish

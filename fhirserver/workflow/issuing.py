@@ -66,7 +66,7 @@ def again(
     names = _claims(request, [entry.resource or {} for entry in orders(request, found)])
     if not names:
         return None
-    claimed = pushes.before(transaction, names, pushes.digest(found), _A_GROUP)
+    claimed = pushes.before(transaction, names, pushes.told(request, found), _A_GROUP)
     if claimed is None:
         return None
     request.memory[ISSUED] = claimed["issued"]
@@ -87,7 +87,7 @@ def plan(
     if not chosen:
         return None
     work = Work(workflow, services, request, transaction, present())
-    told = pushes.digest(found)  # before the lines get their number
+    told = pushes.told(request, found)
     parties = Parties(work, found)
     by_position = {entry.position: entry for entry in chosen}
     names = _claims(request, [entry.resource or {} for entry in chosen])
@@ -122,22 +122,20 @@ def _issue(work: Work, parties: Parties, prescription: Prescription, entries: di
         raise Unprocessable(refusals[0].text, issues=refusals)
     chosen = number.issue(workflow.settings.prescription_prefix)
     by = (f"rpps:{rpps}",) if rpps else prescriber_keys(caller)
-    mark = Mark(chosen, "line", by, prescription.secret)
     planned = issuing.plan(prescription, chosen, workflow.root, _reference(rpps), work.now, workflow.tables)
-    for at, resource in planned.resources.items():
-        entries[at].resource = resource
-        entries[at].marks = mark.kept()
     by_reference = {each.reference: each.line for each in prescription.sent}
-    tasks = []
+    tasks = {kind: transaction.reserve("Task", *placing.place(task)) for kind, task in planned.tasks.items()}
+    for each in prescription.sent:
+        entries[each.at].resource = planned.resources[each.at]
+        mark = Mark(chosen, "line", by, prescription.secret, task=tasks[each.line.kind])
+        entries[each.at].marks = mark.kept()
     of_task = Mark(chosen, "task", by, prescription.secret, prescription.opposed)
-    for task in planned.tasks.values():
-        identity = transaction.reserve("Task", *placing.place(task))
-        work.create(task, of_task, identity)
-        tasks.append(identity)
-        expire_later(work, task, identity, by_reference)
-    transaction.claim(claims.name("number", chosen), {"tasks": tasks})
+    for kind, task in planned.tasks.items():
+        work.create(task, of_task, tasks[kind])
+        expire_later(work, task, tasks[kind], by_reference)
+    transaction.claim(claims.name("number", chosen), {"tasks": list(tasks.values())})
     transaction.enqueue(Task(PRINT, {"number": chosen}))
-    return _Issue(prescription, chosen, tuple(tasks))
+    return _Issue(prescription, chosen, tuple(tasks.values()))
 
 
 def expire_later(work: Work, task: dict[str, Any], identity: str, by_reference: dict[str, lines.Line]) -> None:

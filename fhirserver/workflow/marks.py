@@ -27,6 +27,7 @@ class Mark:
         part: what of it the resource is.
         by: who prescribed (lines and Tasks) or executed (dispenses and receipts): `context.prescriber_keys`.
         secret: only the prescriber and the executor may know of it (pregnancy termination).
+        task: id of the Task that it is of; None for a Task itself.
         opposed: the patient opposed that prescribers see the execution, and the resource tells of it.
     """
 
@@ -35,6 +36,7 @@ class Mark:
     by: tuple[str, ...]
     secret: bool = False
     opposed: bool = False
+    task: str | None = None
 
     def kept(self) -> dict[str, Any]:
         """Return the mark as `w` keeps it; false flags are absent, so that a condition can ask for absence."""
@@ -43,6 +45,8 @@ class Mark:
             found["secret"] = "1"  # noqa: S105 - the name of a field
         if self.opposed:
             found["opposed"] = "1"
+        if self.task:
+            found["task"] = self.task
         return {"rx": found}
 
 
@@ -51,4 +55,4 @@ def mark_of(stored: Stored | None) -> Mark | None:
     kept = stored.origin.get("rx") if stored is not None else None
     if kept is None:
         return None
-    return Mark(kept["n"], kept["part"], tuple(kept["by"]), "secret" in kept, "opposed" in kept)
+    return Mark(kept["n"], kept["part"], tuple(kept["by"]), "secret" in kept, "opposed" in kept, kept.get("task"))

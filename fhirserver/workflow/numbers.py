@@ -10,6 +10,7 @@ from typing import Any, Final
 from fhirserver.errors import BadRequest, Forbidden, NotFound, Throttled
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.guards import Pairs
+from fhirserver.interactions.search import SECRET
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.prescription import number as numbering
@@ -131,6 +132,7 @@ def of_search(workflow: Workflow, services: Services, request: Request, pairs: P
             ),
             rule="prescription-secret",
         )
+    request.memory[SECRET] = True
     if request.caller.role not in EXECUTING:
         return
     for number in dict.fromkeys(asked):

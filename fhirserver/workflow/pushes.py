@@ -20,7 +20,15 @@ from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.store import Transaction, claims
 
+DIGEST: Final = "prescription-digest"
 _READS: Final = ("GET", "HEAD")
+
+
+def told(request: Request, found: Sequence[Entry]) -> str:
+    """Return the digest of a push as it was sent: it is taken before references are resolved, and remembered."""
+    if DIGEST not in request.memory:
+        request.memory[DIGEST] = digest(found)
+    return str(request.memory[DIGEST])
 
 
 def digest(found: Sequence[Entry]) -> str:

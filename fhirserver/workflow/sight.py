@@ -7,7 +7,7 @@ Where the patient opposed it, prescribers do not see the execution (décret 2023
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from fhirserver.access.caller import Role
@@ -27,9 +27,12 @@ _MEMORY: Final = "prescriptions-opened"
 _ALL: Final = "prescriptions-opened-all"
 
 
-def open_to(workflow: Workflow, request: Request, number: str, action: str, **more: object) -> None:
-    """Record that the caller found a prescription: from here on he sees it."""
-    until = present() + timedelta(days=workflow.settings.prescription_access_days)
+def open_to(
+    workflow: Workflow, request: Request, number: str, action: str, *, until: datetime | None = None, **more: object
+) -> None:
+    """Record that the caller found or holds a prescription: from here on he sees it, until that moment at least."""
+    usual = present() + timedelta(days=workflow.settings.prescription_access_days)
+    until = usual if until is None else max(usual, until)
     grant = {"to": executor_of(request.caller).key, "of": number, "until": until}
     request.record(action, "Task", None, grant=grant, **more)
     request.memory.setdefault(_MEMORY, set()).add(number)

@@ -110,7 +110,11 @@ class TaskWork:
         return self.work.now + timedelta(minutes=self.work.workflow.settings.prescription_lease)
 
     def save(self) -> Planned:
-        """Plan the Task's next version."""
+        """Plan the Task's next version: of those that move it at once, one commits, and the others run again.
+
+        What is refused on the view of the transaction is so without waiting for its turn.
+        """
+        self.work.transaction.lock(f"prescription-task {self.stored.id}")
         return self.work.update(self.view.task, self.mark, self.stored.id)
 
     def end_lines(self, status: str, references: list[str] | None = None) -> None:
@@ -126,13 +130,12 @@ class TaskWork:
 
 
 def load(work: Work, identity: str) -> TaskWork:
-    """Read a Task with its lines under its lock: of those that move it at once, one commits, the others run again.
+    """Read a Task with its lines.
 
     Raises:
         NotFound: no Task of a prescription, or none that the caller may know of.
     """
     transaction = work.transaction
-    transaction.lock(f"prescription-task {identity}")
     stored = transaction.read("Task", identity)
     mark = mark_of(stored)
     if stored is None or stored.deleted or mark is None or not _may_know(work.services, work.request, stored, mark):

@@ -1,0 +1,85 @@
+"""`$dispense`: record what was executed of one or more lines; `POST MedicationDispense` and the others are the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fhirserver import jsontext
+from fhirserver.errors import BadRequest
+from fhirserver.interactions import transaction
+from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.exchange import Answer
+from fhirserver.issues import Text
+from fhirserver.operations.prescription import asked
+from fhirserver.operations.registry import Call
+from fhirserver.prescription import elements
+from fhirserver.prescription.executions import EXECUTION_TYPES
+from fhirserver.workflow import dispensing, sight, taskwork
+from fhirserver.workflow.context import Workflow
+from fhirserver.workflow.marks import mark_of
+
+
+def run(workflow: Workflow, call: Call) -> Answer:
+    """Answer Parameters: the Task, each resource recorded, and the next possible date of each.
+
+    Raises:
+        BadRequest: nothing to be recorded, or something that records no execution.
+        Conflict, Gone, PreconditionFailed, Locked, Forbidden, Unprocessable: as `dispensing.plan` says.
+    """
+    asked.professional(call)
+    given = call.parameters()
+    unknown = set(given) - {"resource", "dispense"}
+    resources = [each for name in ("dispense", "resource") for each in given.get(name, [])]
+    if unknown or not resources or not all(isinstance(each, dict) for each in resources):
+        raise BadRequest(
+            Text(
+                "Envoyez une ressource d'exécution, ou des paramètres « dispense » qui en portent une.",
+                'Send an execution resource, or parameters "dispense" that hold one.',
+            ),
+            expression="Parameters",
+            rule="prescription-parameters",
+        )
+    if call.identity is not None:
+        call.request.memory[dispensing.TASK] = taskwork.task_of(call.services, call.request, call.identity).id
+    found = [_entry(position, resource) for position, resource in enumerate(resources)]
+    answers = transaction.commit(call.services, call.request, found)
+    recorded = [jsontext.read(answer.stored.body) for answer in answers if answer.stored is not None]
+    return Answer(200, resource=asked.answer(task=_tasks(workflow, call, answers), dispense=[*map(_told, recorded)]))
+
+
+def _entry(position: int, resource: dict[str, Any]) -> Entry:
+    kind = resource.get("resourceType")
+    if kind not in EXECUTION_TYPES or not dispensing.names_lines(resource):
+        kinds = ", ".join(sorted(EXECUTION_TYPES))
+        raise BadRequest(
+            Text(
+                f"Une exécution est l'une de {kinds}, et désigne la ligne qu'elle exécute.",
+                f"An execution is one of {kinds}, and names the line that it executes.",
+            ),
+            expression=f"Parameters.parameter[{position}]",
+            rule="prescription-execution",
+        )
+    return Entry(position, "POST", (str(kind),), "", resource, None, {"method": "POST", "url": kind})
+
+
+def _told(resource: dict[str, Any]) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = [{"name": "resource", "resource": resource}]
+    following = elements.value(resource, "next-possible-date")
+    remaining = elements.value(resource, "remaining")
+    if following is not None:
+        parts.append({"name": "next-possible-date", "valueDate": following})
+    if remaining is not None:
+        parts.append({"name": "remaining", "valueQuantity": remaining})
+    return {"part": parts}
+
+
+def _tasks(workflow: Workflow, call: Call, answers: list[Answer]) -> list[dict[str, Any]]:
+    """Return the Tasks that the executions are of, as they stand now."""
+    marks = [mark for answer in answers if (mark := mark_of(answer.stored)) is not None and mark.task]
+    tasks = []
+    for identity, number in dict.fromkeys((mark.task, mark.number) for mark in marks):
+        stored = call.services.store.read("Task", str(identity))
+        if stored is not None:
+            sight.open_to(workflow, call.request, number, "dispense", id=identity)
+            tasks.append({"resource": jsontext.read(stored.body)})
+    return tasks
