@@ -13,7 +13,7 @@ from fhirserver.errors import BadRequest, Failure, InvalidResource
 from fhirserver.interactions import entries, referrers, writing
 from fhirserver.interactions.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
-from fhirserver.interactions.guards import Guard
+from fhirserver.interactions.guards import Guard, Write
 from fhirserver.interactions.identify import identify
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Issue, Text
@@ -152,6 +152,9 @@ class _Attempt:
         deleted = [
             (entry.kind, entry.identity) for entry in self._entries if entry.method == "DELETE" and entry.identity
         ]
+        for kind, identity in deleted:
+            current = self._transaction.read(kind, identity)
+            self._services.guards.write(self._services, self._request, Write("delete", kind, identity, current, None))
         if deleted:
             rewritten = [
                 (entry.kind, entry.identity)
