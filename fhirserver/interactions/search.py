@@ -24,6 +24,9 @@ from fhirserver.store import Stored
 COMPARTMENTS: Final = ("Patient", "Encounter", "RelatedPerson", "Practitioner", "Device")
 _FORM: Final = "application/x-www-form-urlencoded"
 
+SECRET: Final = "search-secret"  # noqa: S105 - the name of a note
+"""Under this name of `Request.memory`, a guard notes that the criteria must not stand in a url."""
+
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -60,7 +63,7 @@ def compartment_by_form(services: Services, request: Request, kind: str, identit
 def record(services: Services, request: Request, patient: str, pairs: Pairs) -> Answer:
     """Search all that belongs to a patient, with what it refers to (`$everything`)."""
     types = _allowed(services, request, pairs)
-    members = [kind for kind in types if "Patient" in services.registry.of(kind).compartments]
+    members = [kind for kind in types if services.registry.member(kind, "Patient")]
     place = ("Patient", patient)
     path = f"Patient/{patient}/$everything"
     if not any(name == "_cursor" for name, _ in pairs):
@@ -79,7 +82,7 @@ def _compartment(services: Services, request: Request, place: tuple[str, str], w
             Text(f"{kind} ne forme pas de compartiment.", f"{kind} forms no compartment."), rule="compartment"
         )
     types = [wanted] if wanted != "*" else _allowed(services, request, pairs)
-    members = [each for each in types if kind in services.registry.of(each).compartments]
+    members = [each for each in types if services.registry.member(each, kind)]
     if not members:
         raise NotFound(
             Text(
@@ -147,6 +150,10 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         session = request.unit.session
     services.guards.search(services, request, pairs, form=request.method == "POST" or cursor is not None)
     narrowing = visibility.narrowing(services, request, grant)
+    if len(query.types) == 1 and path == query.types[0]:
+        given = services.guards.answer(services, request, path, pairs)
+        if given is not None:
+            return given
     page = services.searcher.run(replace(query, after=after), narrowing, session)
     request.record(
         "search",
@@ -154,6 +161,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         query=[list(pair) for pair in page.understood],
         found=[f"{stored.type}/{stored.id}" for stored in (*page.matches, *page.includes)],
     )
+    services.guards.seen(services, request, (*page.matches, *page.includes))
 
     entries = _entries(services, request, page, cut)
     if page.issues:
@@ -211,7 +219,8 @@ def _entry(request: Request, stored: Stored, resource: Any, mode: str, part: str
 
 def _links(services: Services, request: Request, path: str, pairs: Pairs, page: ResultPage) -> list[dict[str, str]]:
     address = f"{request.base}/{path}" if path else request.base
-    query = urlencode(page.understood)
+    # criteria that a guard keeps out of urls stay out of links as well
+    query = "" if SECRET in request.memory else urlencode(page.understood)
     links = [{"relation": "self", "url": f"{address}?{query}" if query else address}]
     if page.next is not None:
         cursor = services.searcher.cursors.seal(path, pairs, page.next)

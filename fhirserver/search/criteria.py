@@ -101,8 +101,10 @@ class Criteria:
         Raises:
             UnknownParameter: there is none.
         """
-        by_code = self.registry.of(resource_type).by_code
-        found = by_code.get(code) or by_code.get(own.ALIASES.get((resource_type, code), ""))
+        found = self.registry.shared(resource_type, code)
+        if found is None:
+            by_code = self.registry.of(resource_type).by_code
+            found = by_code.get(code) or by_code.get(own.ALIASES.get((resource_type, code), ""))
         if found is None:
             issue = unknown(code, resource_type, by_code)
             raise UnknownParameter(

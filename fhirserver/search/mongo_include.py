@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.issues import Issue, Text
 from fhirserver.search import matching
+from fhirserver.search.canonicals import OWN_NAME, Canonicals, names_of
 from fhirserver.search.mongo_plan import plan
 from fhirserver.search.mongo_run import STORED
 from fhirserver.search.parameters import Parameter
-from fhirserver.search.query import Ids, Include, Or, Query, Test
+from fhirserver.search.query import Ids, Include, Node, Query, Test
 from fhirserver.search.types.reference import Target
 
 if TYPE_CHECKING:
@@ -49,15 +50,21 @@ class Inclusion:
         self._searcher = searcher
         self._query = query
         self._context = context
-        self._forward = {include: self._parameters(include) for include in query.includes}
-        self._fields = sorted({parameter.field for of in self._forward.values() for parameter in of})
+        self._canonicals = Canonicals()
+        self._forward: dict[Include, list[Parameter]] = {}
         self._seen: set[str] = set()
         self._found: list[dict[str, Any]] = []
         self._cut = False
 
     def projection(self) -> dict[str, int]:
         """Return the fields of a match that forward inclusion needs."""
-        return {matching.VALUES + field: 1 for field in self._fields}
+        includes = self._query.includes
+        if any(include.code == "*" for include in includes):
+            return {matching.VALUES.rstrip("."): 1}
+        found = {parameter.field for include in includes for parameter in self._parameters(include)}
+        if self._query.revincludes:
+            found.update(OWN_NAME)
+        return {matching.VALUES + field: 1 for field in sorted(found)}
 
     def run(self, matches: Sequence[Document]) -> Included:
         """Return what goes with the matches of a page."""
@@ -85,15 +92,15 @@ class Inclusion:
                     self._referred(document, include, wanted)
         for resource_type, ids in wanted.items():
             self._fetch(resource_type, Ids(tuple(ids)))
+        for resource_type, node in self._canonicals.take(self._searcher.registry):
+            self._fetch(resource_type, node)
         for include in backward:
-            names = [_name(document) for document in documents if include.target in (None, document["t"])]
-            tests = [
-                Test(parameter, "", (Target(tuple(mine)),))
-                for parameter in self._parameters(include)
-                if (mine := [name for name in names if name.partition("/")[0] in parameter.targets])
-            ]
-            for test in tests:
-                self._fetch(include.source, test)
+            meant = [document for document in documents if include.target in (None, document["t"])]
+            for parameter in self._parameters(include):
+                of_targets = [document for document in meant if document["t"] in parameter.targets]
+                mine = tuple(name for each in of_targets for name in names_of(each, parameter))
+                if mine:
+                    self._fetch(include.source, Test(parameter, "", (Target(mine),)))
 
     def _parameters(self, include: Include) -> list[Parameter]:
         by_code = self._searcher.registry.of(include.source).by_code
@@ -102,20 +109,25 @@ class Inclusion:
 
     def _referred(self, document: Document, include: Include, wanted: dict[str, list[str]]) -> None:
         values = document.get("s", {}).get("x", {})
-        for parameter in self._forward[include]:
+        forward = self._forward.get(include)
+        if forward is None:
+            forward = self._forward[include] = self._parameters(include)
+        for parameter in forward:
+            if parameter.canonical:
+                self._canonicals.note(parameter, include.target, values.get(parameter.field, ()))
             for value in values.get(parameter.field, ()):
                 kind, _, identity = value.partition("/")
                 if kind in self._searcher.registry.types and include.target in (None, kind) and value not in self._seen:
                     self._seen.add(value)
                     wanted.setdefault(kind, []).append(identity)
 
-    def _fetch(self, resource_type: str, node: Ids | Test | Or) -> None:
+    def _fetch(self, resource_type: str, node: Node) -> None:
         room = MAX_INCLUDED - len(self._found)
         compiled = self._searcher.compile([resource_type], node, self._context)
         condition, hint = plan([resource_type], compiled)
         projection = {**STORED, **self.projection()}
         for document in self._searcher.runner.find(condition, projection, self._context, hint=hint, limit=room + 1):
-            if isinstance(node, Test) and _name(document) in self._seen:
+            if not isinstance(node, Ids) and _name(document) in self._seen:
                 continue
             if len(self._found) >= MAX_INCLUDED:
                 self._cut = True

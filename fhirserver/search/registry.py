@@ -48,6 +48,7 @@ class Registry:
         self._precedence = precedence
         self._declarations = Declarations(definitions, precedence, extra)
         self._types: dict[str, TypeParameters] = {}
+        self._shared: dict[str, Parameter | None] = {}
         self._compartments: dict[str, dict[str, tuple[str, ...]]] = {}
         self._lock = Lock()
         for compartment in definitions.all("CompartmentDefinition"):
@@ -68,7 +69,7 @@ class Registry:
         declarations = Declarations(self.definitions, self._precedence, extra)
         with self._lock:
             self._declarations, self.pending = declarations, pending
-            self._types, self.unusable = {}, []
+            self._types, self._shared, self.unusable = {}, {}, []
             self.generation += 1
 
     @property
@@ -96,9 +97,25 @@ class Registry:
                 self._types[resource_type] = known
         return known
 
-    def parameter(self, resource_type: str, code: str) -> Parameter | None:
-        """Return a parameter of a type; None if it has none of that code."""
-        return self.of(resource_type).by_code.get(code)
+    def shared(self, resource_type: str, code: str) -> Parameter | None:
+        """Return a parameter that all types have in common (`_tag`, `_profile`, …); None for any other.
+
+        A search of all types names no more than these: the others of each type need not be compiled for it.
+        """
+        declared = self._declarations.of
+        definition = declared.get("Resource", {}).get(code)
+        if definition is None or code in declared.get("DomainResource", ()) or code in declared.get(resource_type, ()):
+            return None
+        found = self._shared.get(code)
+        if found is None:
+            compiled = self._parameter("Resource", definition)
+            found = compiled if self._works(compiled, definition) and compiled.paths else None
+            self._shared[code] = found
+        return found
+
+    def member(self, resource_type: str, compartment: str) -> bool:
+        """Tell whether resources of a type can belong to compartments of another."""
+        return compartment in self._compartments.get(resource_type, ())
 
     def _compile(self, resource_type: str) -> TypeParameters:
         bases = ["Resource", "DomainResource", resource_type]
