@@ -1,32 +1,16 @@
-"""Records of who read what, durable before the answer leaves.
-
-Requests that finish at the same moment share one insert: the first one becomes the writer for all that wait, and
-while it writes, the next ones gather. A request alone waits for nobody.
-"""
+"""Records of who read what, durable before the answer leaves; requests that end together share one insert."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from bson import ObjectId
 from pymongo.database import Database
 
 from fhirserver.store.connection import DURABLE, translated
-
-_MOST: Final = 1000
-"""Records of one insert."""
-
-
-class _Batch:
-    """Records that are written together, and how that went."""
-
-    def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
-        self.written = threading.Event()
-        self.error: Exception | None = None
+from fhirserver.store.gathering import Gathering
 
 
 class Audit:
@@ -34,9 +18,7 @@ class Audit:
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._collection = database["audit"].with_options(write_concern=DURABLE)
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._gathering = _Batch()
+        self._gathering = Gathering(self._collection)
 
     def record(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Write records; return once a majority of the replica set has them on disk.
@@ -48,14 +30,9 @@ class Audit:
             Unavailable: they may not be there; the answer must not leave.
         """
         now = datetime.now(UTC)
-        with self._lock:
-            batch = self._gathering
-            batch.records.extend({"_id": ObjectId(), "at": now, **record} for record in records)
-        with self._writing:
-            if not batch.written.is_set():
-                self._write(batch)
-        if batch.error is not None:
-            raise batch.error
+        if records:
+            with translated():
+                self._gathering.insert([{"_id": ObjectId(), "at": now, **record} for record in records])
 
     def granted(self, to: str, now: datetime, most: int) -> list[str]:
         """Return what was opened to a caller by an access whose grant still holds, the longest first.
@@ -74,20 +51,23 @@ class Audit:
         with translated():
             return self._collection.find_one(condition, {"_id": 1}, hint="grant") is not None
 
+    def of_record(self, record: str, since: datetime | None, until: datetime | None, most: int) -> list[dict[str, Any]]:
+        """Return accesses that were marked with a patient's `record`, newest first.
+
+        Args:
+            record: as it was marked.
+            since: first moment; None: from the beginning.
+            until: first moment after; None: until now.
+            most: how many at most.
+        """
+        span = {"$gte": since} if since else {}
+        span |= {"$lt": until} if until else {}
+        with translated():
+            found = self._collection.find({"record": record, **({"at": span} if span else {})})
+            return list(found.hint("dmp_record").sort("at", -1).limit(most))
+
     def failures(self, key: str, since: datetime, most: int) -> list[datetime]:
         """Return when records were marked `failed` with that key, newest first."""
         with translated():
             found = self._collection.find({"failed": key, "at": {"$gte": since}}, {"_id": 0, "at": 1}).hint("failed")
             return [record["at"] for record in found.sort("at", -1).limit(most)]
-
-    def _write(self, batch: _Batch) -> None:
-        with self._lock:
-            self._gathering = _Batch()
-        try:
-            with translated():
-                for start in range(0, len(batch.records), _MOST):
-                    self._collection.insert_many(batch.records[start : start + _MOST], ordered=False)
-        except Exception as error:  # noqa: BLE001 - each of the waiting requests raises it
-            batch.error = error
-        finally:
-            batch.written.set()

@@ -15,6 +15,7 @@ from fhirserver.store.audit import Audit
 from fhirserver.store.clock import Clock
 from fhirserver.store.connection import DURABLE, connect, translated
 from fhirserver.store.files import Files
+from fhirserver.store.gathering import Gathering
 from fhirserver.store.ids import id_beside, key, new_id, version_key
 from fhirserver.store.indexes import Index
 from fhirserver.store.outbox import Outbox
@@ -44,6 +45,7 @@ class Store:
         self.database = self.client.get_database(database, write_concern=DURABLE)
         self.resources = self.database["resources"]
         self.history_collection = self.database["history"]
+        self._creating = Gathering(self.resources)
         self.audit = Audit(self.database)
         self.files = Files(self.database)
         self.outbox = Outbox(self.database)
@@ -74,7 +76,7 @@ class Store:
     # Writing
 
     def create(self, draft: Draft) -> Stored:
-        """Write one new resource, in one insert.
+        """Write one new resource, in one insert, which those that are created at the same moment share.
 
         Raises:
             Conflict: the draft's own id is taken.
@@ -91,7 +93,7 @@ class Store:
                 document = documents.live(draft, identity, 1, updated, body)
                 try:
                     with translated():
-                        self.resources.insert_one(document)
+                        self._creating.insert([document])
                 except DuplicateKeyError:
                     raise id_taken(draft.type, identity) from None
                 return self.stored(document)
