@@ -73,7 +73,24 @@ def sync_command(folders: tuple[Path, ...], registry: str | None) -> None:
         sys.exit(1)
     for report in definitions.reports:
         click.echo(str(report))
+    _print_conflicts(definitions, settings)
     click.echo(f"{len(definitions.packages)} packages in force, compiled as {definitions.fingerprint}")
+
+
+def _print_conflicts(definitions: Definitions, settings: Settings) -> None:
+    """Say which search parameters others of the same code displace, and which cannot be offered."""
+    from fhirserver.search.registry import Registry  # noqa: PLC0415 - the other commands do without that room
+
+    registry = Registry(definitions, precedence=settings.search_packages)
+    for conflict in registry.conflicts:
+        click.echo(
+            f"search parameter {conflict.code} of {conflict.resource_type}: {conflict.used} is in force, "
+            f"{conflict.ignored} is not (FHIRSERVER_SEARCH_PACKAGES chooses)"
+        )
+    for kind in sorted(registry.types):
+        registry.of(kind)
+    for name in registry.unusable:
+        click.echo(f"search parameter {name} is not offered: its expression is not understood")
 
 
 def _print_outcomes(outcomes: list[Outcome]) -> None:

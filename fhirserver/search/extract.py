@@ -7,6 +7,7 @@ What is kept, under `s` of the resource's document (docs/decisions/search-index.
 | `k` | keys: `parameter=value`, the multikey array of the one index that serves every parameter |
 | `a` | compartments to which the resource belongs: `Patient/1`, `Practitioner/2`, … |
 | `c` | the status code, `d` the main date (microseconds), for lists of one patient in the order of time |
+| `b` | the address under which the client saw the server, if it is none of the settings' |
 | `n` | the same for each contained resource: `{t: type, i: id, x: values}` |
 | `x` | the values themselves, by parameter: every query is decided on them, whatever index found the candidate |
 """
@@ -63,7 +64,7 @@ class Indexer:
         if base and base not in self._setting.bases:
             indexer = self._at(base)
             if indexer is not None:
-                return indexer.extract(resource)
+                return {**indexer.extract(resource), "b": base}
         if self._generation != self._registry.generation:
             self._generation, self._plans = self._registry.generation, {}
         values = self._plan(resource["resourceType"]).extract(resource)

@@ -168,7 +168,7 @@ class Upkeep:
             condition["u"] = {"$gte": job["after"]["u"]}
             condition["$nor"] = [{"u": job["after"]["u"], "_id": {"$lte": job["after"]["id"]}}]
         documents = self._store.find(
-            condition, sort=(("u", 1), ("_id", 1)), limit=BATCH, projection=STORED, hint=TYPE_UPDATED
+            condition, sort=(("u", 1), ("_id", 1)), limit=BATCH, projection={**STORED, "s.b": 1}, hint=TYPE_UPDATED
         )
         if documents:
             writes = [self._write(document) for document in documents]
@@ -186,7 +186,8 @@ class Upkeep:
         """Return the write of a document's index values; none if another version came meanwhile, which has them."""
         resource = jsontext.read(self._store.stored(document).body)
         same = {"_id": document["_id"], "v": document["v"]}
-        return UpdateOne(same, {"$set": {"s": self._indexer.extract(resource)}})
+        base = document.get("s", {}).get("b", "")
+        return UpdateOne(same, {"$set": {"s": self._indexer.extract(resource, base)}})
 
     def _finish(self, job: Mapping[str, Any]) -> bool:
         done = {"state": "done", "finished": datetime.now(UTC), "owner": None}

@@ -103,3 +103,22 @@ def test_two_requests_at_once_begin_one_reindexing(worker: Callable[[], Worker])
     assert not upkeep.request(one.store, ["Patient"])
     one.upkeep.look()
     assert upkeep.request(one.store, ["Patient"])
+
+
+def test_absolute_references_written_under_another_address_are_found_after_reindexing(
+    worker: Callable[[], Worker],
+) -> None:
+    one = worker()
+    base = "https://seen-by-the-client.example/fhir/"
+    observation = {
+        "resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "x"},
+        "subject": {"reference": f"{base}Patient/p"},
+    }  # fmt: skip
+    one.store.create(Draft(observation, id="o", index=one.indexer.extract(observation, base)))
+    assert one.searcher.ids("Observation", [("subject", "Patient/p")]) == ["o"]
+    upkeep.request(one.store, ["Observation"])
+    one.upkeep.look()
+    found = upkeep.progress(one.store)
+    assert found is not None
+    assert (found["state"], found["done"]) == ("done", 1)
+    assert one.searcher.ids("Observation", [("subject", "Patient/p")]) == ["o"]
