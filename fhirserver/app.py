@@ -12,6 +12,7 @@ from fhirserver.access import issuer, keys
 from fhirserver.access.secrets import made_secret
 from fhirserver.access.tokens import Trust, Verifier
 from fhirserver.definitions.pinned.inforce import in_force
+from fhirserver.dmp import habilitation
 from fhirserver.documents.guard import DocumentGuard
 from fhirserver.fhirpath import Engine
 from fhirserver.interactions import patch
@@ -20,12 +21,14 @@ from fhirserver.interactions.checking import Checker
 from fhirserver.interactions.guards import Guards
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.services import Services
-from fhirserver.operations import document, everything, meta, reindex, validate
+from fhirserver.operations import dmp, document, everything, generate_metadata, meta, reindex, validate
 from fhirserver.operations import terminology as terminology_operations
 from fhirserver.operations.prescription import offered as prescription_operations
 from fhirserver.operations.registry import Operations
 from fhirserver.pages import browser
 from fhirserver.pages.facts import facts
+from fhirserver.records import indexes as record_indexes
+from fhirserver.records.guard import RecordGuard
 from fhirserver.search import indexes as search_indexes
 from fhirserver.search.codes import TerminologyTokens
 from fhirserver.search.cursors import Cursors
@@ -47,13 +50,15 @@ from fhirserver.wire.gateway import Gateway
 from fhirserver.wire.xml import XmlCodec
 from fhirserver.workflow.context import Workflow, workflow
 from fhirserver.workflow.guard import PrescriptionGuard
+from fhirserver.workflow.receipts import published
+from fhirserver.workflow.worker import Worker
 
 FORMATS: Final = ("json", "xml", "application/fhir+json", "application/fhir+xml")
 
 
 def indexes() -> Sequence[Index]:
     """Return the indexes that other rooms than the store need."""
-    return search_indexes.INDEXES
+    return (*search_indexes.INDEXES, *record_indexes.INDEXES)
 
 
 def services(settings: Settings, store: Store) -> Services:
@@ -69,7 +74,9 @@ def services(settings: Settings, store: Store) -> Services:
         (
             validate.OPERATION,
             everything.OPERATION,
+            dmp.operation(habilitation.load(settings.dmp_habilitation)),
             document.OPERATION,
+            generate_metadata.OPERATION,
             reindex.OPERATION,
             *meta.OPERATIONS,
             *terminology_operations.OPERATIONS,
@@ -98,16 +105,19 @@ def services(settings: Settings, store: Store) -> Services:
         terminology=terminology,
         xml=codec,
         types=types,
-        guards=guards(workflow(settings)),
+        guards=guards(settings, workflow(settings)),
     )
     Router(made)
     Upkeep(store, registry, indexer).start()
     return made
 
 
-def guards(prescriptions: Workflow) -> Guards:
+def guards(settings: Settings, prescriptions: Workflow) -> Guards:
     """Return the rules that take part in interactions."""
-    return Guards((PrescriptionGuard(prescriptions), DocumentGuard()))
+    documents = DocumentGuard()
+    matrix = habilitation.load(settings.dmp_habilitation)
+    records = RecordGuard(matrix, documents, at_identity=settings.dmp_creation == "identity")
+    return Guards((PrescriptionGuard(prescriptions), documents, records))
 
 
 def searcher(settings: Settings, store: Store, registry: Registry, rules: Rules) -> Searcher:
@@ -133,5 +143,8 @@ def create_app(settings: Settings) -> Flask:
     believed = verifier(settings)
     gateway = Gateway(settings, formats, believed, made.router, store.audit.record)
     app = build(gateway, store.ping, made.types, made.operations.all)
+    Worker(workflow(settings), made).start()
+    signing = published(workflow(settings).key)
+    app.add_url_rule("/.well-known/jwks.json", "keys", lambda: signing)
     browser.add(app, gateway, believed, facts(made, tuple(issuer.PERSONAS)))
     return app

@@ -32,7 +32,15 @@ ROLE_OF_PROFESSION: dict[str, Role] = {
     "80": Role.CAREGIVER,
     "91": Role.CAREGIVER,
     "92": Role.CAREGIVER,
+    "26": Role.CAREGIVER,
+    "28": Role.CAREGIVER,
+    "31": Role.CAREGIVER,
+    "35": Role.CAREGIVER,
+    "93": Role.CAREGIVER,
     "94": Role.CAREGIVER,
+    "95": Role.CAREGIVER,
+    "96": Role.CAREGIVER,
+    "98": Role.CAREGIVER,
     "86": Role.LABORATORY,
 }
 """Professions (TRE_G15) that have a part here; a token of another profession opens nothing."""
@@ -61,6 +69,10 @@ class Caller:
         ins: the patient who asks for himself.
         name: for display only.
         purpose: why (v3-PurposeOfUse code, such as TREAT).
+        dmp_mode: how a DMP client came to records: `normal`, `emergency`, `regulation`; None: it is no DMP client by
+            its token.
+        secret: whether this is a minor's secret connection.
+        representative: INS of the legal representative who asks for the patient of `ins`.
     """
 
     subject: str
@@ -74,6 +86,9 @@ class Caller:
     ins: Ins | None = None
     name: str | None = None
     purpose: str = "TREAT"
+    dmp_mode: str | None = None
+    secret: bool = False
+    representative: str | None = None
 
     @property
     def everything(self) -> bool:
@@ -93,5 +108,8 @@ class Caller:
             "structure": self.structure,
             "ins": self.ins.value if self.ins else None,
             "name": self.name,
+            "mode": self.dmp_mode,
+            "secret": "yes" if self.secret else None,
+            "representative": self.representative,
         }
         return {key: value for key, value in given.items() if value}

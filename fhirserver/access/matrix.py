@@ -103,6 +103,13 @@ GRANTS: Final[dict[Role, dict[str, str]]] = {
         (DOCUMENTS, "cud"),
         (frozenset({"Observation", "DiagnosticReport", "Specimen", "Procedure", "Media"}), "cud"),
     ),
-    Role.PATIENT: _grants((DEFINITIONS, "rs"), (DIRECTORY, "r"), (_PATIENTS_OWN, "rs")),
+    Role.PATIENT: _grants(
+        (DEFINITIONS, "rs"),
+        (DIRECTORY, "r"),
+        (_PATIENTS_OWN, "rs"),
+        (_types("AuditEvent"), "s"),
+        (_types("DocumentReference Observation"), "cu"),
+        (_types("Binary List"), "c"),
+    ),
 }
 """Role → type → letters. The operator is not listed: everything is allowed to it."""

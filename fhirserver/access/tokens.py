@@ -25,6 +25,9 @@ MAX_TOKEN: Final = 8192
 _LEEWAY: Final = 30
 _REMEMBERED: Final = 4096
 _ROLES: Final = {role.value: role for role in Role}
+_MODES: Final = ("normal", "emergency", "regulation")
+_EMERGENCIES: Final = ("BTG", "ETREAT")
+"""Purposes of use (v3-ActReason) that break the glass."""
 
 
 class Trust(NamedTuple):
@@ -130,7 +133,29 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
         ins=Ins(str(ins["system"]), str(ins["value"])) if isinstance(ins, Mapping) else None,
         name=_string(claims, "name"),
         purpose=_string(claims, "purpose") or "TREAT",
+        dmp_mode=_mode(claims),
+        secret=claims.get("secret_connection") is True,
+        representative=_string(claims, "representative"),
     )
+
+
+def _mode(claims: Mapping[str, Any]) -> str | None:
+    """Return how a DMP client came to records: by `dmp_mode`, by Pro Santé Connect's claims, or by purpose of use.
+
+    Raises:
+        Unauthenticated: `dmp_mode` is none that is known.
+    """
+    named = _string(claims, "dmp_mode")
+    if named is not None:
+        if named not in _MODES:
+            shown = ", ".join(_MODES)
+            raise _refusal(f"dmp_mode inconnu ; connus : {shown}.", f"Unknown dmp_mode; known: {shown}.")
+        return named
+    if claims.get("Acces_Regulation_Medicale") in (True, "true"):
+        return "regulation"
+    if _string(claims, "Mode_Acces_Raison") or _string(claims, "purpose") in _EMERGENCIES:
+        return "emergency"
+    return None
 
 
 def _string(claims: Mapping[str, Any], name: str) -> str | None:

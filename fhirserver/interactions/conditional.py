@@ -11,9 +11,9 @@ from typing import Any, Final
 from fhirserver.errors import BadRequest, Conflict, MultipleMatches, NotFound
 from fhirserver.interactions import create as creation
 from fhirserver.interactions import delete as deletion
+from fhirserver.interactions import linking, writing
 from fhirserver.interactions import patch as patching
 from fhirserver.interactions import update as updating
-from fhirserver.interactions import writing
 from fhirserver.interactions.exchange import Answer, Request, query_pairs
 from fhirserver.interactions.selecting import identities
 from fhirserver.interactions.services import Services
@@ -51,6 +51,13 @@ def select(
     return identities(services, kind, pairs, most, transaction)
 
 
+def known(services: Services, request: Request, transaction: Transaction, kind: str, found: list[str]) -> list[str]:
+    """Return those of the selected ids of which the caller may know."""
+    inside = request.within(transaction)
+    versions = [transaction.read(kind, identity) for identity in found]
+    return [stored.id for stored in versions if stored is not None and services.guards.shows(services, inside, stored)]
+
+
 def create(services: Services, request: Request, kind: str, resource: dict[str, Any]) -> Answer:
     """Create unless If-None-Exist selects a resource, which is answered then.
 
@@ -68,6 +75,8 @@ def create(services: Services, request: Request, kind: str, resource: dict[str, 
         if found:
             existing = transaction.read(kind, found[0])
             assert existing is not None, "the search saw it on the same view"
+            if not services.guards.shows(services, request.within(transaction), existing):
+                raise taken(kind)
             request.record("read", kind, existing.id, version=existing.version)
             place = writing.location(kind, existing.id, existing.version)
             return Answer(200, existing, location=place, written=True)
@@ -90,6 +99,7 @@ def update(services: Services, request: Request, kind: str) -> Answer:
     resource = writing.resource_of_type(request.parse(), kind)
     if request.unit is None and services.router.concerns(request, resource):
         return services.router.push(request, resource)
+    resource = linking.alone(services, request, resource)
 
     def work(transaction: Transaction) -> Answer:
         found = select(services, transaction, kind, pairs)
@@ -98,6 +108,8 @@ def update(services: Services, request: Request, kind: str) -> Answer:
         named = resource.get("id")
         inner = request.within(transaction)
         if found:
+            if not known(services, request, transaction, kind, found):
+                raise taken(kind)
             if named is not None:
                 writing.resource_of_id(resource, kind, found[0])
             changed = {**resource, "id": found[0]}
@@ -133,7 +145,7 @@ def patch(services: Services, request: Request, kind: str) -> Answer:
     change = patching.read(services, request)
 
     def work(transaction: Transaction) -> Answer:
-        found = select(services, transaction, kind, pairs)
+        found = known(services, request, transaction, kind, select(services, transaction, kind, pairs))
         if len(found) > 1:
             raise several(kind, request.query)
         if not found:
@@ -158,7 +170,7 @@ def delete(services: Services, request: Request, kind: str) -> Answer:
 
     def work(transaction: Transaction) -> Answer:
         most = services.settings.max_bundle_entries if multiple else 2
-        found = select(services, transaction, kind, pairs, most)
+        found = known(services, request, transaction, kind, select(services, transaction, kind, pairs, most))
         if len(found) > 1 and not multiple:
             raise several(kind, request.query)
         if not found:
@@ -179,4 +191,15 @@ def several(kind: str, query: str) -> MultipleMatches:
             f"The criteria select several {kind} resources; make them more precise ({query[:120]}).",
         ),
         rule="multiple-matches",
+    )
+
+
+def taken(kind: str) -> Conflict:
+    """Return the failure of criteria that select what the caller may not know of: neither told nor made twice."""
+    return Conflict(
+        Text(
+            f"Ces critères ne permettent pas de créer une ressource {kind} : ils sont déjà employés.",
+            f"These criteria do not allow to create a {kind}: they are in use.",
+        ),
+        rule="criteria-taken",
     )

@@ -67,6 +67,13 @@ class Guard:
     def search(self, services: Services, request: Request, pairs: Pairs, *, form: bool) -> None:
         """Refuse or note a search before it runs; `form`: its criteria came in a body, not in a url."""
 
+    def answer(self, services: Services, request: Request, kind: str, pairs: Pairs) -> Answer | None:  # noqa: ARG002 - see shows
+        """Answer a search of one type in place of the store; None: the store answers."""
+        return None
+
+    def seen(self, services: Services, request: Request, found: Sequence[Stored]) -> None:
+        """Note what an answer shows; it leaves after the audit of this request."""
+
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:  # noqa: ARG002 - see shows
         """Tell from method, type and content whether a push is this guard's to plan.
 
@@ -125,6 +132,16 @@ class Guards:
         """Ask every guard about a search."""
         for guard in self.all:
             guard.search(services, request, pairs, form=form)
+
+    def answer(self, services: Services, request: Request, kind: str, pairs: Pairs) -> Answer | None:
+        """Return the first answer that a guard gives in place of the store."""
+        answers = (guard.answer(services, request, kind, pairs) for guard in self.all)
+        return next((answer for answer in answers if answer is not None), None)
+
+    def seen(self, services: Services, request: Request, found: Sequence[Stored]) -> None:
+        """Have every guard note what an answer shows."""
+        for guard in self.all:
+            guard.seen(services, request, found)
 
     def concerned(self, request: Request, found: Sequence[Entry]) -> tuple[Guard, ...]:
         """Return the guards whose push this is."""

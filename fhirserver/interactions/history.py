@@ -76,25 +76,22 @@ def _answer(services: Services, request: Request, query: HistoryQuery, grant: Gr
         after=_cursor(given["_page"]) if "_page" in given else None,
     )
     horizon = services.store.horizon()
-    total = services.store.history_total(query)
+    # a total over what is partly hidden would tell how much is
+    total = services.store.history_total(query) if query.id is not None or request.caller.everything else None
     page = HistoryPage((), None) if count == 0 else services.store.history(query)
+    shown = [stored for stored in page.versions if visibility.sees(services, request, grant, stored)]
+    services.guards.seen(services, request, shown)
     bundle: dict[str, Any] = {
         "resourceType": "Bundle",
         "meta": {"lastUpdated": _write(horizon)},
         "type": "history",
-        "total": total,
+        **({"total": total} if total is not None else {}),
         "link": _links(request, given, page),
-        "entry": [
-            _entry(services, request, stored) for stored in page.versions if _shown(services, request, grant, stored)
-        ],
+        "entry": [_entry(services, request, stored) for stored in shown],
     }
     if not bundle["entry"]:
         del bundle["entry"]
     return Answer(200, resource=bundle)
-
-
-def _shown(services: Services, request: Request, grant: Grant, stored: Stored) -> bool:
-    return visibility.sees(services, request, grant, stored)
 
 
 def _entry(services: Services, request: Request, stored: Stored) -> dict[str, Any]:

@@ -7,23 +7,19 @@ them, so that a record stays together; then what equals a fullUrl is rewritten.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from fhirserver.errors import BadRequest, Failure, MultipleMatches, NotFound, PreconditionFailed
-from fhirserver.interactions import conditional, entries, placing, references, writing
+from fhirserver.errors import BadRequest, Failure, NotFound
+from fhirserver.interactions import conditional, entries, linking, placing, references, writing
 from fhirserver.interactions import delete as deletion
 from fhirserver.interactions.entries import Entry
-from fhirserver.interactions.exchange import Answer, Request, query_pairs
+from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.selecting import identities
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.store import Transaction
-
-_CONDITIONAL: Final = re.compile(r"([A-Z][A-Za-z]+)\?(.+)", re.DOTALL)
-_LOCAL: Final = ("urn:uuid:", "urn:oid:")
 
 
 def identify(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
@@ -59,7 +55,7 @@ def _decide(services: Services, request: Request, transaction: Transaction, entr
         if entry.method == "POST":
             _decide_create(services, request, transaction, entry)
         elif entry.method in ("PUT", "PATCH", "DELETE"):
-            _decide_conditional(services, transaction, entry)
+            _decide_conditional(services, request, transaction, entry)
 
 
 def _decide_create(services: Services, request: Request, transaction: Transaction, entry: Entry) -> None:
@@ -76,13 +72,19 @@ def _decide_create(services: Services, request: Request, transaction: Transactio
     if found:
         existing = transaction.read(entry.kind, found[0])
         assert existing is not None, "the search saw it on the same view"
+        if not services.guards.shows(services, request.within(transaction), existing):
+            raise conditional.taken(entry.kind)
         entry.identity = existing.id
         place = writing.location(existing.type, existing.id, existing.version)
         entry.settled = Answer(200, existing, location=place, written=True)
 
 
-def _decide_conditional(services: Services, transaction: Transaction, entry: Entry) -> None:
+def _decide_conditional(services: Services, request: Request, transaction: Transaction, entry: Entry) -> None:
     found = conditional.select(services, transaction, entry.kind, conditional.criteria(entry.query))
+    seen = conditional.known(services, request, transaction, entry.kind, found)
+    if entry.method == "PUT" and found and not seen:
+        raise conditional.taken(entry.kind)
+    found = seen
     if len(found) > 1:
         raise conditional.several(entry.kind, entry.query)
     named = (entry.resource or {}).get("id")
@@ -145,12 +147,14 @@ def _linked(
     services: Services, transaction: Transaction, found: Sequence[Entry], entry: Entry, places: dict[str, str]
 ) -> dict[str, Any]:
     """Return an entry's resource with its references rewritten."""
+    if entry.kind == "Bundle" and (entry.resource or {}).get("type") == "document":
+        # what a document refers to is within itself, and its bytes may be signed
+        return entry.resource or {}
     resource: dict[str, Any] = references.rewrite(entry.resource, places.get)
     if entry.method == "PATCH":
         return resource
-    answers: dict[str, str] = {}
     for path, text in references.literals(resource, entry.kind):
-        if text.startswith(_LOCAL):
+        if text.startswith(linking.LOCAL):
             raise BadRequest(
                 Text(
                     f"Aucune entrée de la transaction n'a pour fullUrl « {text[:80]} ».",
@@ -160,47 +164,18 @@ def _linked(
                 rule="unresolved-reference",
                 code="not-found",
             )
-        match = _CONDITIONAL.fullmatch(text)
-        if match and text not in answers:
-            answers[text] = _answer(services, transaction, found, match, path)
-    if answers:
-        resource = _replace(resource, answers)
+
+    def select(kind: str, pairs: list[tuple[str, str]]) -> set[str]:
+        chosen = set(identities(services, kind, pairs, 2, transaction)) if kind in services.types else set()
+        return chosen | {
+            each.identity
+            for each in found
+            if each.kind == kind and each.identity and each.method in ("POST", "PUT") and _has(each.resource, pairs)
+        }
+
+    resource = linking.replace(resource, entry.kind, select)
     _refuse_lost_attachments(resource, entry.kind)
     return resource
-
-
-def _answer(
-    services: Services, transaction: Transaction, found: Sequence[Entry], match: re.Match[str], path: str
-) -> str:
-    """Return the resource that a conditional reference selects, in the store or among the entries."""
-    kind, query = match[1], match[2]
-    pairs = query_pairs(query)
-    chosen = set(identities(services, kind, pairs, 2, transaction)) if kind in services.types else set()
-    chosen |= {
-        entry.identity
-        for entry in found
-        if entry.kind == kind and entry.identity and entry.method in ("POST", "PUT") and _has(entry.resource, pairs)
-    }
-    if len(chosen) == 1:
-        return f"{kind}/{chosen.pop()}"
-    if chosen:
-        raise MultipleMatches(
-            Text(
-                f"La référence conditionnelle « {match[0][:120]} » désigne plusieurs ressources.",
-                f'The conditional reference "{match[0][:120]}" selects several resources.',
-            ),
-            expression=path,
-            rule="conditional-reference",
-        )
-    raise PreconditionFailed(
-        Text(
-            f"La référence conditionnelle « {match[0][:120]} » ne désigne aucune ressource.",
-            f'The conditional reference "{match[0][:120]}" selects no resource.',
-        ),
-        expression=path,
-        rule="conditional-reference",
-        code="not-found",
-    )
 
 
 def _has(resource: dict[str, Any] | None, pairs: Sequence[tuple[str, str]]) -> bool:
@@ -213,17 +188,6 @@ def _has(resource: dict[str, Any] | None, pairs: Sequence[tuple[str, str]]) -> b
         isinstance(item, dict) and item.get("system") == system and item.get("value") == value
         for item in (identifiers if isinstance(identifiers, list) else [identifiers])
     )
-
-
-def _replace(value: Any, answers: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: answers.get(item, item) if name == "reference" and isinstance(item, str) else _replace(item, answers)
-            for name, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_replace(item, answers) for item in value]
-    return value
 
 
 def _refuse_lost_attachments(value: Any, path: str) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 from fhirserver import jsontext
+from fhirserver.interactions import linking, update, visibility, writing
 from fhirserver.interactions import read as reading
-from fhirserver.interactions import update, visibility, writing
 from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Write
 from fhirserver.interactions.patching import Change, Patcher
 from fhirserver.interactions.patching.patcher import JSON_PATCH, MERGE_PATCH, XML_PATCH
 from fhirserver.interactions.services import Services
@@ -56,11 +57,13 @@ def apply(services: Services, request: Request, kind: str, identity: str, change
     transaction = request.unit
     assert isinstance(transaction, Transaction), "a patch reads and writes on one view"
     current = transaction.read(kind, identity)
-    writing.require_match(request.conditions, current, f"{kind}/{identity}")
-    if current is None:
+    if current is None or not services.guards.shows(services, request, current):
         raise visibility.not_found(kind, identity)
+    writing.require_match(request.conditions, current, f"{kind}/{identity}")
     if current.deleted:
         raise reading.gone(current)
-    changed = change(jsontext.read(current.body))
+    changed = linking.alone(services, request, change(jsontext.read(current.body)))
+    # what may not be changed is refused before what the change leaves invalid; a guard may give marks to keep
+    services.guards.write(services, request, Write("patch", kind, identity, current, changed))
     issues = writing.check(services, request, changed)
     return update.replace(services, request.without_conditions(), changed, identity, issues, "PATCH")

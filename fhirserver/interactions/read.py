@@ -26,6 +26,7 @@ def read(services: Services, request: Request, kind: str, identity: str) -> Answ
     if stored.deleted:
         raise gone(stored)
     request.record("read", kind, identity, version=stored.version)
+    services.guards.seen(services, request, (stored,))
     return present(services, request, stored)
 
 

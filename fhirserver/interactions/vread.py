@@ -33,4 +33,5 @@ def vread(services: Services, request: Request, kind: str, identity: str, versio
     if stored.deleted:
         raise read.gone(stored)
     request.record("vread", kind, identity, version=stored.version)
+    services.guards.seen(services, request, (stored,))
     return read.present(services, request, stored)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from fhirserver import jsontext
 from fhirserver.access.decide import decide
 from fhirserver.access.scopes import Letter
-from fhirserver.errors import BadRequest, Forbidden, PreconditionFailed
+from fhirserver.errors import BadRequest, PreconditionFailed
 from fhirserver.interactions import content, dangling
 from fhirserver.interactions.exchange import Answer, Conditions, Request
 from fhirserver.interactions.guards import Write
@@ -21,15 +21,12 @@ from fhirserver.store.ids import id_beside, new_id
 
 
 def allow(request: Request, letter: Letter, kind: str) -> None:
-    """Allow a write on a type; one that is narrowed to a compartment is not offered.
+    """Allow a write on a type; what a patient writes is held to his own record by a guard (`records/changing.py`).
 
     Raises:
         Forbidden: not granted.
     """
-    if not decide(request.caller, letter, kind).whole:
-        raise Forbidden(
-            Text("Un patient ne peut que lire son dossier.", "A patient may only read his own record."), rule="role"
-        )
+    decide(request.caller, letter, kind)
 
 
 def resource_of_type(resource: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -18,12 +18,8 @@ LAYERS = {
     "prescription": {"fhirpath", "terminology", "definitions"},
     "dmp": {"fhirpath", "terminology", "definitions"},
 }
-LAYERS["interactions"] = LAYERS["operations"] = LAYERS["workflow"] = {
-    *LAYERS,
-    "interactions",
-    "operations",
-    "workflow",
-}
+_CONNECTING = ("interactions", "operations", "workflow", "documents", "records")
+LAYERS |= dict.fromkeys(_CONNECTING, {*LAYERS, *_CONNECTING})
 LAYERS["wire"] = {*LAYERS}
 LAYERS["pages"] = {*LAYERS, "wire"}
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
+import requests
 from pymongo.database import Database
 
 from fhirserver.demo import document, people
@@ -155,3 +156,21 @@ def ids(answer: Any) -> dict[str, str]:
     """Return what a transaction created: id by type."""
     created = [each["response"] for each in answer.json()["entry"] if each["response"]["status"].startswith("201")]
     return {each["location"].split("/")[-4]: each["location"].split("/")[-3] for each in created}
+
+
+def act(client: Client, record: Record, name: str, **parameters: Any) -> requests.Response:
+    """Change a record by `$dmp`: parameters by the name of their FHIR type (`valueBoolean`), as `name=(type, value)`."""
+    given = [{"name": "act", "valueCode": name}]
+    given += [{"name": key, kind: value} for key, (kind, value) in parameters.items()]
+    return client.post(f"{record.reference}/$dmp", {"resourceType": "Parameters", "parameter": given})
+
+
+def professional(rpps: str) -> tuple[str, dict[str, str]]:
+    """Return the parameter that names a professional."""
+    return "valueIdentifier", {"system": people.NATIONAL_PROFESSIONAL_ID, "value": f"8{rpps}"}
+
+
+def join(client: Client, record: Record, rpps: str) -> None:
+    """Have a professional state that he belongs to the care team, the patient having been informed."""
+    joined = act(client, record, "join", who=professional(rpps), informed=("valueBoolean", True))
+    assert joined.status_code == 200, joined.text

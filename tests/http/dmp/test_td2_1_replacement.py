@@ -10,7 +10,7 @@ import pytest
 
 from fhirserver.demo import people
 from tests.http.conftest import Client, Server
-from tests.http.dmp.conftest import Record, faults, ids, part
+from tests.http.dmp.conftest import Record, faults, ids, join, part
 
 Submit = Callable[..., dict[str, Any]]
 SUPERSEDE = {
@@ -25,6 +25,12 @@ SUPERSEDE = {
             ],
         }
     ],
+}
+
+
+JOIN = {
+    "resourceType": "Parameters",
+    "parameter": [{"name": "act", "valueCode": "join"}, {"name": "informed", "valueBoolean": True}],
 }
 
 
@@ -105,6 +111,13 @@ def test_td2_1_only_the_author_and_his_structure_may_replace(
 ) -> None:
     old = ids(hospital.post("", submit(record)))["DocumentReference"]
     stranger = Client(server, server.token("doctor", rpps="10000421353", structure="1750000001"))
+    unknown = stranger.post("", replacing(submit(record), old))
+    assert unknown.status_code == 400, unknown.text
+    join(stranger, record, "10000421353")
+    # to whom the record is not open, the document is not there; in the care team he reads it, and may not replace it
+    assert stranger.post("", replacing(submit(record), old)).status_code == 400
+    joined = stranger.post(f"{record.reference}/$dmp", JOIN)
+    assert joined.status_code == 200, joined.text
     refused = stranger.post("", replacing(submit(record), old))
     assert refused.status_code == 403, refused.text
     assert doctor.get(f"DocumentReference/{old}").json()["status"] == "current"

@@ -1,0 +1,289 @@
+"""$dmp: a patient's record (DMP) shown, and the acts by which it changes.
+
+`GET Patient/[id]/$dmp` answers a collection: the Patient with the DMP's extensions, Consents, CareTeam, RelatedPersons.
+`POST` takes Parameters: `act`, and what that act needs: `who` (Identifier), `period`, `what`, `motive`, `reason`,
+`date`, `event`, `informed`. docs/dmp-access.md lists the acts and who may do each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from fhirserver import jsontext
+from fhirserver.access.caller import Role
+from fhirserver.access.decide import decide
+from fhirserver.dmp import marks, record_views
+from fhirserver.dmp import record as acts
+from fhirserver.dmp.habilitation import Habilitation
+from fhirserver.dmp.record import Motive, Opposition, Record, Span
+from fhirserver.dmp.visibility import Part, enter
+from fhirserver.errors import BadRequest, Forbidden, NotFound
+from fhirserver.interactions import visibility
+from fhirserver.interactions.exchange import Answer
+from fhirserver.issues import Text
+from fhirserver.operations.registry import Call, Operation
+from fhirserver.records import callers, existence, keeping
+from fhirserver.store import Transaction
+
+CONSULTATION: Final = timedelta(days=1)
+"""How long a consent to one consultation holds where no end is given."""
+_DOCTOR: Final = "10"
+_FULL: Final = frozenset({Part.PATIENT, Part.REPRESENTATIVE})
+_BY_PATIENT: Final = frozenset(
+    "create close reopen attach detach oppose accept block unblock treat join leave consent withdraw notify".split()  # noqa: SIM905 - one line
+)
+_BY_REPRESENTATIVE: Final = frozenset("oppose accept block unblock treat join leave consent withdraw".split())  # noqa: SIM905 - one line
+_BY_PROFESSIONAL: Final = frozenset({"create", "join", "leave", "consent", "withdraw", "treat"})
+_BY_STRUCTURE: Final = frozenset({"create", "join", "leave"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An act with what it needs.
+
+    Attributes:
+        who: name of the professional, structure or representative that it is about.
+        informed: whether the patient was informed and did not oppose.
+    """
+
+    act: str
+    now: datetime
+    who: str | None
+    begin: datetime
+    end: datetime | None
+    what: str | None
+    motive: str | None
+    reason: str | None
+    day: date
+    events: tuple[str, ...]
+    informed: bool
+
+    def named(self) -> str:
+        """Return whom the act is about; raises BadRequest."""
+        if self.who is None:
+            raise _missing("who")
+        return self.who
+
+    def opposition(self) -> Opposition:
+        """Return what is opposed; raises BadRequest."""
+        if self.what not in set(Opposition):
+            raise _missing("what", ", ".join(Opposition))
+        return Opposition(self.what)
+
+
+ACTS: Final[dict[str, Callable[[Record, Asked], Record]]] = {
+    "create": lambda record, asked: acts.create(record, asked.now),
+    "close": lambda record, asked: acts.close(record, asked.day, asked.motive or Motive.PATIENT, asked.reason),
+    "reopen": lambda record, _: acts.reopen(record),
+    "attach": lambda record, _: acts.attach(record, attached=True),
+    "detach": lambda record, _: acts.attach(record, attached=False),
+    "oppose": lambda record, asked: acts.oppose(record, asked.opposition()),
+    "accept": lambda record, asked: acts.accept(record, asked.opposition()),
+    "block": lambda record, asked: acts.block(record, asked.named()),
+    "unblock": lambda record, asked: acts.unblock(record, asked.named()),
+    "treat": lambda record, asked: acts.treat(record, asked.who),
+    "join": lambda record, asked: acts.join(record, Span(asked.named(), asked.begin, asked.end)),
+    "leave": lambda record, asked: acts.leave(record, asked.named(), asked.now),
+    "consent": lambda record, asked: acts.consent(
+        record, Span(asked.named(), asked.begin, asked.end or asked.begin + CONSULTATION)
+    ),
+    "withdraw": lambda record, asked: acts.withdraw(record, asked.named(), asked.now),
+    "represent": lambda record, asked: acts.represent(record, asked.named(), represents=True),
+    "unrepresent": lambda record, asked: acts.represent(record, asked.named(), represents=False),
+    "notify": lambda record, asked: acts.notify(record, asked.events),
+}
+
+
+def operation(matrix: Habilitation) -> Operation:
+    """Return the operation, for a matrix of professions and types."""
+    return Operation(
+        "dmp", lambda call: _run(call, matrix), "urn:fhirserver:OperationDefinition:dmp", instances=("Patient",)
+    )
+
+
+def _run(call: Call, matrix: Habilitation) -> Answer:
+    services, request = call.services, call.request
+    assert call.identity is not None, "offered on instances"
+    grant = decide(request.caller, "r", "Patient")
+    current = services.store.read("Patient", call.identity)
+    stored = visibility.require(services, request, grant, current, "Patient", call.identity)
+    if stored.deleted:
+        raise visibility.not_found("Patient", call.identity)
+    patient: dict[str, Any] = jsontext.read(stored.body)
+    key = _key(call, patient)
+    if request.method == "POST":
+        asked = _asked(call.parameters(), datetime.now(UTC))
+
+        def work(transaction: Transaction) -> None:
+            _allow(call, matrix, keeping.read(transaction, key), asked)
+            keeping.change(services, request, transaction, key, lambda record: ACTS[asked.act](record, asked))
+
+        services.store.transact(work)
+    request.record("dmp", "Patient", call.identity, record=key)
+    return Answer(200, resource=_shown(call, matrix, patient, key))
+
+
+def _key(call: Call, patient: dict[str, Any]) -> str:
+    keys = keeping.of_patient(patient)
+    own = callers.key(call.request.caller)
+    if own is not None:
+        keys = [key for key in keys if key == own]
+    if not keys:
+        raise NotFound(
+            Text("Ce patient n'a pas d'INS, donc pas de DMP.", "This patient has no INS, hence no DMP."),
+            rule="no-ins",
+        )
+    return keys[0]
+
+
+def _shown(call: Call, matrix: Habilitation, patient: dict[str, Any], key: str) -> dict[str, Any]:
+    opened = keeping.opened(call.services, call.request, matrix, key)
+    entry = enter(opened.reader, opened.record.standing)
+    everything = callers.is_exempt(call.request.caller) or (opened.reader.part in _FULL and entry.visible)
+    identity = str(patient["id"])
+
+    def resources() -> Iterator[dict[str, Any]]:
+        yield record_views.patient(opened.record, patient, full=everything or entry.visible)
+        yield existence.consent(call.request, opened, identity)
+        if everything or opened.reader.part is Part.PATIENT:
+            yield from record_views.consents(opened.record, identity)
+            yield from record_views.representatives(opened.record, identity)
+        if everything or entry.visible:
+            yield record_views.care_team(opened.record, identity)
+
+    return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": each} for each in resources()]}
+
+
+def _allow(call: Call, matrix: Habilitation, record: Record, asked: Asked) -> None:
+    """Allow an act, or refuse it.
+
+    Raises:
+        Forbidden: not this caller's to do.
+    """
+    caller = call.request.caller
+    if caller.role is Role.OPERATOR:
+        return
+    part = callers.part(caller, matrix)
+    names = callers.names(caller)
+    allowed = {
+        Part.PATIENT: _BY_PATIENT,
+        Part.REPRESENTATIVE: _BY_REPRESENTATIVE,
+        Part.PROFESSIONAL: _BY_PROFESSIONAL,
+        Part.SOCIAL: _BY_PROFESSIONAL - {"treat"},
+        Part.STRUCTURE: _BY_STRUCTURE,
+    }.get(part, frozenset())
+    if asked.act not in allowed:
+        raise _forbidden(asked.act)
+    if part is Part.REPRESENTATIVE and not set(names) & set(record.representatives):
+        raise _forbidden(asked.act)
+    if part in _FULL or asked.act == "create":
+        return
+    if asked.who != names[0]:
+        raise Forbidden(
+            Text(
+                "Un professionnel ne déclare que sa propre prise en charge.", "A professional states only his own part."
+            ),
+            rule="dmp-own",
+        )
+    if set(names) & set(record.blocked):
+        raise Forbidden(
+            Text("Le patient a bloqué ce professionnel.", "The patient has blocked this professional."), rule="blocked"
+        )
+    if asked.act == "treat" and caller.profession != _DOCTOR:
+        raise _forbidden(asked.act)
+    if asked.act in ("join", "consent", "treat") and not asked.informed:
+        raise Forbidden(
+            Text(
+                "Le patient doit avoir été informé et ne pas s'être opposé : informed = true l'atteste.",
+                "The patient must have been informed and not have opposed: informed = true attests it.",
+            ),
+            rule="informed",
+        )
+
+
+def _asked(parameters: Mapping[str, list[Any]], now: datetime) -> Asked:
+    act = _first(parameters, "act")
+    if act not in ACTS:
+        raise _missing("act", ", ".join(ACTS))
+    period = _first(parameters, "period")
+    period = period if isinstance(period, dict) else {}
+    return Asked(
+        act=act,
+        now=now,
+        who=_who(_first(parameters, "who")),
+        begin=_moment(period.get("start")) or now,
+        end=_moment(period.get("end")),
+        what=_text(_first(parameters, "what")),
+        motive=_text(_first(parameters, "motive")),
+        reason=_text(_first(parameters, "reason")),
+        day=_day(_first(parameters, "date"), now.date()),
+        events=tuple(str(each) for each in parameters.get("event", ())),
+        informed=_first(parameters, "informed") is True,
+    )
+
+
+def _first(parameters: Mapping[str, list[Any]], name: str) -> Any:
+    return next(iter(parameters.get(name, ())), None)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _who(value: Any) -> str | None:
+    """Return the name that an Identifier gives; raises BadRequest."""
+    if value is None:
+        return None
+    named = list(marks.of_resource({"identifier": [value]})) if isinstance(value, dict) else []
+    if not named:
+        raise BadRequest(
+            Text(
+                "who : un Identifier de professionnel (urn:oid:1.2.250.1.71.4.2.1), de structure "
+                "(urn:oid:1.2.250.1.71.4.2.2) ou une INS.",
+                "who: an Identifier of a professional (urn:oid:1.2.250.1.71.4.2.1), a structure "
+                "(urn:oid:1.2.250.1.71.4.2.2), or an INS.",
+            ),
+            expression="Parameters.parameter",
+            rule="parameter",
+        )
+    return named[0]
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _missing("period") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _day(value: Any, default: date) -> date:
+    if value is None:
+        return default
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _missing("date") from None
+
+
+def _missing(name: str, known: str = "") -> BadRequest:
+    more = (f" ; connus : {known}", f"; known: {known}") if known else ("", "")
+    return BadRequest(
+        Text(
+            f"Le paramètre {name} manque ou ne se lit pas{more[0]}.",
+            f"The parameter {name} is missing or unreadable{more[1]}.",
+        ),
+        expression="Parameters.parameter",
+        rule="parameter",
+    )
+
+
+def _forbidden(act: str) -> Forbidden:
+    return Forbidden(
+        Text(f"L'acte « {act} » n'est pas à vous.", f'The act "{act}" is not yours to do.'), rule="dmp-act"
+    )

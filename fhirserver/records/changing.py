@@ -1,0 +1,146 @@
+"""Writes on what belongs to a record: attributes by PATCH (TD3.3a to d), nothing else; and a patient's own part.
+
+PUT and DELETE on a document, its content, a submission set or a folder of the DMP answer 405 whoever asks; what an
+operator stores outside the DMP's transactions is plain FHIR.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fhirserver import jsontext
+from fhirserver.access.caller import Role
+from fhirserver.dmp import attributes, marks
+from fhirserver.dmp.attributes import Changer
+from fhirserver.dmp.habilitation import Habilitation
+from fhirserver.dmp.record_views import age
+from fhirserver.dmp.visibility import Part, State
+from fhirserver.errors import Forbidden, MethodNotAllowed
+from fhirserver.interactions.exchange import Request
+from fhirserver.interactions.guards import Write
+from fhirserver.interactions.services import Services
+from fhirserver.interactions.visibility import not_found
+from fhirserver.issues import Text
+from fhirserver.records import callers, keeping, sight
+from fhirserver.store import Stored
+
+_METHODS: Final = {"update": "PUT", "delete": "DELETE", "patch": "PATCH", "create": "POST"}
+_LOINC: Final = "http://loinc.org"
+MEASURES: Final = frozenset({"29463-7", "8302-2", "85354-9"})
+"""What a patient measures himself: weight, height, blood pressure (LOINC)."""
+
+
+def check(services: Services, request: Request, matrix: Habilitation, write: Write) -> None:
+    """Refuse a write that the DMP does not know; have an allowed one keep its marks.
+
+    Raises:
+        NotFound: the caller may not know of it.
+        MethodNotAllowed: it belongs to the DMP, and is not changed so.
+        Forbidden, Unprocessable: as `attributes.check` says.
+    """
+    current = write.current
+    mark = sight.mark_of(current) if write.interaction != "create" else None
+    if mark is None or current is None or current.deleted:
+        if request.caller.role is Role.PATIENT:
+            _by_patient(services, request, write)
+        return
+    if not sight.shows(services, request, matrix, current):
+        raise not_found(write.kind, str(write.identity))
+    if write.kind == "Basic":
+        raise MethodNotAllowed(
+            Text(
+                "Un DMP change par l'opération $dmp du Patient.", "A DMP is changed by the operation $dmp of Patient."
+            ),
+            rule="dmp-method",
+            headers={"Allow": "GET, HEAD"},
+        )
+    if write.interaction != "patch" or write.kind != sight.KIND or write.proposed is None:
+        raise attributes.refuse_method(_METHODS[write.interaction], write.kind)
+    _attributes(services, request, matrix, write, current)
+
+
+def _attributes(services: Services, request: Request, matrix: Habilitation, write: Write, current: Stored) -> None:
+    mark: dict[str, Any] = dict(current.origin["dmp"])
+    before: dict[str, Any] = jsontext.read(current.body)
+    after = dict(write.proposed or {})
+    caller = request.caller
+    opened = keeping.opened(services, request, matrix, mark["record"])
+    if opened.record.state is not State.ACTIVE and not callers.is_exempt(caller):
+        raise not_found(write.kind, str(write.identity))
+    own = bool(set(callers.signs(caller)) & set(mark["authors"]))
+    part = Part.NOBODY if callers.is_exempt(caller) else opened.reader.part
+    # an operator mends attributes, except that deletion is the author's
+    changer = Changer(Part.PROFESSIONAL if callers.is_exempt(caller) else part, own)
+    attributes.check(
+        before,
+        after,
+        changer,
+        age=_age(services, after),
+        allow_both=services.settings.dmp_masked_and_invisible,
+        replaced=False,
+    )
+    told = marks.of_document(after, mark["record"], mark["authors"])
+    request.marks = {**request.marks, "dmp": told}
+
+
+def _age(services: Services, document: dict[str, Any]) -> int | None:
+    """Return the age of a document's patient in years; None where it is not known."""
+    kind, _, identity = str(document.get("subject", {}).get("reference", "")).rpartition("Patient/")
+    stored = services.store.read("Patient", identity) if identity and not kind.strip("/").startswith("#") else None
+    if stored is None or stored.deleted:
+        return None
+    return age(jsontext.read(stored.body).get("birthDate"), datetime.now(UTC).date())
+
+
+def _by_patient(services: Services, request: Request, write: Write) -> None:
+    """Let a patient store what is his: documents of his own record, and measures of himself.
+
+    Raises:
+        Forbidden: anything else.
+    """
+    caller = request.caller
+    own = callers.key(caller)
+    marked = request.marks.get("dmp", {})
+    if write.interaction == "create" and own is not None and marked.get("record") == own:
+        return
+    if write.kind == "Observation" and write.interaction in ("create", "update") and not caller.representative:
+        resource = dict(write.proposed or {})
+        if _is_measure(resource) and _is_about(services, request, resource) and _was_his(services, request, write):
+            return
+        raise Forbidden(
+            Text(
+                "Un patient enregistre ses propres mesures : poids, taille, tension artérielle.",
+                "A patient stores his own measures: weight, height, blood pressure.",
+            ),
+            rule="patient-measures",
+        )
+    raise Forbidden(
+        Text(
+            "Un patient lit son dossier, y dépose ses documents et ses mesures ; rien d'autre.",
+            "A patient reads his record, adds documents and measures to it; nothing else.",
+        ),
+        rule="role",
+    )
+
+
+def _is_measure(resource: dict[str, Any]) -> bool:
+    codings = resource.get("code", {}).get("coding", ())
+    return any(coding.get("system") == _LOINC and coding.get("code") in MEASURES for coding in codings)
+
+
+def _is_about(services: Services, request: Request, resource: dict[str, Any]) -> bool:
+    ins = request.caller.ins
+    assert ins is not None, "a patient's token carries the INS"
+    reference = str(resource.get("subject", {}).get("reference", ""))
+    own = services.searcher.ids("Patient", [("identifier", f"{ins.system}|{ins.value}")])
+    return any(reference in (f"Patient/{identity}", f"{request.base}/Patient/{identity}") for identity in own)
+
+
+def _was_his(services: Services, request: Request, write: Write) -> bool:
+    """Tell whether what a measure replaces was the patient's own as well."""
+    if write.current is None or write.current.deleted:
+        return True
+    before: dict[str, Any] = jsontext.read(write.current.body)
+    who = write.current.origin.get("who", {})
+    return who.get("role") == Role.PATIENT.value and _is_about(services, request, before)

@@ -1,0 +1,173 @@
+"""Who accessed a record, when and how: noted with each access, and told to the patient as AuditEvent.
+
+Every access to documents leaves one record of the audit with the record's key, the reader, the mode in which he came
+and the rule by which he was let in. `GET AuditEvent` by a patient's token lists those of his own record, newest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fhirserver.access.caller import Role
+from fhirserver.access.decide import decide
+from fhirserver.dmp.habilitation import Habilitation
+from fhirserver.dmp.visibility import REASONS
+from fhirserver.errors import BadRequest
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Language, Text
+from fhirserver.records import callers, keeping, sight
+from fhirserver.store import Stored
+
+_MOST: Final = 1_000
+_ACTION: Final = "dmp-access"
+_CONTROL: Final = frozenset(("_format", "_pretty", "_count", "_sort", "patient", "patient.identifier", "date"))
+_CODES: Final = "urn:fhirserver:CodeSystem:dmp"
+
+
+def note(services: Services, request: Request, matrix: Habilitation, found: Sequence[Stored]) -> None:
+    """Note one access for each record of which something was shown."""
+    if callers.is_exempt(request.caller):
+        return
+    by_record: dict[str, list[Stored]] = {}
+    for stored in found:
+        mark = sight.mark_of(stored)
+        if mark is not None:
+            by_record.setdefault(mark["record"], []).append(stored)
+    for key, shown in by_record.items():
+        opened = keeping.opened(services, request, matrix, key)
+        reasons = {sight.judge(services, request, matrix, stored).reason for stored in shown[:1]}
+        request.record(
+            _ACTION,
+            shown[0].type,
+            shown[0].id if len(shown) == 1 else None,
+            record=key,
+            found=[f"{stored.type}/{stored.id}" for stored in shown],
+            mode=opened.reader.mode.value,
+            reason=next(iter(reasons)),
+        )
+
+
+def is_asked(request: Request, kind: str) -> bool:
+    """Tell whether a patient asks who accessed his record."""
+    return kind == "AuditEvent" and request.caller.role is Role.PATIENT
+
+
+def answer(services: Services, request: Request, pairs: Sequence[tuple[str, str]]) -> Answer:
+    """Answer the accesses to the patient's own record, newest first.
+
+    Raises:
+        BadRequest: a criterion that is not offered here.
+    """
+    decide(request.caller, "s", "AuditEvent")
+    unknown = [name for name, _ in pairs if name not in _CONTROL]
+    if unknown:
+        raise BadRequest(
+            Text(
+                f"Critère inconnu ici : {unknown[0][:40]} ; offerts : date, _count.",
+                f"Unknown criterion here: {unknown[0][:40]}; offered: date, _count.",
+            ),
+            rule="search-parameter",
+        )
+    key = callers.key(request.caller)
+    assert key is not None, "a patient's token carries the INS"
+    since, until = _span([value for name, value in pairs if name == "date"])
+    count = _count(pairs)
+    records = services.store.audit.of_record(key, since, until, count)
+    entries = [
+        {
+            "fullUrl": f"{request.base}/AuditEvent/{event['id']}",
+            "resource": event,
+            "search": {"mode": "match"},
+        }
+        for event in _events(records, request.language)
+    ]
+    request.record("search", "AuditEvent", query=[list(pair) for pair in pairs], found=[])
+    bundle: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "link": [{"relation": "self", "url": f"{request.base}/AuditEvent?{urlencode(pairs)}"}],
+    }
+    if len(records) < count:
+        bundle["total"] = len(records)
+    if entries:
+        bundle["entry"] = entries
+    return Answer(200, resource=bundle)
+
+
+def _events(records: Sequence[dict[str, Any]], language: Language) -> Iterator[dict[str, Any]]:
+    for record in records:
+        reason = record.get("reason", "nobody")
+        yield {
+            "resourceType": "AuditEvent",
+            "id": str(record["_id"]),
+            "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},
+            "action": "R",
+            "recorded": record["at"].isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "outcome": "0",
+            "purposeOfEvent": [
+                {
+                    "coding": [{"system": _CODES, "code": str(record.get("mode", "normal"))}],
+                    "text": REASONS[reason].say(language) if reason in REASONS else reason,
+                }
+            ],
+            "agent": [_agent(record.get("who", {}))],
+            "source": {"observer": {"display": "fhirserver"}},
+            "entity": [{"what": {"reference": item}} for item in record.get("found", ())][:_MOST],
+        }
+
+
+def _agent(who: dict[str, Any]) -> dict[str, Any]:
+    agent: dict[str, Any] = {"requestor": True}
+    if who.get("profession"):
+        agent["role"] = [
+            {
+                "coding": [
+                    {
+                        "system": "https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante",
+                        "code": who["profession"],
+                    }
+                ]
+            }
+        ]
+    identifier = who.get("rpps") or who.get("structure") or who.get("representative") or who.get("ins")
+    described: dict[str, Any] = {}
+    if identifier:
+        described["identifier"] = {"value": str(identifier)}
+    if who.get("name"):
+        described["display"] = str(who["name"])
+        agent["name"] = str(who["name"])
+    if described:
+        agent["who"] = described
+    return agent
+
+
+def _count(pairs: Sequence[tuple[str, str]]) -> int:
+    given = next((value for name, value in pairs if name == "_count"), "100")
+    if not (given.isascii() and given.isdigit()) or int(given[:9]) < 1:
+        raise BadRequest(Text("_count : un nombre positif.", "_count: a positive number."), rule="search-parameter")
+    return min(int(given[:9]), _MOST)
+
+
+def _span(values: Sequence[str]) -> tuple[datetime | None, datetime | None]:
+    """Read `date=ge…` and `date=lt…`; raises BadRequest."""
+    since = until = None
+    for value in values:
+        prefix, text = (value[:2], value[2:]) if value[:2] in ("ge", "gt", "le", "lt") else ("", value)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            moment = None
+        if moment is None or not prefix:
+            raise BadRequest(
+                Text("date : ge… ou lt… et un instant.", "date: ge… or lt… and an instant."), rule="search-parameter"
+            )
+        moment = moment if moment.tzinfo else moment.astimezone()
+        if prefix in ("ge", "gt"):
+            since = moment
+        else:
+            until = moment
+    return since, until
