@@ -21,7 +21,7 @@ from fhirserver.prescription.rules.course import Course, course
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.rules.tables import Medicine, Tables
 from fhirserver.prescription.rules.validity import window
-from fhirserver.prescription.standing import Delivered, Standing, days_of, given_of, spans, standing, sum_of
+from fhirserver.prescription.standing import Delivered, Standing, days_of, given_of, spans, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +205,10 @@ def _uncounted(case: _Case, amount: Amount | None) -> tuple[Delivered, list[Aler
 
 def _counted(case: _Case, amount: Amount, total: Amount) -> tuple[Delivered, list[Alert]]:
     line, asked, plan = case.line, case.asked, case.plan
-    remaining = standing(line, case.before, case.tables, asked.on).remaining or total.of(0)
+    now = standing(line, case.before, case.tables, asked.on)
+    remaining = now.remaining or total.of(0)
     if remaining.value <= 0:
-        raise nothing_remains(line, asked)
+        raise nothing_remains(line, asked, now.next_date)
     pack = _pack(case, total)
     excess = amount.value - remaining.value
     if excess > 0 and (pack is None or excess >= pack.value):
@@ -225,7 +226,7 @@ def _counted(case: _Case, amount: Amount, total: Amount) -> tuple[Delivered, lis
     alerts = []
     if line.is_medicine:
         given = given_of(case.before)
-        so_far = deliverable.SoFar(total.of(sum_of(given)), given[0].on if given else None, spans(plan, given))
+        so_far = deliverable.SoFar(spans(plan, given))
         counted = deliverable.Asked(asked.on, amount, pack, asked.location)
         alerts = deliverable.pace(line, plan, so_far, counted, case.tables)
     days = asked.days or covered_days(amount, line.dosages, line.drafted)
@@ -235,12 +236,13 @@ def _counted(case: _Case, amount: Amount, total: Amount) -> tuple[Delivered, lis
     return Delivered(asked.on, amount, asked.outcome, days), alerts
 
 
-def nothing_remains(line: Line, asked: Delivery) -> Conflict:
-    """409: all of the line was delivered."""
+def nothing_remains(line: Line, asked: Delivery, again: date | None = None) -> Conflict:
+    """409: all of the line was delivered, or all until a renewal is due."""
+    renewed = (f" avant un renouvellement le {again:%d/%m/%Y}", f" before a renewal on {again}") if again else ("", "")
     return Conflict(
         Text(
-            f"« {line.title} » : tout a été délivré, il ne reste rien.",
-            f'"{line.title}": all of it was delivered, nothing remains.',
+            f"« {line.title} » : tout a été délivré, il ne reste rien{renewed[0]}.",
+            f'"{line.title}": all of it was delivered, nothing remains{renewed[1]}.',
         ),
         expression=asked.location,
         rule="prescription-remaining",

@@ -14,7 +14,7 @@ from fractions import Fraction
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.quantities import Amount, is_counted
 from fhirserver.prescription.rules.calendar import days_after
-from fhirserver.prescription.rules.course import Course, course, presentation
+from fhirserver.prescription.rules.course import Course, course, stride
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.rules.tables import Tables
 from fhirserver.prescription.rules.validity import window
@@ -65,15 +65,19 @@ def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date
         ended = not left or opened.ended(on, begun=bool(given))
         return Standing(None, left, None if ended else _next(plan, given, on, opened.first), opened.last, ended)
     remaining = plan.total.of(max(Fraction(0), Fraction(plan.total.value) - sum_of(given)))
-    shown = presentation(line, tables, spans(plan, given), on)
+    shown = stride(line, tables, spans(plan, given), on)
     if shown is not None and shown.elapsed and plan.days:
         owed = Fraction(plan.total.value) * shown.left / plan.days
         remaining = min(remaining, plan.total.of(math.ceil(owed) if is_counted(plan.total) else owed), key=_value)
-    ended = remaining.value <= 0 or opened.ended(on, begun=bool(given))
-    if ended:
-        return Standing(remaining, None, None, opened.last, ended)
-    following = _next(plan, given, on, opened.first) if shown is None else on if shown.days else max(on, shown.resumes)
-    return Standing(remaining, None, following, opened.last, ended)
+    if remaining.value <= 0 or opened.ended(on, begun=bool(given)):
+        return Standing(remaining, None, None, opened.last, finished=True)
+    following = max(on, opened.first or on)
+    if shown is not None and not shown.days:
+        following = max(following, shown.resumes)
+    if plan.implied and shown is not None and plan.step is not None and plan.step_days:
+        # the prescriber said nothing of renewals: what remains is what is due, the right to renew stays
+        remaining = min(remaining, plan.step.of(Fraction(plan.step.value) * shown.days / plan.step_days), key=_value)
+    return Standing(remaining, None, following, opened.last, finished=False)
 
 
 def _value(amount: Amount) -> Decimal:

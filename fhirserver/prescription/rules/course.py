@@ -35,6 +35,7 @@ class Course:
         steps: deliveries in all; None where it depends on what each brings.
         step: quantity of one delivery; None where it cannot be computed.
         total: quantity of all deliveries; None where it cannot be computed.
+        implied: whether the renewals are those of list II, of which the prescriber said nothing.
     """
 
     renewals: int
@@ -43,6 +44,7 @@ class Course:
     steps: int | None
     step: Amount | None
     total: Amount | None
+    implied: bool = False
 
 
 def renewals(line: Line, tables: Tables) -> int:
@@ -65,11 +67,14 @@ def course(line: Line, tables: Tables) -> Course:
     again, days, quantity = renewals(line, tables), line.days, line.quantity
     total = None if quantity is None else quantity.of(quantity.value * (1 + again))
     longest = _longest(line, tables)
+    implied = again > 0 and line.renewals is None
+    if days is None and implied:
+        days = longest
     if days is None:
         return Course(again, None, None, 1 + again if quantity is None else None, quantity, total)
     step_days = min(days, longest) if longest else days
     step = None if quantity is None else quantity.of(Fraction(quantity.value) * step_days / days)
-    return Course(again, days, step_days, -(-days * (1 + again) // step_days), step, total)
+    return Course(again, days, step_days, -(-days * (1 + again) // step_days), step, total, implied)
 
 
 def _longest(line: Line, tables: Tables) -> int | None:
@@ -89,62 +94,65 @@ def _longest(line: Line, tables: Tables) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Presentation:
-    """What may still be delivered of a narcotic on a day.
+class Stride:
+    """What may be delivered of a medicine on a day: one step at a time, the next when the last has been taken.
 
     Attributes:
         days: days of treatment that may be delivered that day.
         left: days of treatment left in all.
-        elapsed: days deducted because the prescription came late, now or before.
-        late: whether it comes late that day.
-        due: until when, that day included, the next fraction can be presented in full.
         resumes: the day on which what was delivered has been taken.
+        strict: whether the rules of narcotics hold: no early delivery without an express mention.
+        late: whether a narcotic comes late that day.
+        elapsed: days deducted because a narcotic came late, now or before.
+        due: until when, that day included, a narcotic can be presented in full; None for others.
     """
 
     days: Fraction
     left: Fraction
-    elapsed: int
-    late: bool
-    due: date
     resumes: date
+    strict: bool = False
+    late: bool = False
+    elapsed: int = 0
+    due: date | None = None
 
 
-def presentation(line: Line, tables: Tables, before: Sequence[tuple[date, Fraction]], on: date) -> Presentation | None:
-    """Apply the three days of R5132-33 to a narcotic, at its first delivery and after each fraction.
+def stride(line: Line, tables: Tables, before: Sequence[tuple[date, Fraction]], on: date) -> Stride | None:
+    """Tell what may be delivered on a day; for narcotics by the three days of R5132-33, after each fraction again.
 
     Args:
         line: the line.
         tables: limits.
         before: earlier deliveries in order: the day, and the days of treatment that each brought.
-        on: the day of presentation in Paris.
+        on: the day in Paris.
 
     Returns:
-        None where the rule does not apply: no narcotic, a scheduled surgery (`validity.window`), or no duration known.
+        None where nothing paces the deliveries: no medicine, or no duration known.
     """
     drafted, plan = line.drafted, course(line, tables)
-    if drafted is None or plan.days is None or plan.step_days is None:
+    if not line.is_medicine or drafted is None or plan.days is None or plan.step_days is None:
         return None
-    rule = tables.first("presentation-days", tables.names(line), drafted)
-    if rule is None:
-        return None
-    if elements.surgery(line.resource) is not None:
-        return None
-    left = plan.days - sum((covered for _, covered in before), Fraction(0))
-    state = _Fraction(plan.step_days, rule.value)
+    names = tables.names(line)
+    rule = tables.first("presentation-days", names, drafted)
+    # a scheduled surgery has a window of its own instead (`validity.window`)
+    margin = None if rule is None or elements.surgery(line.resource) is not None else int(rule.value)
+    early = tables.first("early-days", names, on) if rule is None else None
+    state = _Fraction(plan.step_days, margin)
     for each, covered in before:
         state.present((each - drafted).days)
         state.take((each - drafted).days, covered)
     begins = days_after(drafted, state.begins)
-    late = state.present((on - drafted).days)
-    left = max(Fraction(0), left - state.lost)
+    late = state.present((on - drafted).days + (early.value if early else 0))
+    whole = plan.days * (1 + plan.renewals)
+    left = max(Fraction(0), whole - sum((covered for _, covered in before), Fraction(0)) - state.lost)
     days = max(Fraction(0), min(state.limit - state.given, left))
-    return Presentation(days, left, state.lost, late=late, due=days_after(begins, rule.value), resumes=begins)
+    due = None if margin is None else days_after(begins, margin)
+    return Stride(days, left, begins, rule is not None, late, state.lost, due)
 
 
 class _Fraction:
-    """One fraction of a narcotic after the other, in days from drafting."""
+    """One step after the other, in days from drafting; with a margin, days are lost beyond it."""
 
-    def __init__(self, step: int, margin: int) -> None:
+    def __init__(self, step: int, margin: int | None) -> None:
         self.step, self.margin = step, margin
         self.limit = Fraction(step)
         self.given = Fraction(0)
@@ -162,7 +170,7 @@ class _Fraction:
             return False
         self.limit, self.given = Fraction(self.step), Fraction(0)
         elapsed = on - self.begins
-        if elapsed <= self.margin:
+        if self.margin is None or elapsed <= self.margin:
             return False
         self.lost += elapsed
         self.limit -= elapsed % self.step

@@ -20,7 +20,7 @@ from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.quantities import Amount
 from fhirserver.prescription.rules.calendar import days_after
-from fhirserver.prescription.rules.course import Course, Presentation, presentation
+from fhirserver.prescription.rules.course import Course, Stride, stride
 from fhirserver.prescription.rules.outcomes import LABELS, SUBSTITUTIONS, NotDelivered, Outcome
 from fhirserver.prescription.rules.tables import Tables
 
@@ -51,10 +51,8 @@ class _Delivery(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SoFar:
-    """What was delivered of a line: the sum, the first day, and each delivery's day with the days it brought."""
+    """What was delivered of a line: each delivery's day with the days it brought."""
 
-    amount: Amount
-    first: date | None
     spans: tuple[tuple[date, Fraction], ...]
 
 
@@ -110,61 +108,51 @@ def conditions(line: Line, asked: _Delivery, tables: Tables) -> list[Alert]:
 
 def pace(line: Line, plan: Course, so_far: SoFar, asked: Asked, tables: Tables) -> list[Alert]:
     """How soon and how much: a month (or fraction) at a time; for narcotics to the unit, within the three days."""
-    shown = presentation(line, tables, so_far.spans, asked.on)
-    if shown is not None:
-        return _narcotic(line, plan, shown, asked)
-    if plan.step is None or plan.step_days is None or Flag.SINGLE_DELIVERY in line.flags:
+    shown = stride(line, tables, so_far.spans, asked.on)
+    if shown is None or plan.step is None or not plan.step_days:
         return []
-    margin = tables.first("early-days", tables.names(line), asked.on)
-    elapsed = (asked.on - so_far.first).days + (margin.value if margin else 0) if so_far.first else 0
-    open_steps = 1 + elapsed // plan.step_days
-    allowed = Fraction(plan.step.value) * open_steps
-    excess = Fraction(so_far.amount.value) + Fraction(asked.amount.value) - allowed
-    if excess <= 0 or (asked.pack is not None and excess < asked.pack.value):
+    exact = Fraction(plan.step.value) * shown.days / plan.step_days
+    allowed = plan.step.of(math.ceil(exact) if shown.strict else exact)
+    excess = asked.amount.value - allowed.value
+    if excess <= 0 or (not shown.strict and asked.pack is not None and excess < asked.pack.value):
         return []
-    following = days_after(so_far.first or asked.on, plan.step_days * open_steps)
-    rest = plan.step.of(max(Fraction(0), allowed - Fraction(so_far.amount.value)))
-    return [
-        Alert(
-            "early-delivery",
-            Level.CONFIRM,
-            Text(
-                f"« {line.title} » : {rest} peuvent être délivrés à ce jour, la suite à partir du "
-                f"{following:%d/%m/%Y} ({plan.step_days} jours par délivrance).",
-                f'"{line.title}": {rest} may be delivered today, the rest from {following} '
-                f"({plan.step_days} days a delivery).",
-            ),
-            f"{asked.location}.quantity",
-            "CSP R5132-12",
-        )
-    ]
+    if (Flag.OVERLAP if shown.strict else Flag.SINGLE_DELIVERY) in line.flags and not shown.late:
+        return []
+    return [_late(line, shown, allowed, asked) if shown.late else _early(line, plan, shown, allowed, asked)]
 
 
-def _narcotic(line: Line, plan: Course, shown: Presentation, asked: Asked) -> list[Alert]:
-    """To the unit, one fraction at a time, in full within the three days, less the elapsed days after."""
-    if plan.step is None or not plan.step_days:
-        return []
-    allowed = plan.step.of(math.ceil(Fraction(plan.step.value) * shown.days / plan.step_days))
-    if asked.amount.value <= allowed.value or (Flag.OVERLAP in line.flags and not shown.late):
-        return []
-    if shown.late:
-        rule = "late-presentation"
-        text = Text(
+def _early(line: Line, plan: Course, shown: Stride, allowed: Amount, asked: Asked) -> Alert:
+    following = max(shown.resumes, asked.on) if allowed.value == 0 else shown.resumes
+    if shown.resumes <= asked.on:
+        following = days_after(asked.on, plan.step_days or 0)
+    return Alert(
+        "overlap" if shown.strict else "early-delivery",
+        Level.BLOCKING if shown.strict else Level.CONFIRM,
+        Text(
+            f"« {line.title} » : {allowed} peuvent être délivrés à ce jour ({plan.step_days} jours par délivrance), la "
+            f"suite à partir du {following:%d/%m/%Y}"
+            + (" ; un chevauchement demande la mention expresse du prescripteur." if shown.strict else "."),
+            f'"{line.title}": {allowed} may be delivered today ({plan.step_days} days a delivery), the rest from '
+            f"{following}" + ("; an overlap needs the prescriber's express mention." if shown.strict else "."),
+        ),
+        f"{asked.location}.quantity",
+        "CSP R5132-33" if shown.strict else "CSP R5132-12",
+    )
+
+
+def _late(line: Line, shown: Stride, allowed: Amount, asked: Asked) -> Alert:
+    return Alert(
+        "late-presentation",
+        Level.BLOCKING,
+        Text(
             f"« {line.title} » pouvait être délivré en totalité jusqu'au {shown.due:%d/%m/%Y} inclus : "
             f"{shown.elapsed} jours sont déduits, {allowed} peuvent être délivrés.",
             f'"{line.title}" could be delivered in full until {shown.due} inclusive: {shown.elapsed} days are '
             f"deducted, {allowed} may be delivered.",
-        )
-    else:
-        rule = "overlap"
-        text = Text(
-            f"« {line.title} » : {allowed} peuvent être délivrés à ce jour ({plan.step_days} jours par délivrance), la "
-            f"suite à partir du {shown.resumes:%d/%m/%Y} ; un chevauchement demande la mention expresse du "
-            "prescripteur.",
-            f'"{line.title}": {allowed} may be delivered today ({plan.step_days} days a delivery), the rest from '
-            f"{shown.resumes}; an overlap needs the prescriber's express mention.",
-        )
-    return [Alert(rule, Level.BLOCKING, text, f"{asked.location}.quantity", "CSP R5132-33")]
+        ),
+        f"{asked.location}.quantity",
+        "CSP R5132-33",
+    )
 
 
 def not_computable(line: Line, asked: _Delivery) -> Alert:

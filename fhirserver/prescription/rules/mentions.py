@@ -151,7 +151,7 @@ def weight(case: Case) -> Iterator[Alert]:
 def _dose_texts(case: Case) -> Iterator[str]:
     for dosage in case.line.dosages:
         for dose in dosage.get("doseAndRate", ()):
-            for content in dose.values():
+            for content in (each for each in dose.values() if isinstance(each, dict)):
                 parts = (content, *(content.get(name) for name in ("low", "high", "numerator", "denominator")))
                 for part in parts:
                     if isinstance(part, dict):

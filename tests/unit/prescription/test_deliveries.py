@@ -197,6 +197,24 @@ def test_list_two_is_renewed_unless_forbidden() -> None:
     assert run(medicine("3400892402437", system=UCD, renewals=0), delivery(28))[0].standing.finished
 
 
+def test_an_implied_renewal_waits_until_the_month_has_been_taken() -> None:
+    request = medicine("3400892402437", system=UCD, lasting=28, renewals=None)
+    decisions = run(request, *[delivery(1)] * 28)
+    assert decisions[-1].standing.remaining == tablets(0)
+    assert not decisions[-1].standing.finished
+    rule, text = refused(Conflict, request, *[delivery(1)] * 29)
+    assert rule == "prescription-remaining"
+    assert "03/02/2026" in text
+    assert run(request, delivery(28), delivery(28, on="2026-02-03"))[1].counted.amount == tablets(28)
+
+
+def test_months_that_were_not_fetched_are_not_delivered_together() -> None:
+    request = medicine(lasting=28, renewals=5)
+    late = delivery(56, on="2026-05-20")
+    assert refused(Unprocessable, request, delivery(28), late)[0] == "prescription-early-delivery"
+    assert run(request, delivery(28), delivery(28, on="2026-05-20"))[1].standing.next_date == date(2026, 6, 17)
+
+
 def test_a_line_not_delivered_has_a_coded_reason_and_counts_for_nothing() -> None:
     nothing = Outcome.NOT_DELIVERED
     assert refused(Unprocessable, ordered(30), delivery(outcome=nothing))[0] == "prescription-not-delivered-reason"

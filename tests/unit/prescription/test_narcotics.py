@@ -9,7 +9,7 @@ from fhirserver.errors import Conflict, Gone, Unprocessable
 from fhirserver.prescription import elements
 from fhirserver.prescription.deliveries import Decision, Delivery, decide
 from fhirserver.prescription.elements import Flag
-from fhirserver.prescription.rules.course import course, presentation
+from fhirserver.prescription.rules.course import course, stride
 from tests.unit.prescription.building import TABLES, delivery, line, medicine, tablets
 
 OXYCODONE, METHADONE, FENTANYL = "N02AA05", "N07BC02", "N02AB03"
@@ -46,24 +46,24 @@ def test_later_the_elapsed_days_are_deducted() -> None:
 
 
 def test_the_three_days_are_calendar_days_across_the_change_of_the_clock() -> None:
-    assert presentation(line(narcotic(drafted="2026-03-27")), TABLES, (), date(2026, 3, 30)).elapsed == 0
-    assert presentation(line(narcotic(drafted="2026-03-27")), TABLES, (), date(2026, 3, 31)).elapsed == 4
-    assert presentation(line(narcotic(drafted="2026-10-23")), TABLES, (), date(2026, 10, 26)).elapsed == 0
+    assert stride(line(narcotic(drafted="2026-03-27")), TABLES, (), date(2026, 3, 30)).elapsed == 0
+    assert stride(line(narcotic(drafted="2026-03-27")), TABLES, (), date(2026, 3, 31)).elapsed == 4
+    assert stride(line(narcotic(drafted="2026-10-23")), TABLES, (), date(2026, 10, 26)).elapsed == 0
 
 
 def test_drafted_after_midnight_in_paris_counts_from_the_new_day() -> None:
     late_evening = narcotic(drafted="2026-06-01T22:30:00Z")
-    assert presentation(line(late_evening), TABLES, (), date(2026, 6, 5)).due == date(2026, 6, 5)
+    assert stride(line(late_evening), TABLES, (), date(2026, 6, 5)).due == date(2026, 6, 5)
 
 
 def test_the_three_days_pass_over_a_leap_day() -> None:
-    assert presentation(line(narcotic(drafted="2028-02-27")), TABLES, (), date(2028, 3, 1)).elapsed == 0
-    assert presentation(line(narcotic(drafted="2027-02-26")), TABLES, (), date(2027, 3, 1)).elapsed == 0
-    assert presentation(line(narcotic(drafted="2027-02-26")), TABLES, (), date(2027, 3, 2)).elapsed == 4
+    assert stride(line(narcotic(drafted="2028-02-27")), TABLES, (), date(2028, 3, 1)).elapsed == 0
+    assert stride(line(narcotic(drafted="2027-02-26")), TABLES, (), date(2027, 3, 1)).elapsed == 0
+    assert stride(line(narcotic(drafted="2027-02-26")), TABLES, (), date(2027, 3, 2)).elapsed == 4
 
 
 def test_presented_after_the_whole_treatment_nothing_is_left() -> None:
-    assert presentation(line(narcotic()), TABLES, (), date(2026, 6, 29)).days == 0
+    assert stride(line(narcotic()), TABLES, (), date(2026, 6, 29)).days == 0
     assert refusal(narcotic(), delivery(1, on="2026-06-29")) == "prescription-remaining"
 
 
@@ -138,7 +138,7 @@ def test_a_narcotic_is_never_renewed_even_if_written() -> None:
 
 
 def test_the_three_days_do_not_hold_for_assimilated_medicines() -> None:
-    assert presentation(line(narcotic("N07BC01", lasting=7)), TABLES, (), date(2026, 6, 20)) is None
+    assert stride(line(narcotic("N07BC01", lasting=7)), TABLES, (), date(2026, 6, 20)).elapsed == 0
     assert run(narcotic("N07BC01", lasting=7), delivery(7, on="2026-06-20"))[0].standing.finished
 
 
