@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhirserver.interactions import binary, conditional, writing
+from fhirserver.interactions import binary, conditional, linking, writing
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Issue
@@ -25,6 +25,7 @@ def create(services: Services, request: Request, kind: str) -> Answer:
     resource = writing.resource_of_type(request.parse(), kind)
     if request.unit is None and services.router.concerns(request, resource):
         return services.router.push(request, resource)
+    resource = linking.alone(services, request, resource)
     if request.conditions.none_exist is not None:
         return conditional.create(services, request, kind, resource)
     issues = writing.check(services, request, resource)

@@ -1,8 +1,13 @@
 """Many resources from files into the store: through the same checks, index values and commits as any write.
 
 Files hold a resource, a Bundle, or one of them a line (NDJSON). Transactions and batches are performed; the resources
-of other Bundles but documents and messages are stored one by one. A resource without an id gets one made from its
-place in the file, so that loading again changes nothing. What cannot be stored is reported, the rest is loaded.
+of other Bundles but documents and messages are stored one by one, references among them following. A resource without
+an id gets one made from its place in the file, so that loading again changes nothing. What cannot be stored is
+reported, the rest is loaded.
+
+Loading is an operator's import, by whoever holds the database's address: profiles, references, index values, versions
+and audit are as for any write; the rules of prescribing and of the DMP, which decide upon a caller's acts, and their
+numbering take part in the transactions of a file only (docs/operations.md).
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from fhirserver import jsontext
 from fhirserver.access.caller import Caller, Role
 from fhirserver.access.scopes import Scope
 from fhirserver.errors import BadRequest, Failure
-from fhirserver.interactions import bundle, writing
+from fhirserver.interactions import bundle, linking, references, writing
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.router import ID
 from fhirserver.interactions.services import Services
@@ -98,10 +103,18 @@ def _resources(services: Services, item: Item, outcome: Outcome) -> Iterator[tup
     if resource.get("type") in ("transaction", "batch"):
         outcome.stored += _perform(services, item, resource, outcome)
         return
+    inside: list[tuple[str, dict[str, Any]]] = []
+    places: dict[str, str] = {}
     for position, entry in enumerate(resource.get("entry", ())):
         inner = entry.get("resource") if isinstance(entry, dict) else None
         if isinstance(inner, dict):
-            yield f"{item.place}#entry[{position}]", inner
+            place = f"{item.place}#entry[{position}]"
+            inner = {"resourceType": inner.get("resourceType"), "id": str(uuid.uuid5(_NAMES, place)), **inner}
+            inside.append((place, inner))
+            if str(entry.get("fullUrl")).startswith(linking.LOCAL):
+                places[entry["fullUrl"]] = f"{inner['resourceType']}/{inner['id']}"
+    for place, inner in inside:
+        yield place, references.rewrite(inner, places.get)
 
 
 def _perform(services: Services, item: Item, resource: dict[str, Any], outcome: Outcome) -> int:
@@ -130,6 +143,7 @@ def _draft(services: Services, place: str, resource: dict[str, Any]) -> tuple[Dr
     if not isinstance(identity, str) or not ID.fullmatch(identity):
         raise BadRequest(Text("id hors grammaire.", "id out of grammar."), expression=f"{kind}.id", rule="id")
     request = _request(resource)
+    resource = linking.alone(services, request, resource)
     writing.check(services, request, resource)
     return writing.prepared(services, request, resource, identity, "PUT")
 

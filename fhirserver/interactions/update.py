@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fhirserver.interactions import binary, writing
+from fhirserver.interactions import binary, linking, writing
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Interaction, Write
 from fhirserver.interactions.services import Services
@@ -27,6 +27,7 @@ def update(services: Services, request: Request, kind: str, identity: str) -> An
     writing.resource_of_id(resource, kind, identity)
     if request.unit is None and services.router.concerns(request, resource):
         return services.router.push(request, resource)
+    resource = linking.alone(services, request, resource)
     issues = writing.check(services, request, resource)
     return replace(services, request, resource, identity, issues)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ import requests
 
 from fhirserver.demo.running import free_port
 from tests.http.conftest import Client, Server
+
+CODE = {"text": "x"}
 
 
 def run(state: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -87,6 +90,25 @@ def test_load_stores_what_is_good_reports_the_rest_and_again_changes_nothing(
             ],
         },
     ]
+    person, unseen = f"urn:uuid:{uuid.uuid4()}", f"Patient?identifier=urn:x|{name}"
+    lines += [
+        {
+            "resourceType": "Bundle",
+            "type": "collection",
+            "entry": [
+                {
+                    "resource": {
+                        "resourceType": "Basic",
+                        "id": f"{name}-6",
+                        "code": CODE,
+                        "subject": {"reference": person},
+                    }
+                },
+                {"fullUrl": person, "resource": {"resourceType": "Patient", "active": True}},
+            ],
+        },
+        {"resourceType": "Basic", "id": f"{name}-7", "code": CODE, "subject": {"reference": unseen}},
+    ]
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "a.ndjson").write_text("\n".join(json.dumps(line) for line in lines) + "\n{broken\n")
@@ -99,11 +121,15 @@ def test_load_stores_what_is_good_reports_the_rest_and_again_changes_nothing(
     for _ in range(2):
         done = run(state, "load", str(folder), "--workers", "1", "--language", "en", **given)
         assert done.returncode == 1
-        assert "3 refused" in done.stderr
+        assert "4 refused" in done.stderr
         assert "a.ndjson:2" in done.stderr
-    for number in (1, 3, 4, 5):
-        assert operator.get(f"Patient/{name}-{number}").headers["ETag"] == 'W/"1"', number
+        assert unseen in done.stderr
+    for number in (1, 3, 4, 5, 6):
+        assert operator.get(f"{'Basic' if number == 6 else 'Patient'}/{name}-{number}").headers["ETag"] == 'W/"1"', (
+            number
+        )
     assert operator.get(f"Patient/{name}-2").status_code == 404
+    assert operator.get(operator.get(f"Basic/{name}-6").json()["subject"]["reference"]).json()["active"] is True
 
 
 def test_settings_and_help_are_printed(tmp_path: Path) -> None:

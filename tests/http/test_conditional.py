@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from tests.http.conftest import Client, Server, issue
 from tests.http.test_bundles import bundle, entry, observation, statuses, urn
 
@@ -183,6 +185,79 @@ def test_a_conditional_reference_that_nothing_answers_refuses_the_transaction(op
     )
     assert answer.status_code == 412
     assert issue(answer)["expression"] == ["Bundle.entry[1].resource.subject.reference"]
+
+
+def refer(reference: str, **more: Any) -> dict[str, Any]:
+    return observation(subject={"reference": reference}, **more)
+
+
+def test_a_conditional_reference_is_resolved_in_what_comes_alone_and_in_a_batch(operator: Client) -> None:
+    name, body = value(), b'{"subject":{"reference":"Patient?%s"}}'
+    there = f"Patient/{operator.post('Patient', patient(name)).json()['id']}"
+    by_criteria = f"Patient?{criteria(name)}"
+    created = operator.post("Observation", refer(by_criteria)).json()
+    updated = operator.put(f"Observation/{created['id']}", refer(by_criteria, id=created["id"], status="amended"))
+    patched = operator.patch(
+        f"Observation/{created['id']}", body % criteria(name).encode(), Content_Type="application/merge-patch+json"
+    )
+    selected = operator.put(f"Observation?_id={created['id']}", refer(by_criteria, status="corrected"))
+    once = operator.post("Observation", refer(by_criteria), If_None_Exist=criteria(value()))
+    batch = operator.post("", bundle("batch", entry("POST", "Observation", refer(by_criteria)))).json()
+    answers = [created, *(each.json() for each in (updated, patched, selected, once)), batch["entry"][0]["resource"]]
+    assert [each["subject"]["reference"] for each in answers] == [there] * 6
+
+
+@pytest.mark.parametrize("way", ["create", "update", "batch"])
+def test_a_conditional_reference_that_selects_none_or_several_is_refused_outside_of_transactions_too(
+    operator: Client, way: str
+) -> None:
+    double = value()
+    for _ in range(2):
+        operator.post("Patient", patient(double))
+    for name, code in ((value(), "not-found"), (double, "multiple-matches")):
+        marked = value()
+        sent = refer(f"Patient?{criteria(name)}", identifier=[{"system": SYSTEM, "value": marked}])
+        status, found = _sent(operator, way, sent)
+        assert status == 412
+        assert found["code"] == code
+        assert found["expression"] == ["Observation.subject.reference"]
+        assert operator.get(f"Observation?{criteria(marked)}").json()["total"] == 0
+
+
+@pytest.mark.parametrize("way", ["create", "update", "batch"])
+def test_a_urn_that_no_transaction_brings_is_refused_where_it_is_a_reference(operator: Client, way: str) -> None:
+    for reference in (urn(), "urn:oid:1.2.3"):
+        status, found = _sent(operator, way, refer(reference))
+        assert status == 422
+        assert found["expression"] == ["Observation.subject.reference"]
+
+
+def test_a_bundle_stored_as_a_resource_keeps_the_references_that_its_entries_answer(operator: Client) -> None:
+    person = urn()
+    document = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [
+            {"fullUrl": person, "resource": {"resourceType": "Patient", "active": True}},
+            {"fullUrl": urn(), "resource": refer(person)},
+        ],
+    }
+    stored = operator.post("Bundle", document)
+    assert stored.status_code == 201, stored.text
+    assert stored.json()["entry"] == document["entry"]
+
+
+def _sent(operator: Client, way: str, resource: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    if way == "batch":
+        response = operator.post("", bundle("batch", entry("POST", "Observation", resource))).json()["entry"][0]
+        return int(response["response"]["status"][:3]), response["response"]["outcome"]["issue"][0]
+    identity = value()
+    answer = (
+        operator.post("Observation", resource)
+        if way == "create"
+        else operator.put(f"Observation/{identity}", {**resource, "id": identity})
+    )
+    return answer.status_code, issue(answer)
 
 
 def test_what_others_refer_to_is_not_deleted_unless_a_transaction_deletes_both(operator: Client) -> None:

@@ -36,6 +36,15 @@ def _comparable(resource: dict[str, Any]) -> bytes:
     return jsontext.canonical({**rest, "meta": meta})
 
 
+def _placed(resource: dict[str, Any], back: dict[str, Any]) -> dict[str, Any]:
+    """Return an example with the conditional reference to its patient replaced by what came back for it."""
+    subject = resource.get("subject")
+    if isinstance(subject, dict) and "?" in subject.get("reference", ""):
+        assert back["subject"]["reference"].startswith("Patient/")
+        return {**resource, "subject": {**subject, "reference": back["subject"]["reference"]}}
+    return resource
+
+
 def test_every_example_that_is_valid_comes_back_as_it_went_in(operator: Client, shared: Path) -> None:
     accepted = 0
     changed, unexplained = [], []
@@ -43,12 +52,13 @@ def test_every_example_that_is_valid_comes_back_as_it_went_in(operator: Client, 
         answer = operator.post(resource["resourceType"], jsontext.write(resource))
         if answer.status_code != 201:
             first = answer.json()["issue"][0]
-            if answer.status_code not in (400, 422) or "expression" not in first:
+            if answer.status_code not in (400, 412, 422) or "expression" not in first:
                 unexplained.append((name, answer.status_code, first))
             continue
         accepted += 1
         back = operator.get(f"{resource['resourceType']}/{answer.json()['id']}", Accept=FHIR)
-        if _comparable(jsontext.read(back.content)) != _comparable(resource):
+        stored = jsontext.read(back.content)
+        if _comparable(stored) != _comparable(_placed(resource, stored)):
             changed.append(name)
     assert changed == []
     assert unexplained == []
