@@ -140,14 +140,17 @@ def everywhere(resource: Any, setting: Setting) -> set[str]:
     """Return all literal references to resources of this server, and such urls, anywhere in a resource."""
     found: set[str] = set()
     pending = [resource]
-    while pending:
-        value = pending.pop()
+    for value in pending:  # it grows meanwhile
         if type(value) is dict:
             literal = value.get("reference") or value.get("url")
             if type(literal) is str and _RELATIVE.fullmatch(kept := local(literal, setting)):
                 found.add(kept)
-            value = value.values()
-        pending += [member for member in value if type(member) in _NESTED]
+            members = value.values()
+        else:
+            members = value
+        for member in members:
+            if type(member) in _NESTED:
+                pending.append(member)  # noqa: PERF401 - twice as fast as a list for each object
     return found
 
 
