@@ -1,7 +1,7 @@
 """Which of the 89 requests of the eprescription package the rules refuse, against a list written by hand beforehand.
 
-Completed: dated today, not renewed, given ten days where they say neither duration nor quantity, medicines that cannot be read
-supplied by name, prescribed by a doctor for an adult or a child.
+Completed: dated today, not renewed, given ten days where they say neither duration nor quantity, medicines that
+cannot be read supplied by name, prescribed by a doctor for an adult or a child.
 """
 
 from __future__ import annotations
