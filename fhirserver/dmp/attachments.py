@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from fhirserver import jsontext
 from fhirserver.dmp import media
 from fhirserver.dmp.cda import archive
 from fhirserver.dmp.cda.header import Header, UnsafeXml, missing
@@ -122,6 +123,23 @@ def look_at(content: bytes, declared: str, path: str, most: int) -> Examined:
             found.headers = tuple(one.header for one in archive.read(content, most * UNPACKED) if one.header)
     except (UnsafeXml, archive.UnusableArchive) as error:
         found.faults.append(fault(path, "content", error.fr, error.en, "value"))
+    return found
+
+
+def fhir_document(document: Mapping[str, Any], path: str, bundle: Mapping[str, Any]) -> Examined:
+    """Look at a FHIR document, which is a resource: its bytes are the server's, so hash and size say nothing of it."""
+    found = Examined(sha256=hashlib.sha256(jsontext.canonical(bundle)).hexdigest())
+    declared = media.bare(attachment(document).get("contentType"))
+    if declared and declared not in media.FHIR_JSON | media.FHIR_XML:
+        found.faults.append(
+            fault(
+                f"{path}.content[0].attachment.contentType",
+                "content-type",
+                f"Un Bundle de type document est du application/fhir+json, pas du {declared[:60]}.",
+                f"A Bundle of type document is application/fhir+json, not {declared[:60]}.",
+                "value",
+            )
+        )
     return found
 
 

@@ -56,6 +56,8 @@ def contents(submission: Submission, most: int) -> dict[int, Examined]:
             found[part.position] = attachments.examine(
                 content.resource.get("data"), declared, f"{content.path}.data", most
             )
+        elif content is not None:
+            found[part.position] = attachments.fhir_document(part.resource, part.path, content.resource)
     return found
 
 

@@ -62,10 +62,10 @@ def _identifier(document: Mapping[str, Any], path: str, header: Header) -> Itera
 def same_id(value: str, identifier: Identifier) -> bool:
     """Tell whether a uniqueId names the document of an instance identifier."""
     plain = value.lower().removeprefix("urn:oid:").removeprefix("urn:uuid:")
-    forms = {
-        identifier.text,
-        identifier.root if not identifier.extension else f"{identifier.root}.{identifier.extension}",
-    }
+    if not identifier.extension:
+        return plain == identifier.root.lower()
+    # the OID may stand in the identifier's system, before a caret, or before a dot
+    forms = (identifier.extension, identifier.text, f"{identifier.root}.{identifier.extension}")
     return plain in {form.lower() for form in forms}
 
 
