@@ -246,6 +246,12 @@ class View:
             }
         )
 
+    def add_print(self, reference: str) -> None:
+        """Note where the printed prescription is, or will be in a moment."""
+        self.task.setdefault("output", []).append(
+            {"type": _part("print", "Ordonnance imprimable"), "valueReference": {"reference": reference}}
+        )
+
     def last_receipt(self) -> tuple[str, str] | None:
         """Return reference and executor of the latest receipt."""
         for entry in reversed(self.task.get("output", ())):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -93,6 +93,18 @@ class Work:
             origin={**self.request.provenance(), **mark.kept()},
             method="POST" if new else "PUT",
         )
+
+
+class _Reads:
+    """Reads of the store, outside of any transaction."""
+
+    def __init__(self, services: Services) -> None:
+        self.read = services.store.read
+
+
+def reads(services: Services) -> Transaction:
+    """Return what answers reads as a transaction does, for what writes nothing."""
+    return cast("Transaction", _Reads(services))
 
 
 def present() -> datetime:

@@ -21,7 +21,7 @@ from fhirserver.prescription.issuing import Prescription, Sent
 from fhirserver.prescription.lines import PARIS
 from fhirserver.prescription.tasks import Executor, View
 from fhirserver.store import Task, Transaction, claims
-from fhirserver.workflow import pushes
+from fhirserver.workflow import pushes, replacing
 from fhirserver.workflow.context import Work, Workflow, prescriber_keys, present
 from fhirserver.workflow.marks import Mark, mark_of
 from fhirserver.workflow.parties import Parties
@@ -96,6 +96,7 @@ def plan(
         _issue(work, parties, prescription, by_position) for prescription in issuing.prescriptions(sent, workflow.root)
     ]
     summary = [{"number": each.number, "tasks": list(each.tasks)} for each in issued]
+    replacing.apply(work)
     request.memory[ISSUED] = summary
     identifier = workflow.identifier(issued[0].number)
     if len(issued) == 1:
@@ -130,11 +131,23 @@ def _issue(work: Work, parties: Parties, prescription: Prescription, entries: di
         mark = Mark(chosen, "line", by, prescription.secret, task=tasks[each.line.kind])
         entries[each.at].marks = mark.kept()
     of_task = Mark(chosen, "task", by, prescription.secret, prescription.opposed)
+    printed = transaction.reserve("Binary", beside=next(iter(tasks.values())))
     for kind, task in planned.tasks.items():
+        View(task).add_print(f"Binary/{printed}")
+        former = replacing.replaced(work.request)
+        if former:
+            task["basedOn"] = [{"reference": f"Task/{identity}"} for identity in former]
         work.create(task, of_task, tasks[kind])
         expire_later(work, task, tasks[kind], by_reference)
     transaction.claim(claims.name("number", chosen), {"tasks": list(tasks.values())})
-    transaction.enqueue(Task(PRINT, {"number": chosen}))
+    body = {
+        "task": next(iter(tasks.values())),
+        "binary": printed,
+        "lines": [each.reference for each in prescription.sent],
+        "observations": parties.observations,
+        "profession": caller.profession if caller.rpps else None,
+    }
+    transaction.enqueue(Task(PRINT, body))
     return _Issue(prescription, chosen, tuple(tasks.values()))
 
 

@@ -25,6 +25,9 @@ class Parties:
     Args:
         work: the request and its transaction.
         found: the entries of the push.
+
+    Attributes:
+        observations: references to those that came with the push, such as weight and height.
     """
 
     def __init__(self, work: Work, found: Sequence[Entry] = ()) -> None:
@@ -35,6 +38,7 @@ class Parties:
             # what a conditional create found is in the store, whatever was sent for it
             if entry.identity and entry.resource is not None and entry.settled is None and entry.method != "DELETE"
         }
+        self.observations = [name for name in self._near if name.startswith("Observation/")]
         self._sent = [entry.resource for entry in found if entry.resource is not None]
 
     def resolve(self, reference: str) -> Resource | None:
@@ -60,7 +64,7 @@ class Parties:
     def facts(self, line: Line, caller: Caller) -> Facts:
         """Return what the rules know beside the lines."""
         patient = self.of(line.resource, "subject")
-        person, role = self._prescriber(line.resource)
+        person, role = self.prescriber(line.resource)
         organization = self.of(role, "organization") if role else None
         profession = caller.profession if caller.rpps else None
         observations = [one for one in self._sent if one.get("resourceType") == "Observation"]
@@ -118,14 +122,15 @@ class Parties:
             )
         return known
 
-    def _prescriber(self, holder: Resource) -> tuple[Resource | None, Resource | None]:
+    def prescriber(self, holder: Resource) -> tuple[Resource | None, Resource | None]:
+        """Return the Practitioner and the PractitionerRole that a request names as requester."""
         found = self.of(holder, "requester")
         if found is not None and found.get("resourceType") == "PractitionerRole":
             return self.of(found, "practitioner"), found
         return (found, None) if found and found.get("resourceType") == "Practitioner" else (None, None)
 
     def _rpps(self, holder: Resource) -> str | None:
-        person, role = self._prescriber(holder)
+        person, role = self.prescriber(holder)
         sources = [holder.get("requester"), (role or {}).get("practitioner")]
         identifiers = [one.get("identifier") for one in sources if isinstance(one, Mapping)]
         for resource in (person, role):

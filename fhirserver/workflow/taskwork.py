@@ -128,6 +128,15 @@ class TaskWork:
                 _, _, identity = reference.partition("/")
                 self.work.update({**resource, "status": status}, mark, identity)
 
+    def reopen_lines(self) -> None:
+        """Write lines that were completed, and are no longer, as active again."""
+        for reference, standing in self.standings().items():
+            stored = self.versions[reference]
+            resource: dict[str, Any] = jsontext.read(stored.body)
+            mark = mark_of(stored)
+            if resource.get("status") == "completed" and not standing.finished and mark is not None:
+                self.work.update({**resource, "status": "active"}, mark, stored.id)
+
 
 def load(work: Work, identity: str) -> TaskWork:
     """Read a Task with its lines.

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from fhirserver.operations.prescription import asked, close, dispense, find, release, take
+from fhirserver.operations.prescription import (
+    asked,
+    cancel,
+    check,
+    close,
+    current,
+    dispense,
+    find,
+    history,
+    issue,
+    release,
+    replace,
+    take,
+)
 from fhirserver.operations.registry import Operation
+from fhirserver.prescription.executions import EXECUTION_TYPES
 from fhirserver.workflow.context import Workflow
 
 
@@ -16,4 +30,10 @@ def operations(workflow: Workflow) -> tuple[Operation, ...]:
         asked.operation("release", release.run, workflow, instances=on_task),
         asked.operation("dispense", dispense.run, workflow, instances=on_task),
         asked.operation("close", close.run, workflow, instances=on_task),
+        asked.operation("cancel", cancel.run, workflow, instances=(*on_task, *sorted(EXECUTION_TYPES))),
+        asked.operation("issue-prescription", issue.run, workflow),
+        asked.operation("check-prescription", check.run, workflow),
+        asked.operation("replace", replace.run, workflow, instances=on_task),
+        asked.operation("history-of-prescription", history.run, workflow, instances=on_task),
+        asked.operation("current-medications", current.run, workflow, system=False, instances=("Patient",)),
     )

@@ -1,0 +1,116 @@
+"""The story of a prescription in readable French or English, from the versions of its Tasks.
+
+Each version says where the Task stood and who wrote it; what was delivered stands in its output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fhirserver.issues import Text
+from fhirserver.prescription import elements
+from fhirserver.prescription.professions import LABELS as KINDS
+from fhirserver.prescription.quantities import read_amount
+from fhirserver.prescription.rules.outcomes import LABELS as OUTCOMES
+from fhirserver.prescription.rules.outcomes import Outcome
+from fhirserver.prescription.states import State
+from fhirserver.prescription.tasks import View
+
+Resource = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a Task: what it held, when it was written, and by whom."""
+
+    task: dict[str, Any]
+    when: datetime
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        what: a short key: a state, `delivered`, `withdrawn`.
+        execution: whether it tells of the execution, which a patient may hide from prescribers.
+        reference: what it is about.
+    """
+
+    when: datetime
+    who: str
+    what: str
+    text: Text
+    execution: bool
+    reference: str
+
+
+_MOVES: dict[State, Text] = {
+    State.ISSUED: Text("Ordonnance émise", "Prescription issued"),
+    State.TAKEN: Text("Prise en charge", "Taken"),
+    State.PARTLY_EXECUTED: Text("Délivrance close, il reste à exécuter", "Delivery closed, more remains"),
+    State.EXECUTED: Text("Ordonnance exécutée", "Prescription executed"),
+    State.CANCELLED: Text("Ordonnance annulée par le prescripteur", "Prescription cancelled by the prescriber"),
+    State.STOPPED: Text("Ordonnance arrêtée par le prescripteur", "Prescription stopped by the prescriber"),
+    State.EXPIRED: Text("Validité échue", "Validity ended"),
+    State.REPLACED: Text("Remplacée par une nouvelle ordonnance", "Replaced by a new prescription"),
+}
+_OF_EXECUTION = frozenset({State.TAKEN, State.PARTLY_EXECUTED, State.EXECUTED})
+
+
+def events(reference: str, versions: Sequence[Version], titles: Mapping[str, str]) -> list[Event]:
+    """Return what happened to a Task.
+
+    Args:
+        reference: of the Task.
+        versions: all of them, oldest first.
+        titles: denomination of each line, by reference.
+    """
+    return list(_events(reference, versions, titles))
+
+
+def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, str]) -> Iterator[Event]:
+    state: State | None = None
+    delivered = 0
+    for version in versions:
+        view = View(version.task)
+        kind = KINDS[view.kind]
+        outputs = _deliveries(version.task)
+        for entry in outputs[delivered:]:
+            text = _delivery(entry, titles)
+            yield Event(
+                version.when,
+                version.who,
+                "delivered",
+                text,
+                execution=True,
+                reference=entry["valueReference"]["reference"],
+            )
+        delivered = max(delivered, len(outputs))
+        if view.state is not state:
+            move = _MOVES.get(view.state)
+            if state is State.TAKEN and view.state is State.ISSUED:
+                move = Text("Rendue sans délivrance", "Released without a delivery")
+            if move is not None:
+                text = Text(f"{move.fr} ({kind[0]})", f"{move.en} ({kind[1]})")
+                execution = view.state in _OF_EXECUTION or state is State.TAKEN
+                yield Event(version.when, version.who, str(view.state), text, execution=execution, reference=reference)
+            state = view.state
+
+
+def _deliveries(task: Resource) -> list[dict[str, Any]]:
+    codes = ("dispense", "withdrawn")
+    return [entry for entry in task.get("output", ()) if entry["type"]["coding"][0]["code"] in codes]
+
+
+def _delivery(entry: Resource, titles: Mapping[str, str]) -> Text:
+    note = next(elements.extensions(entry, elements.url("delivered")))
+    title = titles.get(elements.part(note, "line")["reference"], "")
+    fr, en = OUTCOMES[Outcome(elements.part(note, "outcome"))]
+    amount = read_amount(elements.part(note, "quantity"))
+    shown = f" : {amount}" if amount is not None else ""
+    return Text(f"« {title} » {fr}{shown}", f'"{title}" {en}{shown.replace(" :", ":")}')
