@@ -36,13 +36,12 @@ def new_id(partition: str | None = None) -> str:
             None: any bucket.
     """
     begin = secrets.randbelow(BUCKETS) if partition is None else _hash(partition)
-    chance = secrets.randbits(5 * _CHANCE_LENGTH)
-    return f"{_write(begin, _BUCKET_LENGTH)}-{_write(int(time.time()), _TIME_LENGTH)}{_write(chance, _CHANCE_LENGTH)}"
+    return _write(begin, _BUCKET_LENGTH) + _rest()
 
 
 def id_beside(other: str) -> str:
     """Make an id in the bucket of another id: what belongs to that patient lies beside it."""
-    return bucket(other) + new_id()[_BUCKET_LENGTH:]
+    return bucket(other) + _rest()
 
 
 def bucket(identity: str) -> str:
@@ -64,6 +63,12 @@ def version_key(resource_type: str, identity: str, version: int) -> str:
     any character of an id.
     """
     return f"{key(resource_type, identity)}#{version:010d}"
+
+
+def _rest() -> str:
+    """Make what follows the bucket: time and chance."""
+    bits = 5 * _CHANCE_LENGTH
+    return "-" + _write(int(time.time()) << bits | secrets.randbits(bits), _TIME_LENGTH + _CHANCE_LENGTH)
 
 
 def _hash(text: str) -> int:

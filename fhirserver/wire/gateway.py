@@ -26,6 +26,7 @@ from fhirserver.issues import Issue, Language, Text
 from fhirserver.settings import Settings
 from fhirserver.wire import body, headers
 from fhirserver.wire.formats import Format, Formats, ranges_of
+from fhirserver.wire.response import Ready
 from fhirserver.wire.safety import confine
 from fhirserver.wire.throttle import Throttle
 
@@ -185,7 +186,7 @@ class Gateway:
                 Response(answer.raw, answer.status, head, content_type=answer.media, direct_passthrough=True)
             )
         data = self._data(answer, prefer, language, representation)
-        response = Response(data, answer.status, head, content_type=representation.format.content_type)
+        response = Ready(data, answer.status, head, content_type=representation.format.content_type)
         if not data:
             response.headers.pop("Content-Type")
         return response

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 
 from fhirserver.interactions.exchange import Preference, Returning
@@ -12,7 +12,12 @@ from fhirserver.issues import Language
 
 def http_date(moment: datetime) -> str:
     """Return an HTTP date (RFC 9110, 5.6.7)."""
-    return format_datetime(moment.astimezone(UTC), usegmt=True)
+    return _written(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=1024)
+def _written(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def moment(value: str) -> datetime | None:
