@@ -40,7 +40,7 @@ def sentences(dosages: Sequence[Element]) -> list[str]:
     written = []
     for position, dosage in enumerate(ordered):
         text = sentence(dosage)
-        if position and steps[position] is not None and steps[position] != steps[position - 1]:
+        if text and position and steps[position] is not None and steps[position] != steps[position - 1]:
             text = f"Puis {text[0].lower()}{text[1:]}"
         written.append(text)
     return written

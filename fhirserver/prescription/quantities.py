@@ -10,8 +10,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import date
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
@@ -30,8 +30,12 @@ DAYS_OF: Final = {
     "a": Fraction(365),
 }
 """Days in each unit of time; a month of treatment counts 30 days, as packs for one month do."""
+_LONGEST: Final = 36525
+"""Days beyond which a duration is taken for a hundred years: no treatment is longer."""
 _WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PLACES: Final = Decimal("0.000001")
+_PLACES_KEPT: Final = 7
+_DIGITS: Final = Context(prec=40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ def prescribed_days(stated: object, dosages: Sequence[Resource]) -> int | None:
         Whole days, a begun one counted; None where no duration is stated or one step has no end.
     """
     said = duration_days(stated)
-    if said is not None:
+    if said is not None and said > 0:
         return said
     steps: dict[int, Fraction] = {}
     for position, dosage in enumerate(dosages):
@@ -135,7 +139,7 @@ def prescribed_days(stated: object, dosages: Sequence[Resource]) -> int | None:
         if span is None:
             return None
         steps[step] = max(steps.get(step, Fraction(0)), span)
-    return _up(sum(steps.values(), Fraction(0))) or None
+    return min(_up(sum(steps.values(), Fraction(0))), _LONGEST) or None
 
 
 def duration_days(duration: object) -> int | None:
@@ -143,7 +147,7 @@ def duration_days(duration: object) -> int | None:
     if not isinstance(duration, Mapping) or duration.get("value") is None:
         return None
     per = DAYS_OF.get(str(duration.get("code") or duration.get("unit")))
-    return None if per is None else _up(Fraction(Decimal(str(duration["value"]))) * per)
+    return None if per is None else min(_up(Fraction(Decimal(str(duration["value"]))) * per), _LONGEST)
 
 
 def prescribed_quantity(dosages: Sequence[Resource], days: int | None, start: date | None) -> Amount | None:
@@ -233,10 +237,11 @@ def _intakes(repeat: Resource, span: Fraction | None, start: date | None) -> Fra
 
 def _on_days(repeat: Resource, span: Fraction, start: date | None, each: int) -> Fraction | None:
     chosen = {_WEEK.index(code) for code in repeat["dayOfWeek"] if code in _WEEK}
-    length = _up(span)
+    length = min(_up(span), _LONGEST)
     if start is None:
         return Fraction(len(chosen) * length // 7 * each) if length % 7 == 0 else None
-    taken = sum((start + timedelta(days=offset)).weekday() in chosen for offset in range(length))
+    weeks, rest = divmod(length, len(_WEEK))
+    taken = weeks * len(chosen) + sum((start.weekday() + offset) % len(_WEEK) in chosen for offset in range(rest))
     return Fraction(taken * each)
 
 
@@ -280,8 +285,10 @@ def _up(number: Fraction) -> int:
 
 def _decimal(value: Decimal | Fraction | int) -> Decimal:
     if isinstance(value, Fraction):
-        number = Decimal(value.numerator) / Decimal(value.denominator)
-        return number if Fraction(number) == value else number.quantize(_PLACES)
+        number = _DIGITS.divide(Decimal(value.numerator), Decimal(value.denominator))
+        # beyond those digits no quantity means anything: six places where they can be written
+        wide = Fraction(number) == value or number.adjusted() >= _DIGITS.prec - _PLACES_KEPT
+        return number if wide else _DIGITS.quantize(number, _PLACES)
     return Decimal(value)
 
 

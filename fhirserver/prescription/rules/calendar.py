@@ -16,12 +16,17 @@ def months_after(start: date, count: int) -> date:
     """
     months = start.month - 1 + count
     year, month = start.year + months // _MONTHS, months % _MONTHS + 1
+    if year > date.max.year:
+        return date.max
     return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
 
 
 def days_after(start: date, count: int) -> date:
     """Return the day so many calendar days on; the first day is not counted."""
-    return start + timedelta(days=count)
+    try:
+        return start + timedelta(days=count)
+    except OverflowError:
+        return date.max if count > 0 else date.min
 
 
 def age(birth: date, on: date) -> int:

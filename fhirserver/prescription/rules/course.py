@@ -87,7 +87,7 @@ def _longest(line: Line, tables: Tables) -> int | None:
         fraction = tables.least("fraction-days", names, line.drafted)
         limits += [fraction.value] if fraction else []
         asked = duration_days(line.resource.get("dispenseRequest", {}).get("dispenseInterval"))
-        limits += [asked] if asked else []
+        limits += [asked] if asked and asked > 0 else []
     month = tables.first("delivery-days", names, line.drafted)
     limits += [month.value] if month else []
     return min(limits, default=None)

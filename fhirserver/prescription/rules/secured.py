@@ -18,6 +18,7 @@ from fhirserver.prescription.quantities import Amount, is_counted, read_amount
 from fhirserver.prescription.rules.case import Case
 
 _PLURAL_FROM: Final = 2
+_SPEAKABLE: Final = 1_000_000
 LABELS: Final[dict[InWords, tuple[str, str]]] = {
     InWords.STRENGTH: ("le dosage", "the strength"),
     InWords.DOSE: ("les unités par prise", "the units per intake"),
@@ -90,9 +91,9 @@ def propose(case: Case) -> dict[InWords, str]:
     times = len(repeat.get("timeOfDay", ())) + len(repeat.get("when", ()))
     if not times and repeat.get("periodUnit") == "d" and repeat.get("period") in (None, 1):
         times = repeat.get("frequencyMax") or repeat.get("frequency") or 0
-    if times:
+    if 0 < times < _SPEAKABLE:
         found[InWords.INTAKES] = f"{words.number(times)} fois par jour"
-    if doses and times:
+    if doses and InWords.INTAKES in found:
         found[InWords.POSOLOGY] = f"{found[InWords.DOSE]} {found[InWords.INTAKES]}"
     if case.line.days is not None:
         found[InWords.DURATION] = f"{words.number(case.line.days)} jours"
@@ -117,7 +118,7 @@ def _doses(case: Case) -> list[Amount]:
     for dosage in case.line.dosages:
         for dose in dosage.get("doseAndRate", ()):
             amount = read_amount(dose.get("doseQuantity"))
-            if amount is not None and amount.value > 0:
+            if amount is not None and 0 < amount.value < _SPEAKABLE:
                 found.append(amount)
     return found
 
