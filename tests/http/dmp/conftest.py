@@ -96,11 +96,12 @@ def record(new_record: Callable[[], Record]) -> Record:
     return new_record()
 
 
-def make_record(operator: Client) -> Record:
+def make_record(operator: Client, birth_date: str = "1984-05-17") -> Record:
     """Store a patient with an INS of his own."""
     number = people.ins(f"2840588{uuid.uuid4().int % 10**6:06d}")
     patient = copy.deepcopy(people.patient())
     patient["identifier"][0]["value"] = number
+    patient["birthDate"] = birth_date
     created = operator.post("Patient", patient)
     assert created.status_code == 201, created.text
     return Record(patient, f"Patient/{created.json()['id']}", number)
@@ -110,14 +111,15 @@ def make_record(operator: Client) -> Record:
 def submit(custodian: str) -> Callable[..., dict[str, Any]]:
     """Build submissions (ITI-65) of one PDF."""
 
-    def build(record: Record, content: bytes | None = None) -> dict[str, Any]:
-        bundle = document.bundle(people.DOCTOR_RPPS, record.reference, custodian, datetime.now(UTC))
-        part(bundle, "DocumentReference")["contained"][1]["identifier"][0]["value"] = record.ins
-        # every document is another one
-        put_content(bundle, content or PDF + f"\n% {next(_NUMBERS)}".encode())
-        return bundle
+    return lambda record, content=None: build_submission(record, custodian, content)
 
-    return build
+
+def build_submission(record: Record, custodian: str, content: bytes | None = None) -> dict[str, Any]:
+    """Build a submission of one PDF, which is another one each time."""
+    bundle = document.bundle(people.DOCTOR_RPPS, record.reference, custodian, datetime.now(UTC))
+    part(bundle, "DocumentReference")["contained"][1]["identifier"][0]["value"] = record.ins
+    put_content(bundle, content or PDF + f"\n% {next(_NUMBERS)} {uuid.uuid4()}".encode())
+    return bundle
 
 
 def part(bundle: dict[str, Any], kind: str) -> dict[str, Any]:
