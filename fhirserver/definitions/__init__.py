@@ -5,6 +5,7 @@ from fhirserver.definitions.canonical import BASE, split_canonical
 from fhirserver.definitions.development import cache_folder, development
 from fhirserver.definitions.elements import Element, Elements, TypeChoice
 from fhirserver.definitions.loaded import Definitions
+from fhirserver.definitions.overlay import laid_over
 from fhirserver.definitions.packages import PackageError, PackageId, PackageSource
 from fhirserver.definitions.pinned.inforce import in_force
 
@@ -20,6 +21,7 @@ __all__ = [
     "cache_folder",
     "development",
     "in_force",
+    "laid_over",
     "load",
     "split_canonical",
 ]

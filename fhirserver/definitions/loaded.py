@@ -30,13 +30,14 @@ class Definitions:
         resource_types: the concrete resource types of R4.
         records: the same packages with what they depend upon.
         reports: what could not be used, or only with an assumption, found while compiling.
+        slices: the index and the bytes behind it, for `overlay.laid_over`.
 
     What `find`, `structure` and `all` return is shared: read it, never change it.
     """
 
     def __init__(self, fingerprint: str, compiled: Slices) -> None:
         self.fingerprint = fingerprint
-        self._compiled = compiled
+        self.slices = compiled
         index = compiled.index
         self.records: tuple[PackageRecord, ...] = tuple(index.packages)
         self.packages: tuple[PackageId, ...] = tuple(PackageId(one.name, one.version) for one in index.packages)
@@ -59,7 +60,7 @@ class Definitions:
         self._read = lru_cache(maxsize=256)(self._parse)
 
     def _parse(self, entry_offset: int, entry_length: int) -> dict[str, Any]:
-        definition: dict[str, Any] = _decoder.decode(self._compiled.slice_at(entry_offset, entry_length))
+        definition: dict[str, Any] = _decoder.decode(self.slices.slice_at(entry_offset, entry_length))
         return definition
 
     def definition(self, entry: Entry) -> dict[str, Any]:
@@ -115,13 +116,13 @@ class Definitions:
 
     def all(self, kind: str) -> Iterator[dict[str, Any]]:
         """Yield every definition of a kind, in package order; each is read when it is its turn."""
-        for entry in self._compiled.index.entries:
+        for entry in self.slices.index.entries:
             if entry.kind == kind:
                 yield self._parse(entry.offset, entry.length)
 
     def entries(self, kind: str | None = None) -> Iterator[Entry]:
         """Yield the index entries (kind, url, version, id, package) of a kind, or all, in package order."""
-        for entry in self._compiled.index.entries:
+        for entry in self.slices.index.entries:
             if kind is None or entry.kind == kind:
                 yield entry
 

@@ -81,10 +81,15 @@ class Kit:
         structure = self.definitions.structure(canonical)
         profile = None
         if structure is not None:
-            try:
-                profile = self._build(structure)
-            except (ValueError, KeyError, TypeError):
-                profile = None
+            name = _release(structure)
+            profile = self._profiles.get(name)
+            if profile is None:
+                try:
+                    profile = self._build(structure)
+                except (ValueError, KeyError, TypeError):
+                    profile = None
+            with self._lock:
+                profile = self._profiles.setdefault(name, profile)
         with self._lock:
             return self._profiles.setdefault(canonical, profile)
 
@@ -95,17 +100,23 @@ class Kit:
         except KeyError:
             pass
         structure = self.definitions.structure(canonical)
-        root = None
-        if structure is not None:
+        root = self._grown(structure) if structure is not None else None
+        with self._lock:
+            return self._trees.setdefault(canonical, root)
+
+    def _grown(self, structure: dict[str, Any]) -> Element | None:
+        name = _release(structure)
+        root = self._trees.get(name)
+        if root is None:
             try:
                 root = grow(structure)
             except (ValueError, KeyError, TypeError):
                 root = None
         with self._lock:
-            return self._trees.setdefault(canonical, root)
+            return self._trees.setdefault(name, root)
 
     def _build(self, structure: dict[str, Any]) -> Profile:
-        root = self.tree(structure["url"])
+        root = self._grown(structure)
         if root is None:
             raise ValueError("no snapshot")
         check, keys = self._compile(self, structure, root)
@@ -197,6 +208,11 @@ class Kit:
             target(value, path, run)
 
         return check
+
+
+def _release(structure: dict[str, Any]) -> str:
+    """Return what tells one release of a definition from the others, however it was asked for."""
+    return f"{structure.get('url')}|{structure.get('version', '')}"
 
 
 def _nothing(_value: Any, _path: Path, _run: Run) -> None:

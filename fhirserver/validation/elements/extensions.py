@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.issues import Severity
+from fhirserver.validation.elements.contexts import judge_context
 from fhirserver.validation.elements.formats import is_absolute, json_type
 from fhirserver.validation.profiles.discriminators import extension_url
 from fhirserver.validation.profiles.properties import Bounds
@@ -18,13 +18,11 @@ from fhirserver.validation.texts import rules as texts
 from fhirserver.validation.texts import structure as structure_texts
 
 if TYPE_CHECKING:
-    from fhirserver.validation.kit import Kit, Profile
     from fhirserver.validation.profiles.compiling import Compiler
     from fhirserver.validation.profiles.tree import Element
 
 _CROSS_VERSION: Final = re.compile(r"http://hl7\.org/fhir/([0-9]+\.[0-9]+)/StructureDefinition/extension-.+")
 _VERSIONS: Final = frozenset({"1.0", "3.0", "4.0", "4.3", "5.0"})
-_R4: Final = "http://hl7.org/fhir/StructureDefinition/"
 _EXTENSION: Final = "http://hl7.org/fhir/StructureDefinition/Extension"
 
 
@@ -61,7 +59,7 @@ class _Extensions:
         self._outer = holder.profile
         self._origin = holder.origin
 
-    def judge(self, value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+    def judge(self, value: Any, owner: dict[str, Any], path: Path, run: Run) -> None:
         """Judge the extensions of one object."""
         if type(value) is not list or not value:
             text = structure_texts.empty_array() if value == [] else structure_texts.array_wanted(json_type(value))
@@ -79,17 +77,17 @@ class _Extensions:
                 if self._kit.tree(url) is None and is_absolute(url):
                     _judge_unknown(url, at, run, modifier=self._modifier)
             else:
-                self._judge_other(item, url, at, run)
+                self._judge_other(item, url, owner, at, run)
         for url, found in counts.items():
             self._sliced[url][1].judge(found, (path, self._name, -1), run)
         for url in self._needed:
             if url not in counts:
                 self._sliced[url][1].judge(0, (path, self._name, -1), run)
 
-    def _judge_other(self, item: dict[str, Any], url: str, path: Path, run: Run) -> None:
+    def _judge_other(self, item: dict[str, Any], url: str, owner: dict[str, Any], path: Path, run: Run) -> None:
         """Judge an extension that the profile does not speak of."""
         if is_absolute(url):
-            self._judge_defined(item, url, path, run)
+            self._judge_defined(item, url, owner, path, run)
             if self._closed:
                 run.error("extension", path, "slice-closed", structure_texts.no_slice(url, [], self._origin))
             return
@@ -101,7 +99,7 @@ class _Extensions:
             text = texts.extension_inner_unknown(url, self._outer, list(self._sliced))
             run.error("extension", path, "extension-part", text)
 
-    def _judge_defined(self, item: dict[str, Any], url: str, path: Path, run: Run) -> None:
+    def _judge_defined(self, item: dict[str, Any], url: str, owner: dict[str, Any], path: Path, run: Run) -> None:
         """Judge an extension by its own definition."""
         profile = self._kit.profile(url)
         if profile is None or profile.type != "Extension":
@@ -112,11 +110,7 @@ class _Extensions:
         is_modifier = bool(profile.root.definition.get("isModifier"))
         if is_modifier != self._modifier:
             run.error("extension", path, "modifier-place", texts.modifier_misplaced(url, is_modifier=is_modifier))
-        if not _fits(self._kit, profile, path, run):
-            places = [one.get("expression", "?") for one in profile.structure.get("context", ())]
-            # R4 gives many of its own extensions a narrower context than it uses itself; later versions widened them
-            severity: Severity = "warning" if url.startswith(_R4) else "error"
-            run.add(severity, "extension", path, "extension-context", texts.extension_not_here(url, places))
+        judge_context(profile, owner, path, run)
 
 
 def missing_extensions(holder: Element) -> Check | None:
@@ -148,34 +142,3 @@ def _judge_unknown(url: str, path: Path, run: Run, *, modifier: bool) -> None:
         run.warn("extension", path, "extension-unknown", texts.extension_cross_version(url))
     else:
         run.warn("extension", path, "extension-unknown", texts.extension_unknown(url))
-
-
-def _fits(kit: Kit, profile: Profile, path: Path, run: Run) -> bool:
-    """Return whether an extension's definition allows it at a path; only what is surely not allowed is refused."""
-    contexts = profile.structure.get("context", ())
-    expressions = [one.get("expression", "") for one in contexts if one.get("type") in ("element", "extension")]
-    if not expressions or len(expressions) < len(contexts):
-        return True  # contexts by FHIRPath are not judged
-    names = _names(path)
-    resource = run.scope.resource.get("resourceType")
-    key = (profile.url, str(resource), names)
-    known = kit.fits.get(key)
-    if known is None:
-        holders = kit.holders(names, resource if isinstance(resource, str) else "")
-        known = not holders or any(one in holders or not kit.names_element(one) for one in expressions)
-        kit.fits[key] = known
-    return known
-
-
-def _names(path: Path) -> tuple[str, ...]:
-    """Return the names from the nearest resource down to the holder of the extension, without types and indices."""
-    names: list[str] = []
-    step: Path | None = path[0]
-    while step is not None:
-        above, name, _ = step
-        if name in ("resource", "contained") or above is None:
-            break
-        names.append(name.partition(".")[0])
-        step = above
-    names.reverse()
-    return tuple(names)

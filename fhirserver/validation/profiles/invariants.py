@@ -22,6 +22,9 @@ _STRUCTURAL: Final = frozenset({"ele-1", "dom-2", "dom-3", "dom-4", "dom-5", "re
 """Constraints that the walk itself decides: empty elements, contained resources, references to these, narratives."""
 
 _ERRATA: Final = {
+    "offset.empty() or (when.exists() and ((when in ('C' | 'CM' | 'CD' | 'CV')).not()))": (
+        "offset.empty() or (when.exists() and when.all($this in ('C' | 'CM' | 'CD' | 'CV')).not())"
+    ),
     "enableWhen.count() > 2 implies enableBehavior.exists()": (
         "enableWhen.count() >= 2 implies enableBehavior.exists()"
     ),

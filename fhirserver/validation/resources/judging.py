@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from fhirserver.issues import IssueCode, Severity, Text
 from fhirserver.validation.elements.types import EVERY_RESOURCE
 from fhirserver.validation.resources.bundles import bundle_rules
-from fhirserver.validation.resources.conformance import search_parameter_rules
+from fhirserver.validation.resources.conformance import search_parameter_rules, structure_definition_rules
 from fhirserver.validation.resources.questionnaires import questionnaire_rules, response_rules
 from fhirserver.validation.run import Check, Path
 from fhirserver.validation.texts import rules as texts
@@ -23,6 +23,7 @@ RULES: Final[dict[str, tuple[Check, ...]]] = {
     "Questionnaire": (questionnaire_rules,),
     "QuestionnaireResponse": (response_rules,),
     "SearchParameter": (search_parameter_rules,),
+    "StructureDefinition": (structure_definition_rules,),
 }
 """By resource type, beyond what definitions say."""
 

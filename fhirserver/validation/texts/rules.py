@@ -100,6 +100,14 @@ def extension_not_here(url: str, places: Sequence[str]) -> Text:
     )
 
 
+def extension_rule(url: str, rule: str) -> Text:
+    """Return: what holds the extension breaks a rule of the extension's definition."""
+    return Text(
+        f"L'extension {url} demande que l'élément qui la porte vérifie « {rule} ».",
+        f'The extension {url} asks that the element holding it meets "{rule}".',
+    )
+
+
 def extension_inner_unknown(url: str, outer: str, known: Sequence[str]) -> Text:
     """Return: a complex extension has no such part."""
     listed = ", ".join(known)
@@ -157,4 +165,29 @@ def search_base(found: str, bases: Sequence[str]) -> Text:
     return Text(
         f"L'expression part de {found}, qui n'est pas dans base ({', '.join(bases)}).",
         f"The expression begins at {found}, which is not in base ({', '.join(bases)}).",
+    )
+
+
+def base_unknown(canonical: str) -> Text:
+    """Return: the base of a profile is not loaded."""
+    return Text(
+        f"La base {canonical} n'est définie par aucun guide chargé : le profil n'a pas pu être vérifié.",
+        f"The base {canonical} is defined by no guide loaded here: the profile could not be verified.",
+    )
+
+
+def no_snapshot(element: str, reason: Text) -> Text:
+    """Return: a differential of which no snapshot can be made."""
+    place, at = (f" ({element})", f" ({element})") if element else ("", "")
+    return Text(
+        f"Ce différentiel ne donne pas de profil applicable{place} : {reason.fr}",
+        f"This differential makes no profile that can be applied{at}: {reason.en}",
+    )
+
+
+def widened(name: str, stated: str, base: str) -> Text:
+    """Return: a profile allows what its base does not."""
+    return Text(
+        f"{name} vaut {stated}, la base impose {base} : un profil restreint sa base et ne l'élargit pas.",
+        f"{name} is {stated}, the base states {base}: a profile narrows its base and never widens it.",
     )
