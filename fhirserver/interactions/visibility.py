@@ -43,6 +43,9 @@ def sees(services: Services, request: Request, grant: Grant, stored: Stored) -> 
         return True
     if stored.deleted:
         return False
+    if "dmp" in stored.origin:
+        # what belongs to a record is in its patient's compartment, contents that name nobody included
+        return bool(stored.origin["dmp"]["record"] == f"{grant.patient.system}|{grant.patient.value}")
     resource: dict[str, Any] = jsontext.read(stored.body)
     anchors = services.indexer.extract(resource).get("a", ())
     return concerns(resource, grant.patient, patients(services, grant.patient), anchors)

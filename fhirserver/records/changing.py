@@ -15,7 +15,7 @@ from fhirserver.dmp import attributes, marks
 from fhirserver.dmp.attributes import Changer
 from fhirserver.dmp.habilitation import Habilitation
 from fhirserver.dmp.record_views import age
-from fhirserver.dmp.visibility import Part, State
+from fhirserver.dmp.visibility import DELETED, Part, State
 from fhirserver.errors import Forbidden, MethodNotAllowed
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.guards import Write
@@ -82,6 +82,9 @@ def _attributes(services: Services, request: Request, matrix: Habilitation, writ
     )
     told = marks.of_document(after, mark["record"], mark["authors"])
     request.marks = {**request.marks, "dmp": told}
+    if after.get("status") == DELETED:
+        # MHD's profiles bind status to current and superseded, PDSm4DMP deletes by entered-in-error (TD3.3c)
+        request.checked = tuple(services.checker.check({**after, "status": "current"}))
 
 
 def _age(services: Services, document: dict[str, Any]) -> int | None:

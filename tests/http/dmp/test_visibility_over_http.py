@@ -209,7 +209,7 @@ def test_a_batch_of_gets_shows_no_more_than_the_gets_do(fed: Fed, reader: str) -
                 assert answer["response"]["status"].startswith(expected), (reader, url)
                 assert ("resource" in answer) is (name in SEES[reader])
         else:
-            for name, url in urls:
+            for name, url in urls[::3]:
                 one = client.post("", {**sent, "entry": [{"request": {"method": "GET", "url": url}}]})
                 assert one.status_code == (200 if name in SEES[reader] else 404), (reader, url, one.text[:300])
 
