@@ -34,7 +34,10 @@ class _Batch:
 
     def send(self, collection: Collection[Any]) -> None:
         try:
-            collection.insert_many(self.documents, ordered=False)
+            if len(self.documents) == 1:
+                collection.insert_one(self.documents[0])
+            else:
+                collection.insert_many(self.documents, ordered=False)
         except BulkWriteError as error:
             details = error.details or {}
             self.refused = {each["index"]: each for each in details.get("writeErrors", ())}

@@ -19,12 +19,17 @@ def test_a_record_is_there_when_recording_returns(store: Store) -> None:
 
 def test_records_of_requests_at_once_are_each_there_once_and_share_inserts(store: Store) -> None:
     inserts: list[int] = []
-    insert_many = store.audit._collection.insert_many
+    insert_one, insert_many = store.audit._collection.insert_one, store.audit._collection.insert_many
+
+    def counted_alone(record: Any) -> Any:
+        inserts.append(1)
+        return insert_one(record)
 
     def counted(records: list[Any], **options: Any) -> Any:
         inserts.append(len(records))
         return insert_many(records, **options)
 
+    store.audit._collection.insert_one = counted_alone  # type: ignore[method-assign] # counts, then does the same
     store.audit._collection.insert_many = counted  # type: ignore[method-assign] # counts, then does the same
 
     def request(number: int) -> bool:
@@ -42,6 +47,6 @@ def test_a_record_that_mongodb_did_not_take_is_reported_to_each_request_that_wai
     def lost(*_: Any, **__: Any) -> None:
         raise AutoReconnect("connection lost")
 
-    store.audit._collection.insert_many = lost  # type: ignore[method-assign,assignment] # the network fails
+    store.audit._collection.insert_one = lost  # type: ignore[method-assign,assignment] # the network fails
     with pytest.raises(Unavailable):
         store.audit.record([{"who": "a"}])
