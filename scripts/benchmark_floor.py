@@ -1,14 +1,16 @@
 """The floor that the server is measured against: bare Flask routes on the same WSGI server, the same MongoDB.
 
-One durable insert of the bytes; one find; one find and one durable audit insert. No FHIR, no token, no validation.
+One durable insert of the bytes; one find; one find and one durable audit insert; the find of a search on a base of the
+server, and one durable audit insert. No FHIR, no token, no validation.
 """
 
 from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
-from bson import ObjectId
+from bson import ObjectId, json_util
 from flask import Flask, Response, request
 from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
@@ -39,5 +41,16 @@ def application() -> Flask:
         assert found is not None
         audit.insert_one({"action": "read", "id": identity, "when": datetime.now(UTC), "who": "bench"})
         return Response(found["body"], content_type="application/fhir+json")
+
+    finds = json_util.loads(Path(os.environ["FLOOR_FINDS"]).read_text()) if "FLOOR_FINDS" in os.environ else {}
+    searched = database.client[os.environ.get("FLOOR_DATABASE", "floor")]["resources"]
+
+    @app.get("/search/<name>/<int:number>")
+    def search(name: str, number: int) -> Response:
+        condition, sort, limit, hint = finds[name][number]
+        found = searched.find(condition, {"_id": 0, "body": 1}, sort=sort, limit=limit, hint=hint)
+        body = b"[" + b",".join(each["body"] for each in found) + b"]"
+        audit.insert_one({"action": "search", "id": name, "when": datetime.now(UTC), "who": "bench"})
+        return Response(body, content_type="application/fhir+json")
 
     return app

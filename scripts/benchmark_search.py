@@ -1,53 +1,62 @@
 """Measure search: what index values cost, and hot queries over bases of growing size, as ratios.
 
-    python scripts/benchmark_search.py [--sizes 10000 100000] [--json FILE]
+    python scripts/benchmark_search.py [--sizes 10000 100000] [--mongodb URI] [--json FILE]
 
-Each query is measured beside the bare find of the same index and projection, interleaved, in this process; MongoDB is a
-local mongod of the measurement's own. Medians; `keys` is what MongoDB examined for the page.
+Bases are loaded by `fhirserver load` without validation: with index values, history and audit. Queries are asked over
+HTTP (benchmark_search_http.py); `keys` is what MongoDB examined at most for a page. MongoDB is a local mongod of the
+measurement's own, unless `--mongodb` names one: bases that it has (`level10000`, …) are used again and kept.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
+from benchmark_search_http import Bench
 from generate_resources import INS_TEST, LINES, Generator
 
 from fhirserver import jsontext
 from fhirserver.definitions import development
 from fhirserver.search import INDEXES, Indexer, Registry, Searcher, parse
 from fhirserver.store import Draft, Store, documents
+from fhirserver.store.ids import key
 from fhirserver.store.local import LocalMongod
 
-BATCH: Final = 1_000
+HERE: Final = Path(__file__).resolve().parent
 REPEATS: Final = 200
 
-
-def documents_of(generator: Generator, indexer: Indexer) -> Any:
-    """Yield the documents of a base, as the store would write them."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    for resource in generator.resources():
-        body = documents.stamp(resource, resource["id"], 1, now)
-        draft = Draft(resource, id=resource["id"], index=indexer.extract(resource))
-        yield documents.live(draft, resource["id"], 1, now, body)
+Text = Callable[[int], str]
 
 
-def load(store: Store, generator: Generator, indexer: Indexer) -> dict[str, float]:
-    """Fill a base; return what its documents and indexes take."""
-    found = documents_of(generator, indexer)
-    while batch := list(islice(found, BATCH)):
-        store.resources.insert_many(batch, ordered=False)
+def load(uri: str, database: str, size: int, folder: Path) -> float:
+    """Fill a base by `fhirserver load`; return how many resources a second that took."""
+    place = folder / f"{size}.ndjson"
+    with place.open("wb") as output:
+        for resource in Generator(size).resources():
+            output.write(orjson.dumps(resource) + b"\n")
+    shared = {"MONGODB_URI": uri, "FHIRSERVER_DATABASE": database, "FHIRSERVER_STATE": str(folder)}
+    command = [sys.executable, "-m", "fhirserver.cli", "load", "--no-validation", str(place)]
+    begin = time.perf_counter()
+    subprocess.run(command, env={**os.environ, **shared}, check=True)  # noqa: S603 - a fixed command
+    place.unlink()
+    return size / (time.perf_counter() - begin)
+
+
+def cost(store: Store) -> dict[str, float]:
+    """Return what the documents and indexes of a base take."""
     statistics_of = store.database.command("collStats", "resources")
     written = next(
         iter(store.resources.aggregate([{"$group": {"_id": None, "n": {"$sum": {"$binarySize": "$body"}}}}]))
@@ -74,77 +83,60 @@ def median(run: Callable[[int], Any], repeats: int = REPEATS) -> float:
     return statistics.median(times) * 1_000
 
 
-def queries(generator: Generator) -> dict[str, tuple[str, Callable[[int], str]]]:
+def queries(generator: Generator, store: Store) -> dict[str, tuple[str, Text]]:
     """Return the hot queries: type, and the query string for the n-th patient or line."""
-    ins = [f"{INS_TEST}|{generator.ins(number)}" for number in range(min(generator.patients, 200))]
-    spread = [ins[(at * 37) % len(ins)] for at in range(REPEATS)]
+    busiest = max(1, generator.patients // 20)  # as many documents each, whatever the size of the base
+    patients = [f"{INS_TEST}|{generator.ins(at * 37 % busiest)}" for at in range(REPEATS)]
+    numbers = [at * (generator.count // 3) // (10 * REPEATS) for at in range(10 * REPEATS)]
+    keys = [key("MedicationRequest", f"ligne-{number}-0") for number in numbers]
+    lines = [each["i"] for each in store.find({"_id": {"$in": keys}}, projection={"i": 1}, hint="_id_")][:REPEATS]
     return {
         "documents of a patient": (
             "DocumentReference",
-            lambda at: f"patient.identifier={spread[at]}&status=current&_sort=-date&_count=20",
+            lambda at: f"patient.identifier={patients[at]}&status=current&_sort=-date&_count=20",
         ),
-        "a prescription line": ("MedicationRequest", lambda at: f"identifier={LINES}|ligne-{at}-0"),
+        "a prescription line": ("MedicationRequest", lambda at: f"identifier={LINES}|{lines[at % len(lines)]}"),
         "what changed": (
             "DocumentReference",
-            lambda at: f"patient.identifier={spread[at]}&_lastUpdated=gt2026-01-01&_count=20",
+            lambda at: f"patient.identifier={patients[at]}&_lastUpdated=gt2026-01-01&_count=20",
         ),
-        "a patient": ("Patient", lambda at: f"identifier={spread[at]}"),
     }
 
 
-def measure(store: Store, registry: Registry, generator: Generator) -> dict[str, dict[str, float]]:
-    """Measure each hot query beside its bare find."""
+def finds(store: Store, registry: Registry, asked: dict[str, tuple[str, Text]]) -> dict[str, list[Any]]:
+    """Return, for each query, the find that its page comes down to once the patient is known."""
     searcher = Searcher(store, registry)
-    result: dict[str, dict[str, float]] = {}
-    for name, (resource_type, text) in queries(generator).items():
-        read = [parse(registry, [resource_type], parse_qsl(text(at))) for at in range(REPEATS)]
-        bare = [_bare(store, searcher, query) for query in read]
+    commands: list[list[Any]] = []
+    original = searcher.runner.find
 
-        def search(at: int, resource_type: str = resource_type, text: Callable[[int], str] = text) -> Any:
-            return searcher.run(parse(registry, [resource_type], parse_qsl(text(at))))
+    def remember(condition: Any, projection: Any, context: Any, **options: Any) -> Any:
+        commands.append([condition, list(options.get("sort", ())), options["limit"], options["hint"]])
+        return original(condition, projection, context, **options)
 
-        times = [(median(search), median(lambda at, bare=bare: bare[at]())) for _ in range(3)]
-        searched, found = min(one for one, _ in times), min(other for _, other in times)
-        result[name] = {"ms": searched, "bare_ms": found, "ratio": searched / found, **_examined(store, search)}
+    searcher.runner.find = remember  # type: ignore[method-assign] # watched
+    result: dict[str, list[Any]] = {}
+    for name, (kind, text) in asked.items():
+        result[name] = []
+        for at in range(REPEATS):
+            searcher.run(parse(registry, [kind], parse_qsl(text(at))))
+            condition, sort, limit, hint = commands[-1]
+            result[name].append([condition, sort, limit - 1, hint])
     return result
 
 
-def _bare(store: Store, searcher: Searcher, query: Any) -> Callable[[], Any]:
-    """Return the find that the page comes down to, once the patient is known."""
-    commands: list[tuple[Any, dict[str, Any]]] = []
-    original = searcher.runner.find
-
-    def remember(condition: Any, projection: Any, _context: Any, **options: Any) -> Any:
-        commands.append((condition, {"projection": projection, **options}))
-        return original(condition, projection, _context, **options)
-
-    searcher.runner.find = remember  # type: ignore[method-assign] # watched for one call
-    searcher.run(query)
-    searcher.runner.find = original  # type: ignore[method-assign]
-    condition, options = commands[-1]
-    return lambda: store.find(
-        condition,
-        projection=options["projection"],
-        sort=options.get("sort", ()),
-        limit=options["limit"],
-        hint=options["hint"],
-    )
-
-
-def _examined(store: Store, search: Callable[[int], Any]) -> dict[str, float]:
-    """Return the most keys that MongoDB examined beyond what a page may cost (3 for each result, and 100)."""
+def examined(store: Store, registry: Registry, asked: dict[str, tuple[str, Text]]) -> dict[str, int]:
+    """Return, for each query, the most keys that MongoDB examined in one find."""
+    searcher = Searcher(store, registry)
     store.database.command("profile", 2)
-    worst = 0
-    most = 0
-    for at in range(0, REPEATS, 10):
+    most: dict[str, int] = {}
+    for name, (kind, text) in asked.items():
         begin = store.database["system.profile"].estimated_document_count()
-        search(at)
-        for entry in store.database["system.profile"].find().skip(begin):
-            if entry.get("op") == "query" and "resources" in entry["ns"]:
-                worst = max(worst, entry["keysExamined"] - 3 * entry["nreturned"])
-                most = max(most, entry["keysExamined"])
+        for at in range(0, REPEATS, 10):
+            searcher.run(parse(registry, [kind], parse_qsl(text(at))))
+        noted = store.database["system.profile"].find({"op": "query"}).skip(begin)
+        most[name] = max(entry["keysExamined"] for entry in noted if entry["ns"].endswith(".resources"))
     store.database.command("profile", 0)
-    return {"keys": most, "keys_beyond_3_per_result": worst}
+    return most
 
 
 def writing(uri: str, registry: Registry) -> dict[str, float]:
@@ -182,32 +174,36 @@ def writing(uri: str, registry: Registry) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print."""
-    reader = argparse.ArgumentParser(description=__doc__)
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    reader.add_argument("--mongodb", help="address of a MongoDB whose bases are used again and kept")
+    reader.add_argument("--rounds", type=int, default=REPEATS)
     reader.add_argument("--json", type=Path)
     asked = reader.parse_args()
-    result = run(asked.sizes)
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        uri = asked.mongodb or stack.enter_context(LocalMongod(Path(folder) / "mongodb", cache_gb=1)).uri
+        result = run(asked.sizes, uri, Path(folder), min(asked.rounds, REPEATS))
     print(json.dumps(result, indent=1, ensure_ascii=False))
     if asked.json:
         asked.json.write_text(json.dumps(result, indent=1, ensure_ascii=False))
 
 
-def run(sizes: list[int]) -> dict[str, Any]:
-    """Measure over bases of these sizes; `scripts/benchmark` calls this."""
-    registry = Registry(development(Path(__file__).resolve().parent.parent / "profiles"))
-    result: dict[str, Any] = {"processors": os.cpu_count(), "sizes": {}}
-    with tempfile.TemporaryDirectory() as folder, LocalMongod(Path(folder)) as mongod:
-        result["write"] = writing(mongod.uri, registry)
+def run(sizes: list[int], uri: str, folder: Path, rounds: int) -> dict[str, Any]:
+    """Measure over bases of these sizes."""
+    registry = Registry(development(HERE.parent / "profiles"))
+    result: dict[str, Any] = {"processors": os.cpu_count(), "write": writing(uri, registry), "sizes": {}}
+    with Bench(uri, folder, rounds) as bench:
         for size in sizes:
-            store = Store(mongod.uri, f"search-{size}")
-            store.prepare(INDEXES)
-            generator = Generator(size)
-            begin = time.perf_counter()
-            cost = load(store, generator, Indexer(registry))
-            cost["loaded_per_second"] = size / (time.perf_counter() - begin)
-            result["sizes"][size] = {"cost": cost, "queries": measure(store, registry, generator)}
-            store.client.drop_database(store.database.name)
+            database = f"level{size}"
+            store = Store(uri, database)
+            of_size = result["sizes"][size] = {}
+            if not store.resources.estimated_document_count():
+                of_size["loaded_per_second"] = load(uri, database, size, folder)
+            asked = queries(Generator(size), store)
+            of_size |= {"cost": cost(store), "keys": examined(store, registry, asked)}
+            bench.add(size, database, asked, finds(store, registry, asked))
             store.close()
+        result["http"] = bench.measure()
     return result
 
 

@@ -57,7 +57,7 @@ class Generator:
 
     def __init__(self, count: int, seed: int = 1) -> None:
         self._random = Random(seed)  # noqa: S311 - test data
-        self._count = count
+        self.count = count
         self.patients = max(1, count // 25)
         self._prescribers = max(1, count // 500)
         self._structures = max(1, count // 5_000)
@@ -72,7 +72,7 @@ class Generator:
                 yield maker(number)
                 made += 1
         number = 0
-        while made < self._count:
+        while made < self.count:
             chance = self._random.random()
             if chance < 0.65:  # noqa: PLR2004 - the share of documents
                 yield self._document(number)

@@ -126,7 +126,7 @@ class Store:
     def read_many(self, references: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
         """Return the current versions (or tombstones) of those resources, named by type and id, that are there."""
         keys = [key(resource_type, identity) for resource_type, identity in references]
-        found = self.find({"_id": {"$in": keys}})
+        found = self.find({"_id": {"$in": keys}}) if keys else []
         return {(document["t"], document["i"]): self.stored(document) for document in found}
 
     def vread(self, resource_type: str, identity: str, version: int) -> Stored | None:

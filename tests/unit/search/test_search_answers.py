@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from fhirserver.errors import BadRequest
-from fhirserver.search import Registry, ResultPage, Searcher, parse
+from fhirserver.errors import BadRequest, Unavailable
+from fhirserver.search import Registry, ResultPage, Rules, Searcher, parse
 from fhirserver.search.query import Ids, Node, Or, Within
 from fhirserver.search.types.reference import known_by
 from fhirserver.store import Store
@@ -297,3 +297,15 @@ def test_a_chain_that_selects_too_much_is_refused_with_the_reason(
     with pytest.raises(BadRequest) as refused:
         run("Observation", "patient.birthdate=1980")
     assert refused.value.issues[0].code == "too-costly"
+
+
+def test_a_search_out_of_time_is_a_503_with_a_hint(
+    indexed: Store, registry: Registry, rules: Rules, searcher: Searcher
+) -> None:
+    assert searcher.ids("Patient", [("_id", "ada")]) == ["ada"]
+    hurried = Searcher(indexed, registry, rules, time_budget=-1.0)
+    with pytest.raises(Unavailable) as late:
+        hurried.run(parse(registry, ["Patient"], [("_content", "lovelace")], rules=rules))
+    assert late.value.status == 503
+    assert late.value.headers["Retry-After"]
+    assert late.value.issues[0].text.fr != late.value.issues[0].text.en
