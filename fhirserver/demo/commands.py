@@ -59,6 +59,7 @@ def _keep(server: RunningServer, tokens: dict[str, str], console: Console, stopp
         'curl -s "$BASE/metadata" | head -c 400',
         'curl -s -H "Authorization: Bearer $TOKEN_DOCTOR" "$BASE/DocumentReference?status=current&_count=1"',
         'curl -s -H "Authorization: Bearer $TOKEN_PHARMACIST" "$BASE/MedicationRequest?status=active&_count=1"',
+        'curl -s -H "Authorization: Bearer $TOKEN_PATIENT" "$BASE/Task?_sort=-authored-on&_count=1"',
     ):
         console.print(f"  {line}", markup=False, soft_wrap=True)
     console.print("\nCtrl-C arrête tout.")

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -14,10 +15,14 @@ from rich.panel import Panel
 from rich.table import Table
 
 from fhirserver import jsontext
-from fhirserver.demo import document, ordonnance, people
+from fhirserver.demo import delivery, document, ordonnance, people
 from fhirserver.prescription.posology import sentences
 
 FHIR_JSON = "application/fhir+json"
+NOTHING = {"resourceType": "Parameters"}
+PRINT = Path(".demo/ordonnance.pdf")
+DELIVERED = {"3400892169026": 15_000, "MV00000792": 1_120}
+"""Milligrams that one delivery of each medicine brings: 5 days of paracetamol, 28 of pantoprazole."""
 TIMEOUT = 30
 
 
@@ -66,7 +71,8 @@ class Story:
     def tell(self) -> None:
         """Run all steps; BrokenStoryError at the first that fails."""
         number = self.push_prescription()
-        self.read_prescription(number)
+        answer = self.read_prescription(number)
+        self.deliver(answer)
         self.push_document()
         self.read_document()
         self.refuse_wrong_prescription()
@@ -88,12 +94,13 @@ class Story:
         self._console.print(table)
         if group is None:
             raise BrokenStoryError("no line came back with its number")
-        self._console.print(f"Numéro commun aux trois lignes : [bold cyan]{group['value']}[/]")
+        self._console.print(f"Numéro commun aux trois lignes, et code imprimé : [bold cyan]{group['value']}[/]")
+        delivery.show_code(self._console, group["value"])
         return str(group["value"])
 
-    def read_prescription(self, number: str) -> None:
-        """Find the lines by their number as a pharmacist, and show each as a sentence."""
-        self._title("Le pharmacien retrouve l'ordonnance par son numéro")
+    def read_prescription(self, number: str) -> dict[str, Any]:
+        """Find the lines by their number as a pharmacist, and show each as a sentence; return what was found."""
+        self._title("Le pharmacien retrouve l'ordonnance par son numéro ($find-prescription)")
         pharmacist = self._clients["pharmacist"]
         shown = Table("ligne", "posologie", box=None, header_style="bold")
         asked = {"resourceType": "Parameters", "parameter": [{"name": "number", "valueString": number}]}
@@ -107,6 +114,42 @@ class Story:
         self._console.print(shown)
         if len(found) != 3:  # noqa: PLR2004 - two medicines and one biology order were pushed
             raise BrokenStoryError(f"{len(found)} lines found instead of 3")
+        told: dict[str, Any] = answer
+        return told
+
+    def deliver(self, found: dict[str, Any]) -> None:
+        """Take the pharmacy's Task, deliver both medicines, close with a signed receipt."""
+        self._title("Le pharmacien prend l'ordonnance en charge, délivre et clôt ($take, $dispense, $close)")
+        pharmacist = self._clients["pharmacist"]
+        resources = [entry["resource"] for entry in found["entry"]]
+        task = next(
+            each
+            for each in resources
+            if each["resourceType"] == "Task" and each["code"]["coding"][0]["code"] == "pharmacy"
+        )
+        size = delivery.save_print(pharmacist.ask, task, PRINT)
+        self._console.print(f"  Ordonnance imprimable : {PRINT} ({size} octets)")
+        task = pharmacist.expect(200, "POST", f"Task/{task['id']}/$take", NOTHING).json()
+        lines = [each for each in resources if each["resourceType"] == "MedicationRequest"]
+        titles = {
+            f"MedicationRequest/{line['id']}": line["medicationCodeableConcept"]["coding"][0]["display"]
+            for line in lines
+        }
+        given = [
+            delivery.delivery(line, DELIVERED[line["medicationCodeableConcept"]["coding"][0]["code"]], self._now)
+            for line in lines
+        ]
+        parameters = [{"name": "dispense", "resource": each} for each in given]
+        asked = {"resourceType": "Parameters", "parameter": parameters}
+        answer = pharmacist.expect(200, "POST", f"Task/{task['id']}/$dispense", asked).json()
+        delivery.show_standing(self._console, answer["parameter"][0]["resource"], titles)
+        closed = pharmacist.expect(200, "POST", f"Task/{task['id']}/$close", NOTHING).json()["parameter"]
+        keys = pharmacist.expect(200, "GET", f"{pharmacist.base.removesuffix('/fhir')}/.well-known/jwks.json").json()
+        receipt = delivery.verified(closed[1]["valueString"], keys)
+        self._console.print(
+            f"  Reçu signé par le serveur et vérifié : {len(receipt['deliveries'])} délivrances, état "
+            f"« {closed[0]['resource']['businessStatus']['text']} »"
+        )
 
     def push_document(self) -> None:
         """Push a consultation report as a hospital (ITI-65)."""
