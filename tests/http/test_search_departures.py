@@ -32,7 +32,6 @@ def tag() -> str:
 def made(operator: Client, tag: str) -> dict[str, str]:
     """Ids by name of what these tests look for, all with one tag."""
     meta = {"tag": [{"system": "urn:t", "code": tag}]}
-    patient = {"resourceType": "Patient", "meta": meta}
     observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "meta": meta}
     pressure = [
         {"code": {"coding": [{"system": LOINC, "code": "8480-6"}]}, "valueQuantity": quantity(150, "mm[Hg]")},
