@@ -68,6 +68,7 @@ class Finding(NamedTuple):
 
 
 Findings = tuple[Finding, ...]
+UNVERIFIED: Final = "code-unverified"
 
 
 def binding_of(element: Element) -> Binding | None:
@@ -132,6 +133,8 @@ def _remembered(ask: Callable[..., Findings], key_of: Callable[[Any], Hashable])
                 known.clear()
             known[key] = found
         for finding in found:
+            if finding.rule == UNVERIFIED and not run.once((UNVERIFIED, value.get("system"))):
+                continue  # one word on a system is enough
             at = path
             for name, index in finding.below:
                 at = (at, name, index)
@@ -188,6 +191,15 @@ def _own_system(kit: Kit, system: str, code: str, display: Any) -> tuple[bool, F
     return True, tuple(found)
 
 
+def _unverified(kit: Kit, system: str, code: str) -> Findings:
+    """Return the word that a code cannot be verified here, where its system is not at hand as a whole."""
+    status = kit.terminology.code(system, code)
+    if status.state is not CodeState.UNVERIFIABLE or status.reason is None:
+        return ()
+    text = texts.unverified(f"{system}|{code}", status.reason)
+    return (Finding("warning", "not-supported", (), UNVERIFIED, text),)
+
+
 def _relative(system: str, severity: Severity) -> Finding:
     return Finding(severity, "value", (("system", -1),), "system-relative", texts.relative_system(system))
 
@@ -211,6 +223,10 @@ def _coding(kit: Kit, binding: Binding | None, relative: Severity) -> Check:
             given = system if type(system) is str else None
             answer = kit.terminology.member(bound.value_set, given, code)
             found.extend(_verdict(answer, f"{system}|{code}", bound))
+            if answer.verdict is Verdict.IN:
+                return tuple(found)
+        if not found and type(system) is str and system:
+            found.extend(_unverified(kit, system, code))
         return tuple(found)
 
     return _remembered(ask, lambda value: (value.get("system"), value.get("code"), value.get("display")))

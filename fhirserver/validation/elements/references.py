@@ -76,14 +76,16 @@ class _Wanted(NamedTuple):
         allowed: target profiles by resource type.
         profiled: those of them that ask for more than a type.
         anything: whether any type will do.
-        here_only: the aggregation modes, where the target must be contained or in the Bundle; else empty.
+        aggregation: where the target may be: `contained`, `bundled`, `referenced`; empty for anywhere.
+        versioning: `specific` or `independent` where the reference must or must not name a version; else `either`.
         origin: profile and element.
     """
 
     allowed: dict[str, list[str]]
     profiled: frozenset[str]
     anything: bool
-    here_only: tuple[str, ...]
+    aggregation: tuple[str, ...]
+    versioning: str
     origin: str
 
 
@@ -100,9 +102,9 @@ def _wanted(kit: Kit, element: Element, one_type: dict[str, Any]) -> _Wanted:
         if structure.get("derivation") == "constraint":
             profiled.add(canonical)
     anything = not allowed or not complete or bool(_ANY & allowed.keys())
-    aggregation = sorted(one_type.get("aggregation", ()))
-    here_only = () if "referenced" in aggregation else tuple(aggregation)
-    return _Wanted(allowed, frozenset(profiled), anything, here_only, element.origin)
+    aggregation = tuple(sorted(one_type.get("aggregation", ())))
+    versioning = one_type.get("versioning", "either")
+    return _Wanted(allowed, frozenset(profiled), anything, aggregation, versioning, element.origin)
 
 
 def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
@@ -138,9 +140,15 @@ def _look(wanted: _Wanted, value: dict[str, Any], reference: str, path: Path, ru
     if not run.options.references:
         return None
     target = run.resolve(value) if reference[0] == "#" or not run.lone else None
-    if wanted.here_only and target is None:
-        text = texts.not_here(reference, wanted.here_only, wanted.origin)
-        run.error("not-found", path, "reference-aggregation", text)
+    if wanted.aggregation:
+        mode = "contained" if reference[0] == "#" else "referenced" if target is None else "bundled"
+        if mode not in wanted.aggregation and not (mode == "bundled" and "referenced" in wanted.aggregation):
+            text = texts.not_here(reference, wanted.aggregation, wanted.origin)
+            run.error("not-found", path, "reference-aggregation", text)
+    versioned = "/_history/" in reference
+    if wanted.versioning != "either" and reference[0] != "#" and versioned != (wanted.versioning == "specific"):
+        text = texts.wrong_version(reference, wanted.versioning, wanted.origin)
+        run.error("value", (path, "reference", -1), "reference-versioning", text)
     return target
 
 

@@ -226,5 +226,6 @@ def single_rule(compiler: Compiler, element: Element, label: str, one_type: dict
         else:
             rest(value, at, run)
         slicing.judge([(item, piece)], path, name, run)
+        _reslice(slicing, [(item, piece)], path, name, run)
 
     return rule

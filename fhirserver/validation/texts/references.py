@@ -65,11 +65,30 @@ def wrong_profile(wanted: Sequence[str], why: Text | None, origin: str) -> Text:
 
 
 def not_here(reference: str, aggregation: Sequence[str], origin: str) -> Text:
-    """Return: the profile wants the target contained or in the Bundle."""
-    listed = ", ".join(aggregation)
+    """Return: the target is not where the profile wants it: contained, in the Bundle, or elsewhere."""
+    french = {
+        "contained": "contenue dans la ressource",
+        "bundled": "dans le Bundle",
+        "referenced": "hors de la ressource",
+    }
+    english = {"contained": "contained in the resource", "bundled": "in the Bundle", "referenced": "outside of it"}
+    places, listed = (" ou ".join(french[one] for one in aggregation), " or ".join(english[one] for one in aggregation))
     return Text(
-        f"« {reference} » doit désigner une ressource présente ici ({listed} ; {origin}) : joignez-la.",
-        f'"{reference}" must name a resource that is present here ({listed}; {origin}): add it.',
+        f"La ressource que « {reference} » désigne doit être {places} ({origin}).",
+        f'What "{reference}" names must be {listed} ({origin}).',
+    )
+
+
+def wrong_version(reference: str, versioning: str, origin: str) -> Text:
+    """Return: the profile asks for a reference to a version, or forbids it."""
+    if versioning == "specific":
+        return Text(
+            f"« {reference} » doit nommer une version : ajoutez /_history/… ({origin}).",
+            f'"{reference}" must name a version: add /_history/… ({origin}).',
+        )
+    return Text(
+        f"« {reference} » ne doit pas nommer de version : retirez /_history/… ({origin}).",
+        f'"{reference}" must not name a version: remove /_history/… ({origin}).',
     )
 
 

@@ -93,6 +93,62 @@ def test_a_profile_may_ask_for_the_target_to_be_here(made: Made) -> None:
     ]
 
 
+def subject_as(**rules: Any) -> dict[str, Any]:
+    kind = {"code": "Reference", "targetProfile": ["http://hl7.org/fhir/StructureDefinition/Patient"], **rules}
+    return profile("P", "Observation", element("Observation.subject", type=[kind]))
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "accepted"),
+    [
+        (["contained"], {"contained"}),
+        (["bundled"], {"bundled"}),
+        (["referenced"], {"bundled", "referenced"}),
+        (["contained", "referenced"], {"contained", "bundled", "referenced"}),
+    ],
+)
+def test_a_profile_says_where_the_target_may_be(made: Made, aggregation: list[str], accepted: set[str]) -> None:
+    validator = made(subject_as(aggregation=aggregation))
+    claim = {"profile": ["http://test.example/P"]}
+    person = {"resourceType": "Patient", "id": "p"}
+    ways = {
+        "contained": {**BASE, "meta": claim, "contained": [person], "subject": {"reference": "#p"}},
+        "bundled": {**BASE, "meta": claim, "subject": {"reference": "http://x.example/Patient/p"}},
+        "referenced": {**BASE, "meta": claim, "subject": {"reference": "http://x.example/Patient/other"}},
+    }
+    found = set()
+    for way, resource in ways.items():
+        entries = [
+            {"fullUrl": "http://x.example/Observation/o", "resource": {**resource, "id": "o"}},
+            {"fullUrl": "http://x.example/Patient/p", "resource": person},
+        ]
+        issues = validator.validate({"resourceType": "Bundle", "type": "collection", "entry": entries})
+        if errors(issues) == []:
+            found.add(way)
+        else:
+            assert errors(issues) == [("Bundle.entry[0].resource.subject", "reference-aggregation")]
+    assert found == accepted
+
+
+@pytest.mark.parametrize(
+    ("versioning", "reference", "right"),
+    [
+        ("specific", "Patient/1/_history/2", True),
+        ("specific", "Patient/1", False),
+        ("independent", "Patient/1", True),
+        ("independent", "Patient/1/_history/2", False),
+        ("either", "Patient/1/_history/2", True),
+    ],
+)
+def test_a_profile_says_whether_a_reference_names_a_version(
+    made: Made, versioning: str, reference: str, *, right: bool
+) -> None:
+    found = made(subject_as(versioning=versioning)).validate(
+        {**BASE, "subject": {"reference": reference}}, ["http://test.example/P"]
+    )
+    assert errors(found) == ([] if right else [("Observation.subject.reference", "reference-versioning")])
+
+
 def test_a_target_at_hand_that_misses_the_profile_asked_for_is_a_warning_with_the_reason(made: Made) -> None:
     validator = made(
         profile("Named", "Patient", element("Patient.name", min=1)),

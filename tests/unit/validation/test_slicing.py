@@ -244,6 +244,45 @@ def test_an_extensions_value_tells_slices_apart(made: Made) -> None:
     assert ("Patient.contact", "cardinality-max") in errors(validator.validate(resource, [URL]))
 
 
+def resliced(rules: str = "open") -> dict[str, Any]:
+    """A slice of identifiers by system, sliced again by use: one usual or official of them, and at most one of each."""
+    identifier = "Patient.identifier"
+    return profile(
+        "P",
+        "Patient",
+        element(identifier, slicing=sliced("value", "system")),
+        element(identifier, id=f"{identifier}:a", sliceName="a", slicing=sliced("value", "use", rules), max="3"),
+        element(f"{identifier}.system", id=f"{identifier}:a.system", min=1, fixedUri="urn:oid:1.1"),
+        element(identifier, id=f"{identifier}:a/usual", sliceName="a/usual", min=1, max="1"),
+        element(f"{identifier}.use", id=f"{identifier}:a/usual.use", min=1, fixedCode="usual"),
+        element(identifier, id=f"{identifier}:a/official", sliceName="a/official", min=0, max="1"),
+        element(f"{identifier}.use", id=f"{identifier}:a/official.use", min=1, fixedCode="official"),
+        element(f"{identifier}.value", id=f"{identifier}:a/official.value", min=1),
+    )
+
+
+def used(*uses: str, system: str = "urn:oid:1.1", **more: str) -> dict[str, Any]:
+    return {"resourceType": "Patient", "identifier": [{"system": system, "use": use, **more} for use in uses]}
+
+
+@pytest.mark.parametrize(
+    ("patient", "rules", "expected"),
+    [
+        (used("usual", "official", value="1"), "open", []),
+        (used("official", value="1"), "open", [("Patient.identifier", "cardinality-min")]),
+        (used("usual", "usual"), "open", [("Patient.identifier", "cardinality-max")]),
+        (used("usual", "official"), "open", [("Patient.identifier[1]", "cardinality-min")]),
+        (used("usual", "old"), "open", []),
+        (used("usual", "old"), "closed", [("Patient.identifier[1]", "slice-closed")]),
+        (used("old", system="urn:oid:2.9"), "closed", []),
+    ],
+)
+def test_a_slice_that_is_sliced_again_judges_its_own_items_only(
+    made: Made, patient: dict[str, Any], rules: str, expected: list[tuple[str, str]]
+) -> None:
+    assert errors(made(resliced(rules)).validate(patient, [URL])) == expected
+
+
 def test_a_slice_that_nothing_tells_apart_is_a_warning_that_names_it(made: Made) -> None:
     validator = made(
         profile(

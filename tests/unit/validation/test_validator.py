@@ -221,3 +221,69 @@ def test_a_wrong_display_is_a_warning(plain: Validator) -> None:
     found = plain.validate({**base, "category": [wrong]})
     assert errors(found) == []
     assert [one.expression for one in found if one.rule == "display"] == ["Observation.category[0].coding[0].display"]
+
+
+def test_an_inactive_code_is_a_warning_an_unknown_one_an_error_and_one_that_cannot_be_verified_is_said_so(
+    made: Made,
+) -> None:
+    system = "http://test.example/codes"
+    concepts = [
+        {"code": "new"},
+        {"code": "old", "property": [{"code": "status", "valueCode": "retired"}]},
+    ]
+    properties = [{"code": "status", "type": "code", "uri": "http://hl7.org/fhir/concept-properties#status"}]
+    codes = {"resourceType": "CodeSystem", "url": system, "status": "active", "content": "complete"}
+    validator = made({**codes, "property": properties, "concept": concepts})
+
+    def told(code: str, of_system: str = system) -> list[tuple[str, str | None, str | None]]:
+        coding = {"system": of_system, "code": code}
+        resource = {"resourceType": "Observation", "status": "final", "code": {"coding": [coding]}}
+        found = validator.validate(resource)
+        return [
+            (one.severity, one.code, one.rule) for one in found if (one.expression or "").startswith("Observation.code")
+        ]
+
+    assert told("new") == []
+    assert told("old") == [("warning", "code-invalid", "code-inactive")]
+    assert told("never") == [("error", "code-invalid", "code-unknown")]
+    assert [one[:2] for one in told("x", "http://test.example/elsewhere")] == [("warning", "not-supported")]
+
+
+def test_tim_9_is_judged_with_several_moments_of_the_day(plain: Validator) -> None:
+    def dose(*when: str) -> dict[str, Any]:
+        timing = {"repeat": {"offset": 30, "when": list(when)}}
+        return {
+            "resourceType": "MedicationRequest",
+            "status": "active",
+            "intent": "order",
+            "medicationCodeableConcept": {"text": "x"},
+            "subject": {"reference": "Patient/1"},
+            "dosageInstruction": [{"timing": timing}],
+        }
+
+    def rules(*when: str) -> list[str]:
+        return [str(one.rule).rpartition("#")[2] for one in plain.validate(dose(*when)) if "tim-9" in str(one.rule)]
+
+    assert rules("ACM", "ACD") == []
+    assert rules("ACM") == []
+    assert rules("CM", "CD") == ["tim-9"]
+    assert rules("C") == ["tim-9"]
+
+
+def test_each_release_of_a_profile_is_judged_by_its_own_elements(made: Made) -> None:
+    releases = [
+        profile("R", "Patient", element("Patient.name", min=1), version="1.0.0"),
+        profile("R", "Patient", element("Patient.gender", min=1), version="2.0.0"),
+    ]
+    url = "http://test.example/R"
+    validator = made(*releases)
+    named, gendered = {"name": [{"text": "A"}]}, {"gender": "male"}
+    for asked, right, wrong in (
+        (f"{url}|1.0.0", named, gendered),
+        (f"{url}|2.0.0", gendered, named),
+        (url, gendered, named),
+    ):
+        assert errors(validator.validate({"resourceType": "Patient", **right}, [asked])) == []
+        assert errors(validator.validate({"resourceType": "Patient", **wrong}, [asked])) == [
+            ("Patient", "cardinality-min")
+        ]
