@@ -148,7 +148,7 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
         if decision.standing.next_date is not None:
             elements.set_value(resource, "next-possible-date", "Date", decision.standing.next_date.isoformat())
         if decision.standing.remaining is not None:
-            elements.set_value(resource, "remaining", "Quantity", decision.standing.remaining.quantity())
+            elements.set_value(resource, "remaining-quantity", "Quantity", decision.standing.remaining.quantity())
     entry.resource = resource
     mark = Mark(
         task.mark.number, "dispense", prescriber_keys(caller), task.mark.secret, task.mark.opposed, task.stored.id

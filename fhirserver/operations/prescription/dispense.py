@@ -65,7 +65,7 @@ def _entry(position: int, resource: dict[str, Any]) -> Entry:
 def _told(resource: dict[str, Any]) -> dict[str, Any]:
     parts: list[dict[str, Any]] = [{"name": "resource", "resource": resource}]
     following = elements.value(resource, "next-possible-date")
-    remaining = elements.value(resource, "remaining")
+    remaining = elements.value(resource, "remaining-quantity")
     if following is not None:
         parts.append({"name": "next-possible-date", "valueDate": following})
     if remaining is not None:
