@@ -114,16 +114,20 @@ def _run(call: Call, matrix: Habilitation) -> Answer:
         raise visibility.not_found("Patient", call.identity)
     patient: dict[str, Any] = jsontext.read(stored.body)
     key = _key(call, patient)
-    if request.method == "POST":
-        asked = _asked(call.parameters(), datetime.now(UTC))
-
-        def work(transaction: Transaction) -> None:
-            _allow(call, matrix, keeping.read(transaction, key), asked)
-            keeping.change(services, request, transaction, key, lambda record: ACTS[asked.act](record, asked))
-
-        services.store.transact(work)
-    request.record("dmp", "Patient", call.identity, record=key)
+    asked = _asked(call.parameters(), datetime.now(UTC)) if request.method == "POST" else None
+    if asked is not None:
+        _perform(call, matrix, key, asked)
+    act = asked.act if asked is not None else "record"
+    request.record("dmp", "Patient", call.identity, record=key, mode=callers.mode(request.caller).value, reason=act)
     return Answer(200, resource=_shown(call, matrix, patient, key))
+
+
+def _perform(call: Call, matrix: Habilitation, key: str, asked: Asked) -> None:
+    def work(transaction: Transaction) -> None:
+        _allow(call, matrix, keeping.read(transaction, key), asked)
+        keeping.change(call.services, call.request, transaction, key, lambda record: ACTS[asked.act](record, asked))
+
+    call.services.store.transact(work)
 
 
 def _key(call: Call, patient: dict[str, Any]) -> str:
