@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fhirserver.definitions import BASE
 from fhirserver.issues import Text
+from fhirserver.validation.texts.invariants import FRENCH
 
 
 def broken(key: str, human: str, origin: str, expression: str) -> Text:
-    """Return: an invariant does not hold."""
+    """Return: an invariant does not hold; those of R4 are told in French, others in the words of their guide."""
+    french = FRENCH.get(key, human) if origin.startswith(BASE) else human
     return Text(
-        f"La règle {key} n'est pas respectée : {human} (profil {origin} ; expression : {expression}).",
+        f"La règle {key} n'est pas respectée : {french} (profil {origin} ; expression : {expression}).",
         f"The rule {key} is broken: {human} (profile {origin}; expression: {expression}).",
     )
 
