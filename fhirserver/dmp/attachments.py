@@ -6,14 +6,13 @@ Hash (SHA-1 in base64) and size are those of the document itself, never of its b
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fhirserver import jsontext
+from fhirserver import base64text, jsontext
 from fhirserver.dmp import media
 from fhirserver.dmp.cda import archive
 from fhirserver.dmp.cda.header import Header, UnsafeXml, missing
@@ -24,7 +23,7 @@ from fhirserver.issues import Issue
 
 UNPACKED: Final = 20
 """An XDM archive may unpack to this many times the largest document."""
-_SPACE: Final = re.compile(r"\s")
+_PIECE: Final = 1 << 16
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 
@@ -51,11 +50,9 @@ class Examined:
 
 def decode(data: Any) -> bytes | None:
     """Return the bytes of a base64 text, white space being allowed; None if it is no base64."""
-    if not isinstance(data, str):
-        return None
     try:
-        return base64.b64decode(_SPACE.sub("", data) if _SPACE.search(data) else data, validate=True)
-    except (binascii.Error, ValueError):
+        return b"".join(base64text.pieces(data)) if isinstance(data, str) else None
+    except ValueError:
         return None
 
 
@@ -68,62 +65,83 @@ def examine(text: Any, declared: str, path: str, most: int) -> Examined:
         path: FHIRPath of the element that holds it.
         most: largest document, in bytes.
     """
-    content = decode(text)
-    if content is None:
-        found = Examined()
-        found.faults.append(
-            fault(
-                path,
-                "base64",
-                "Le contenu n'est pas du base64 (alphabet de la RFC 4648, complété par « = »).",
-                'The content is no base64 (alphabet of RFC 4648, padded with "=").',
-                "value",
-            )
-        )
-        return found
-    found = look_at(content, declared, path, most)
-    found.sha1_of_text = _sha1(text.encode("ascii", "replace"))
+    if not isinstance(text, str):
+        return _no_base64(path)
+    head, size = bytearray(), 0
+    sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
+    try:
+        for piece in base64text.pieces(text):
+            size += len(piece)
+            sha1.update(piece)
+            sha256.update(piece)
+            if len(head) < media.HEAD:
+                head += piece[: media.HEAD - len(head)]
+    except ValueError:
+        return _no_base64(path)
+    found = Examined(size, _base64(sha1), sha256.hexdigest(), _sha1_of_text(text), bytes(head))
+    found.faults += _as_such(found, declared, path, most)
+    if not found.faults:
+        _look_inside(found, text, declared, path, most)
     return found
 
 
-def look_at(content: bytes, declared: str, path: str, most: int) -> Examined:
-    """Look at content as bytes."""
-    found = Examined(
-        len(content), _sha1(content), hashlib.sha256(content).hexdigest(), head=bytes(content[: media.HEAD])
-    )
-    if not content:
-        found.faults.append(fault(path, "content-empty", "Le document est vide.", "The document is empty.", "value"))
-    if len(content) > most:
-        found.faults.append(
-            fault(
-                path,
-                "content-size",
-                f"Le document fait {len(content)} octets ; la limite est de {most}.",
-                f"The document has {len(content)} bytes; the limit is {most}.",
-                "too-long",
-            )
+def _as_such(found: Examined, declared: str, path: str, most: int) -> Iterator[Issue]:
+    if not found.size:
+        yield fault(path, "content-empty", "Le document est vide.", "The document is empty.", "value")
+    elif found.size > most:
+        yield fault(
+            path,
+            "content-size",
+            f"Le document fait {found.size} octets ; la limite est de {most}.",
+            f"The document has {found.size} bytes; the limit is {most}.",
+            "too-long",
         )
-        return found
-    if media.is_program(found.head):
-        found.faults.append(
-            fault(
-                path,
-                "content-type",
-                f"Le contenu est un programme exécutable, pas un document ({declared or '?'}).",
-                f"The content is an executable program, no document ({declared or '?'}).",
-                "value",
-            )
+    elif media.is_program(found.head):
+        yield fault(
+            path,
+            "content-type",
+            f"Le contenu est un programme exécutable, pas un document ({declared or '?'}).",
+            f"The content is an executable program, no document ({declared or '?'}).",
+            "value",
         )
-        return found
+
+
+def _look_inside(found: Examined, text: str, declared: str, path: str, most: int) -> None:
+    """Read the headers of the CDA that a content is, or of those that it carries."""
     try:
         if declared in media.XML and media.agrees(declared, found.head):
-            header = read_header(content)
+            header = read_header(base64text.pieces(text))
             found.headers = (header,) if header else ()
         elif declared in media.ZIP and media.agrees(declared, found.head):
+            content = b"".join(base64text.pieces(text))
             found.headers = tuple(one.header for one in archive.read(content, most * UNPACKED) if one.header)
     except (UnsafeXml, archive.UnusableArchive) as error:
         found.faults.append(fault(path, "content", error.fr, error.en, "value"))
+
+
+def _no_base64(path: str) -> Examined:
+    found = Examined()
+    found.faults.append(
+        fault(
+            path,
+            "base64",
+            "Le contenu n'est pas du base64 (alphabet de la RFC 4648, complété par « = »).",
+            'The content is no base64 (alphabet of RFC 4648, padded with "=").',
+            "value",
+        )
+    )
     return found
+
+
+def _sha1_of_text(text: str) -> str:
+    digest = hashlib.sha1(usedforsecurity=False)
+    for start in range(0, len(text), _PIECE):
+        digest.update(text[start : start + _PIECE].encode("ascii", "replace"))
+    return _base64(digest)
+
+
+def _base64(digest: Any) -> str:
+    return base64.b64encode(digest.digest()).decode("ascii")
 
 
 def fhir_document(document: Mapping[str, Any], path: str, bundle: Mapping[str, Any]) -> Examined:
@@ -257,7 +275,3 @@ def _format(document: Mapping[str, Any], declared: str, path: str, found: Examin
             "Le XML n'est pas un CDA R2 (racine ClinicalDocument) : il ne sera pas affiché.",
             "The XML is no CDA R2 (root ClinicalDocument): it will not be shown.",
         )
-
-
-def _sha1(content: bytes) -> str:
-    return base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode("ascii")

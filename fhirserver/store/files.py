@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
-from bson import ObjectId
+from bson import Int64, ObjectId
 from gridfs import GridFSBucket
 from gridfs.errors import NoFile
 from pymongo import UpdateOne
@@ -27,6 +28,8 @@ from fhirserver.store.values import FileRef
 INLINE: Final = 1024 * 1024
 """Content up to this many bytes lies in its document of `files`; beyond, in GridFS."""
 _PIECE: Final = 255 * 1024
+_TOGETHER: Final = 8
+"""Chunks of GridFS that are written together: what an upload holds in memory."""
 _GRACE: Final = timedelta(hours=24)
 """How long content without a version that uses it is kept: a commit may be about to use it."""
 
@@ -88,6 +91,7 @@ class Files:
         self._files = durable["files"]
         self._uploads = durable["uploads"]
         self._bucket = GridFSBucket(durable, "content")
+        self._described, self._chunks = durable["content.files"], durable["content.chunks"]
         self._users = tuple(database[name] for name in ("resources", "history", "jobs"))
 
     def upload(self, pieces: Iterable[bytes]) -> Upload:
@@ -113,18 +117,11 @@ class Files:
     def _upload_large(self, head: bytes, source: Iterator[bytes], digest: Any) -> Upload:
         grid = ObjectId()
         self._uploads.insert_one({"_id": grid, "at": datetime.now(UTC)})
-        size = len(head)
-        stream = self._bucket.open_upload_stream_with_id(grid, "")
         try:
-            stream.write(head)
-            for piece in source:
-                digest.update(piece)
-                size += len(piece)
-                stream.write(piece)
+            size = self._write(grid, head, source, digest)
         except BaseException:
-            stream.abort()
+            self._remove(grid)
             raise
-        stream.close()
         upload = Upload(FileRef(digest.hexdigest(), size), grid=grid)
         # content that is there already gets 24 hours from now on, in which the commit comes
         if self._files.update_one({"_id": upload.ref.hash}, {"$set": {"touched": _this_hour()}}).matched_count:
@@ -132,6 +129,27 @@ class Files:
             return Upload(upload.ref)
         self._uploads.update_one({"_id": grid}, {"$set": {"hash": upload.ref.hash}})
         return upload
+
+    def _write(self, grid: ObjectId, head: bytes, source: Iterator[bytes], digest: Any) -> int:
+        """Write a GridFS file, a few chunks at a time (the driver's own stream holds 48 MB before it writes).
+
+        https://github.com/mongodb/specifications/blob/master/source/gridfs/gridfs-spec.md
+        """
+        rest, chunks, number, size = bytearray(head), [], 0, len(head)
+        for piece in chain(source, [b""]):
+            digest.update(piece)
+            size += len(piece)
+            rest += piece
+            while len(rest) >= _PIECE or (not piece and rest):
+                chunks.append({"files_id": grid, "n": number, "data": bytes(rest[:_PIECE])})
+                del rest[:_PIECE]
+                number += 1
+            if chunks and (len(chunks) >= _TOGETHER or not piece):
+                self._chunks.insert_many(chunks)
+                chunks = []
+        told = {"_id": grid, "length": Int64(size), "chunkSize": _PIECE, "uploadDate": datetime.now(UTC)}
+        self._described.insert_one(told)
+        return size
 
     def discard(self, upload: Upload) -> None:
         """Remove an upload that no commit will keep."""

@@ -59,6 +59,8 @@ OWN: Final = (
     Index("history", "updated", (("u", -1), ("_id", -1))),
     Index("history", "files", (("files", 1),), {"partialFilterExpression": {"files": {"$exists": True}}}),
     Index("files", "touched", (("touched", 1),)),
+    # GridFS's own, by its own name
+    Index("content.chunks", "files_id_1_n_1", (("files_id", 1), ("n", 1)), {"unique": True}),
     Index("uploads", "at", (("at", 1),)),
     Index("locks", "touched", (("touched", 1),), {"expireAfterSeconds": 3600}),
     Index("jobs", "files", (("files", 1),)),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2] / "fhirserver"
-FLOOR = {"issues", "errors", "jsontext", "settings"}
+FLOOR = {"issues", "errors", "jsontext", "base64text", "settings"}
 LAYERS = {
     "definitions": set(),
     "store": set(),
