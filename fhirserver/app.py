@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -135,8 +136,13 @@ def verifier(settings: Settings) -> Verifier:
     return Verifier(trusts, settings.token_audience)
 
 
-def create_app(settings: Settings) -> Flask:
-    """Return the WSGI application of one server process."""
+def create_app(settings: Settings, *, ahead: bool = False) -> Flask:
+    """Return the WSGI application of one server process.
+
+    Args:
+        settings: in force.
+        ahead: make ready, while the first requests are answered, what the first of its kind would wait for.
+    """
     store = Store(settings.mongodb_uri, settings.database)
     made = services(settings, store)
     formats = Formats((JSON, xml(XmlCodec(made.definitions))))
@@ -147,4 +153,6 @@ def create_app(settings: Settings) -> Flask:
     signing = published(workflow(settings).key)
     app.add_url_rule("/.well-known/jwks.json", "keys", lambda: signing)
     browser.add(app, gateway, believed, facts(made, tuple(issuer.PERSONAS)))
+    if ahead:
+        threading.Thread(target=made.capabilities.prepare, name="capabilities", daemon=True).start()
     return app

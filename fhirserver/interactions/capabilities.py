@@ -1,16 +1,15 @@
 """capabilities: what this server does, generated from what is wired (https://hl7.org/fhir/R4/capabilitystatement.html).
 
-Built once for each base url and mode with the fhir.resources models, then sent as bytes.
+Built once with the fhir.resources models, then sent as bytes, into which the base url is set.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
-
-from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from fhirserver import __version__, jsontext
 from fhirserver.definitions import Definitions
@@ -31,6 +30,8 @@ _EVERYWHERE: Final = (
     {"name": "_lastUpdated", "definition": "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated", "type": "date"},
 )
 _MODES: Final = ("full", "normative")
+_ANY_BASE: Final = "urn:uuid:9d1b1f0e-3c0a-4c55-8f0e-5a1d8f2b7c11"
+"""Stands for the base url in the statement that is kept ready."""
 _PDSM: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/CapabilityStatement/PdsmGestionnairePartage"
 
 
@@ -47,7 +48,8 @@ class Capabilities:
     formats: tuple[str, ...]
     patch_formats: tuple[str, ...]
     _started: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
-    _ready: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    _ready: tuple[int, bytes] = (-1, b"")
+    _building: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, base: str, mode: str = "full") -> Answer:
         """Answer the statement as JSON bytes.
@@ -58,15 +60,22 @@ class Capabilities:
         if mode not in _MODES:
             offered = ", ".join(_MODES)
             raise BadRequest(Text(f"mode vaut l'un de {offered}.", f"mode is one of {offered}."), rule="mode")
-        ready = self._ready.get((base, mode))
-        if ready is None:
-            if len(self._ready) > 64:  # noqa: PLR2004 - Host headers are the client's: remember a few only
-                self._ready.clear()
-            ready = self._ready[base, mode] = jsontext.write(self.statement(base))
+        ready = self.prepare().replace(_ANY_BASE.encode(), jsontext.write(base)[1:-1])
         return Answer(200, json=ready, headers={"Cache-Control": "public, max-age=60"})
+
+    def prepare(self) -> bytes:
+        """Return the statement with a stand-in for the base url; built, in half a second, when parameters changed."""
+        if self._ready[0] != self.registry.generation:
+            with self._building:
+                generation = self.registry.generation
+                if self._ready[0] != generation:
+                    self._ready = generation, jsontext.write(self.statement(_ANY_BASE))
+        return self._ready[1]
 
     def statement(self, base: str) -> dict[str, Any]:
         """Return the CapabilityStatement of the server at a base url."""
+        from fhir.resources.R4B.capabilitystatement import CapabilityStatement  # noqa: PLC0415 - half a second of a start
+
         content: dict[str, Any] = {
             "status": "active",
             "date": self._started,

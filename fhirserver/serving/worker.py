@@ -17,7 +17,7 @@ _YOUNG: Final = 20_000
 def application() -> WSGIApplication:
     """Return the application; called once in each process, after it was forked."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    app = create_app(settings.read())
+    app = create_app(settings.read(), ahead=True)
     # what was made so far stays for good: the collector need not look at it again (5 % of a request's time)
     gc.collect()
     gc.freeze()
