@@ -32,6 +32,7 @@ ISSUED: Final = "prescriptions-issued"
 """`Request.memory`: what the push issued, a list of `{number, tasks}`."""
 PRINT: Final = "prescription-print"
 EXPIRE: Final = "prescription-expire"
+PUBLISH: Final = "prescription-publish"
 """Kinds of outbox tasks."""
 _KEY: Final = "push"
 _A_GROUP: Final = Text("Cet identifiant de groupe", "This group identifier")
@@ -148,6 +149,8 @@ def _issue(work: Work, parties: Parties, prescription: Prescription, entries: di
         "profession": caller.profession if caller.rpps else None,
     }
     transaction.enqueue(Task(PRINT, body))
+    if not prescription.secret:
+        transaction.enqueue(Task(PUBLISH, body))
     return _Issue(prescription, chosen, tuple(tasks.values()))
 
 

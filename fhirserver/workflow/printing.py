@@ -9,6 +9,7 @@ from typing import Any, Final
 from fhirserver import jsontext
 from fhirserver.interactions.services import Services
 from fhirserver.prescription import lines, pdf, printing
+from fhirserver.prescription.lines import Line
 from fhirserver.prescription.printing import Sources
 from fhirserver.prescription.tasks import View
 from fhirserver.store import Draft, Stored, Transaction
@@ -33,7 +34,7 @@ def draw(workflow: Workflow, services: Services, lease: Lease) -> None:
         task = transaction.read("Task", body["task"])
         mark = mark_of(task)
         if task is not None and mark is not None and not transaction.exists("Binary", body["binary"]):
-            _keep(work, body, mark, _drawn(work, task, body))
+            _keep(work, body, mark, drawn(work, task, body))
         services.store.outbox.complete(transaction, lease)
 
     services.store.transact(attempt)
@@ -54,7 +55,8 @@ def wait(services: Services, tasks: list[str]) -> bytes | None:
     return None
 
 
-def _drawn(work: Work, task: Stored, body: Mapping[str, Any]) -> bytes:
+def lines_of(work: Work, body: Mapping[str, Any]) -> list[Line]:
+    """Return the lines of a prescription as they stand, in the order of the task's body."""
     parties = Parties(work)
     read = []
     for reference in body["lines"]:
@@ -64,6 +66,13 @@ def _drawn(work: Work, task: Stored, body: Mapping[str, Any]) -> bytes:
         read.append(
             lines.read(jsontext.read(stored.body), reference, resolve=parties.resolve, kinds=work.workflow.tables.kinds)
         )
+    return read
+
+
+def drawn(work: Work, task: Stored, body: Mapping[str, Any]) -> bytes:
+    """Draw the lines that a body names, as a PDF."""
+    parties = Parties(work)
+    read = lines_of(work, body)
     first = read[0].resource
     person, role = parties.prescriber(first)
     observations = [found for name in body["observations"] if (found := parties.resolve(name)) is not None]

@@ -13,6 +13,7 @@ from typing import Final
 
 from fhirserver.errors import Failure
 from fhirserver.interactions.services import Services
+from fhirserver.records import prescriptions
 from fhirserver.store import Transaction
 from fhirserver.store.outbox import Lease, LeaseLost
 from fhirserver.workflow import expiring, issuing, printing
@@ -35,7 +36,11 @@ def _expire(workflow: Workflow, services: Services, lease: Lease) -> None:
     services.store.transact(done)
 
 
-HANDLERS: Final[Mapping[str, Handler]] = {issuing.PRINT: printing.draw, issuing.EXPIRE: _expire}
+HANDLERS: Final[Mapping[str, Handler]] = {
+    issuing.PRINT: printing.draw,
+    issuing.EXPIRE: _expire,
+    issuing.PUBLISH: prescriptions.publish,
+}
 
 
 class Worker:

@@ -1,0 +1,96 @@
+"""A prescription issued here appears in its patient's active DMP, one document for each type."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fhirserver.demo import ordonnance, people
+from tests.http.conftest import Client, Server
+from tests.http.dmp.conftest import Record, act
+
+WITHIN = 5.0
+"""Seconds in which the document is there."""
+
+
+@pytest.fixture
+def patient(server: Server, record: Record) -> Client:
+    ins = {"system": people.INS_TEST, "value": record.ins}
+    return Client(server, server.token("patient", ins=ins, scope="patient/*.cruds"))
+
+
+def prescribe(client: Client, record: Record) -> None:
+    """Push the demonstration's ordonnance for the patient of a record."""
+    bundle = copy.deepcopy(ordonnance.bundle(people.PRESCRIBER_RPPS, datetime.now(UTC)))
+    text = people.PATIENT_INS
+    sent = _replaced(bundle, text, record.ins)
+    answer = client.post("", sent)
+    assert answer.status_code == 200, answer.text
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(item, old, new) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, old, new) for item in value]
+    return value.replace(old, new) if isinstance(value, str) else value
+
+
+def documents(client: Client, record: Record, count: int) -> list[dict[str, Any]]:
+    """Return the record's documents once there are as many, or after the time in which they should be there."""
+    until = time.monotonic() + WITHIN
+    while True:
+        answer = client.get(f"DocumentReference?{record.query}&status=current")
+        found = [entry["resource"] for entry in answer.json().get("entry", [])]
+        if len(found) >= count or time.monotonic() > until:
+            return found
+        time.sleep(0.1)
+
+
+def test_a_prescription_appears_once_for_each_type_with_the_print_of_its_lines(
+    as_role: Callable[[str], Client], patient: Client, record: Record
+) -> None:
+    act(as_role("operator"), record, "create")
+    prescribe(as_role("prescriber"), record)
+    found = documents(patient, record, 2)
+    types = sorted(document["type"]["coding"][0]["code"] for document in found)
+    assert types == ["57833-6", "PRESC-BIO"]
+    for document in found:
+        assert document["category"][0]["coding"][0]["code"] == "42"
+        assert document["author"]
+        url = document["content"][0]["attachment"]["url"]
+        content = patient.get(url, Accept="application/pdf")
+        assert content.status_code == 200, content.text[:200]
+        assert content.content.startswith(b"%PDF")
+        assert len(content.content) == document["content"][0]["attachment"]["size"]
+    sizes = {document["content"][0]["attachment"]["hash"] for document in found}
+    assert len(sizes) == 2
+
+
+def test_the_prescriber_sees_his_prescription_and_a_stranger_does_not(
+    server: Server, as_role: Callable[[str], Client], patient: Client, record: Record
+) -> None:
+    act(as_role("operator"), record, "create")
+    prescribe(as_role("prescriber"), record)
+    assert len(documents(patient, record, 2)) == 2
+    assert as_role("prescriber").get(f"DocumentReference?{record.query}").json()["total"] == 2
+    stranger = Client(server, server.token("doctor", rpps=people.rpps("1000078500")))
+    assert stranger.get(f"DocumentReference?{record.query}").json()["total"] == 0
+
+
+@pytest.mark.parametrize("opposition", ["none", "feeding"])
+def test_without_an_active_record_that_is_fed_nothing_appears(
+    as_role: Callable[[str], Client], record: Record, opposition: str
+) -> None:
+    operator = as_role("operator")
+    if opposition == "feeding":
+        act(operator, record, "create")
+        act(operator, record, "oppose", what=("valueCode", "feeding"))
+    prescribe(as_role("prescriber"), record)
+    time.sleep(1.5)
+    assert operator.get(f"DocumentReference?{record.query}").json()["total"] == 0
