@@ -32,9 +32,11 @@ from fhirserver.errors import Failure
 from fhirserver.store.connection import DURABLE, translated
 
 RENEW: Final = 0.2
-"""Seconds between two announcements of a writing process, and the age from which a horizon is read again."""
+"""Seconds between two announcements of a process that writes or searches."""
 _REST: Final = 1.0
-"""Seconds without a write after which a process leaves."""
+"""Seconds without a write after which a process leaves; without a question after which it asks no more horizons."""
+_FRESH: Final = 2 * RENEW
+"""Age up to which a horizon is given without waiting for a newer one."""
 _TRUST: Final = 5.0
 """Seconds after which a process whose announcements did not get through announces itself anew before it writes."""
 DROP_MS: Final = 75_000
@@ -69,6 +71,7 @@ class Clock:
         self._last_moment_at = 0.0
         self._horizon = self._base
         self._horizon_at = float("-inf")
+        self._asked_at = float("-inf")
 
     @contextmanager
     def moment(self) -> Iterator[datetime]:
@@ -103,11 +106,14 @@ class Clock:
 
         Call it before reading what it is said of. It is less than half a second old, more while a write takes long.
         """
-        if self._closed or time.monotonic() - self._horizon_at < RENEW:
+        now = time.monotonic()
+        self._asked_at = now
+        if self._closed or now - self._horizon_at < _FRESH:
             return self._horizon
         with self._announcing:
             if time.monotonic() - self._horizon_at >= RENEW:
                 self._announce(durable=False)
+            self._keep_renewing()
         return self._horizon
 
     def close(self) -> None:
@@ -129,22 +135,27 @@ class Clock:
                 if self._active and time.monotonic() - self._base_at < _TRUST:
                     return
             self._announce(durable=True, entering=True)
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._renew, name="store-clock", daemon=True)
-                self._thread.start()
-            self._wake.set()
+            self._keep_renewing()
+
+    def _keep_renewing(self) -> None:
+        """Announce in the background while there are writes, or questions for the horizon, which then need not wait."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._renew, name="store-clock", daemon=True)
+            self._thread.start()
+        self._wake.set()
 
     def _renew(self) -> None:
         while not self._closed:
             self._wake.wait()
             time.sleep(RENEW)
             with self._lock:
-                if not self._announced:
+                announced = self._announced
+                if not announced and time.monotonic() - self._asked_at > _REST:
                     self._wake.clear()
                     continue
             # while MongoDB is away, `take` announces anew before it gives a moment
             with suppress(Failure, PyMongoError), self._announcing:
-                self._announce(durable=True)
+                self._announce(durable=announced)
 
     def _announce(self, *, durable: bool, entering: bool = False) -> None:
         """Tell MongoDB our lowest moment in flight; learn its time and the horizon.
