@@ -127,15 +127,16 @@ def finds(store: Store, registry: Registry, asked: dict[str, tuple[str, Text]]) 
 def examined(store: Store, registry: Registry, asked: dict[str, tuple[str, Text]]) -> dict[str, int]:
     """Return, for each query, the most keys that MongoDB examined in one find."""
     searcher = Searcher(store, registry)
-    store.database.command("profile", 2)
     most: dict[str, int] = {}
     for name, (kind, text) in asked.items():
-        begin = store.database["system.profile"].estimated_document_count()
+        store.database.command("profile", 0)
+        store.database["system.profile"].drop()
+        store.database.command("profile", 2)
         for at in range(0, REPEATS, 10):
             searcher.run(parse(registry, [kind], parse_qsl(text(at))))
-        noted = store.database["system.profile"].find({"op": "query"}).skip(begin)
+        store.database.command("profile", 0)
+        noted = store.database["system.profile"].find({"op": "query"})
         most[name] = max(entry["keysExamined"] for entry in noted if entry["ns"].endswith(".resources"))
-    store.database.command("profile", 0)
     return most
 
 
