@@ -22,6 +22,7 @@ from fhirserver.interactions.loading import BATCH, Item, Outcome, items
 from fhirserver.interactions.loading import load as load_items
 from fhirserver.interactions.services import Services
 from fhirserver.serving.running import prepare
+from fhirserver.serving.worker import keep
 from fhirserver.settings import Settings
 from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
@@ -161,6 +162,7 @@ class Journal:
 
 def _begin(settings: Settings) -> None:
     _services.append(app.services(settings, Store(settings.mongodb_uri, settings.database)))
+    keep()
 
 
 def _work(batch: list[Item]) -> Outcome:

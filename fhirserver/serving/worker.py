@@ -18,8 +18,12 @@ def application() -> WSGIApplication:
     """Return the application; called once in each process, after it was forked."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = create_app(settings.read(), ahead=True)
-    # what was made so far stays for good: the collector need not look at it again (5 % of a request's time)
+    keep()
+    return app
+
+
+def keep() -> None:
+    """Tell the garbage collector that what was made so far stays for good (5 % of a request's time)."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, 20, 50)
-    return app

@@ -16,6 +16,7 @@ import hashlib
 import re
 import secrets
 import time
+from functools import lru_cache
 from typing import Final
 
 _DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -44,6 +45,7 @@ def id_beside(other: str) -> str:
     return bucket(other) + _rest()
 
 
+@lru_cache(maxsize=8192)
 def bucket(identity: str) -> str:
     """Return the bucket of an id: three characters."""
     if _MADE_HERE.fullmatch(identity):
