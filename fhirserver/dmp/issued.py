@@ -20,6 +20,10 @@ from fhirserver.dmp.names import CLASSES, NATIONAL_PROFESSIONAL, NOS, URI
 CARE: Final = "57832-8"
 _TYPES: Final = {
     "pharmacy": "57833-6",
+    "device-supply": "57833-6",
+    "optics": "57833-6",
+    "hearing-aid": "57833-6",
+    "orthosis": "57833-6",
     "laboratory": "PRESC-BIO",
     "imaging": "55115-0",
     "nursing": "PRESC-INF",

@@ -12,9 +12,14 @@ from typing import Any, Final
 from fhirserver import jsontext
 from fhirserver.dmp import issued, marks
 from fhirserver.dmp.issued import Issued
+from fhirserver.dmp.names import URI
+from fhirserver.dmp.visibility import DELETED
+from fhirserver.interactions.selecting import identities
 from fhirserver.interactions.services import Services
+from fhirserver.prescription.states import State
+from fhirserver.prescription.tasks import View
 from fhirserver.records import keeping
-from fhirserver.store import Draft, Transaction
+from fhirserver.store import Draft, Transaction, claims
 from fhirserver.store.outbox import Lease
 from fhirserver.workflow import printing
 from fhirserver.workflow.context import Work, Workflow, present
@@ -23,6 +28,7 @@ from fhirserver.workflow.marks import mark_of
 from fhirserver.workflow.parties import Parties
 
 _KIND: Final = "DocumentReference"
+_GONE: Final = frozenset({State.CANCELLED, State.REPLACED})
 
 
 def publish(workflow: Workflow, services: Services, lease: Lease) -> None:
@@ -34,6 +40,60 @@ def publish(workflow: Workflow, services: Services, lease: Lease) -> None:
         services.store.outbox.complete(transaction, lease)
 
     services.store.transact(attempt)
+
+
+def withdraw(workflow: Workflow, services: Services, lease: Lease) -> None:
+    """Take the documents of what was cancelled or replaced out of the record, as deleted or superseded."""
+
+    def attempt(transaction: Transaction) -> None:
+        work = Work(workflow, services, server_request(), transaction, present())
+        _withdraw(work, str(lease.body["number"]))
+        services.store.outbox.complete(transaction, lease)
+
+    services.store.transact(attempt)
+
+
+def _withdraw(work: Work, number: str) -> None:
+    by_type: dict[str, set[State]] = {}
+    for view in _tasks(work, number):
+        by_type.setdefault(issued.type_of(view.kind.value), set()).add(view.state)
+    for document_type, states in by_type.items():
+        if states - _GONE:
+            continue
+        value = f"{URI}|{issued.unique_id(number, document_type)}"
+        for identity in identities(work.services, _KIND, [("identifier", value)], 1, work.transaction):
+            _end(work, identity, "superseded" if State.REPLACED in states else DELETED)
+
+
+def _end(work: Work, identity: str, status: str) -> None:
+    """Plan the version that says that a document holds no more, if it does."""
+    current = work.transaction.read(_KIND, identity)
+    if current is None or current.deleted or "dmp" not in current.origin:
+        return
+    document = jsontext.read(current.body)
+    if document["status"] != "current":
+        return
+    kept = current.origin["dmp"]
+    changed = {**document, "status": status}
+    work.transaction.update(
+        Draft(
+            resource=changed,
+            id=identity,
+            index=work.services.indexer.extract(changed),
+            origin={
+                **work.request.provenance(),
+                "dmp": marks.of_document(changed, kept["record"], kept["authors"]),
+            },
+            method="PATCH",
+        )
+    )
+
+
+def _tasks(work: Work, number: str) -> list[View]:
+    """Return the Tasks of a prescription as they stand."""
+    claimed = work.transaction.claimed(claims.name("number", number)) or {}
+    found = [work.transaction.read("Task", identity) for identity in claimed.get("tasks", ())]
+    return [View(jsontext.read(stored.body)) for stored in found if stored is not None and not stored.deleted]
 
 
 def _publish(work: Work, body: Mapping[str, Any]) -> None:
@@ -52,7 +112,10 @@ def _publish(work: Work, body: Mapping[str, Any]) -> None:
         return
     by_type: dict[str, list[str]] = {}
     secret: dict[str, bool] = {}
+    gone = {view.kind for view in _tasks(work, mark.number) if view.state in _GONE}
     for reference, line in zip(body["lines"], lines, strict=True):
+        if line.kind in gone:
+            continue
         document_type = issued.type_of(line.kind.value)
         by_type.setdefault(document_type, []).append(reference)
         secret[document_type] = secret.get(document_type, False) or issued.is_minors_secret(line.resource)

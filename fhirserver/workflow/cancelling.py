@@ -19,6 +19,7 @@ from fhirserver.prescription.lines import Line
 from fhirserver.prescription.states import ENDED, Action, State
 from fhirserver.prescription.tasks import is_open
 from fhirserver.store import Planned, Transaction
+from fhirserver.store.values import Task
 from fhirserver.workflow import taskwork
 from fhirserver.workflow.context import Work, Workflow, executor_of, prescriber_keys, present
 from fhirserver.workflow.marks import mark_of
@@ -40,6 +41,8 @@ REASONS: Final[dict[str, str]] = {
     "other": "autre motif",
 }
 """Codes of REASON_SYSTEM, with their names in French."""
+UNPUBLISH: Final = "prescription-unpublish"
+"""Kind of the outbox task that takes a prescription's document out of the DMP."""
 _WITHDRAWN: Final = frozenset({"entered-in-error"})
 
 
@@ -95,6 +98,8 @@ def end_whole(task: TaskWork, action: Action, reason: Mapping[str, Any]) -> None
     task.view.move(transition.target, task.work.now, reason)
     task.view.give(None)
     task.save()
+    if action is not Action.STOP:
+        task.work.transaction.enqueue(Task(UNPUBLISH, {"number": task.view.number}))
 
 
 def withdraw(workflow: Workflow, services: Services, request: Request, kind: str, identity: str) -> Planned:

@@ -16,7 +16,7 @@ from fhirserver.interactions.services import Services
 from fhirserver.records import prescriptions
 from fhirserver.store import Transaction
 from fhirserver.store.outbox import Lease, LeaseLost
-from fhirserver.workflow import expiring, issuing, printing
+from fhirserver.workflow import cancelling, expiring, issuing, printing
 from fhirserver.workflow.context import Workflow
 
 Handler = Callable[[Workflow, Services, Lease], None]
@@ -40,6 +40,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     issuing.PRINT: printing.draw,
     issuing.EXPIRE: _expire,
     issuing.PUBLISH: prescriptions.publish,
+    cancelling.UNPUBLISH: prescriptions.withdraw,
 }
 
 

@@ -94,3 +94,22 @@ def test_without_an_active_record_that_is_fed_nothing_appears(
     prescribe(as_role("prescriber"), record)
     time.sleep(1.5)
     assert operator.get(f"DocumentReference?{record.query}").json()["total"] == 0
+
+
+def test_a_cancelled_prescription_leaves_the_record(
+    as_role: Callable[[str], Client], patient: Client, record: Record
+) -> None:
+    act(as_role("operator"), record, "create")
+    prescriber = as_role("prescriber")
+    prescribe(prescriber, record)
+    assert len(documents(patient, record, 2)) == 2
+    tasks = prescriber.get(f"Task?patient={record.reference}").json()["entry"]
+    for entry in tasks:
+        reason = {"coding": [{"system": "urn:fhirserver:CodeSystem:cancellation-reason", "code": "error"}]}
+        body = {"resourceType": "Parameters", "parameter": [{"name": "reason", "valueCodeableConcept": reason}]}
+        cancelled = prescriber.post(f"Task/{entry['resource']['id']}/$cancel", body)
+        assert cancelled.status_code == 200, cancelled.text
+    until = time.monotonic() + WITHIN
+    while documents(patient, record, 0) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert documents(patient, record, 0) == []
