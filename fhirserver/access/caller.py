@@ -41,6 +41,11 @@ ROLE_OF_PROFESSION: dict[str, Role] = {
     "95": Role.CAREGIVER,
     "96": Role.CAREGIVER,
     "98": Role.CAREGIVER,
+    "81": Role.CAREGIVER,
+    "82": Role.CAREGIVER,
+    "83": Role.CAREGIVER,
+    "84": Role.CAREGIVER,
+    "85": Role.CAREGIVER,
     "86": Role.LABORATORY,
 }
 """Professions (TRE_G15) that have a part here; a token of another profession opens nothing."""

@@ -95,7 +95,12 @@ GRANTS: Final[dict[Role, dict[str, str]]] = {
         (frozenset({"Immunization", "Observation", "DetectedIssue", "MedicationStatement", "Medication"}), "cu"),
     ),
     Role.CAREGIVER: _grants(
-        *_EVERY_PROFESSIONAL, (PEOPLE, "cu"), (FINDINGS, "cu"), (DOCUMENTS, "cud"), (frozenset({"Task"}), "u")
+        *_EVERY_PROFESSIONAL,
+        (PEOPLE, "cu"),
+        (FINDINGS, "cu"),
+        (DOCUMENTS, "cud"),
+        (frozenset({"Task"}), "u"),
+        (_types("MedicationRequest ServiceRequest DeviceRequest SupplyDelivery"), "c"),
     ),
     Role.LABORATORY: _grants(
         *_EVERY_PROFESSIONAL,

@@ -43,12 +43,17 @@ def criteria(query: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def select(
-    services: Services, transaction: Transaction, kind: str, pairs: list[tuple[str, str]], most: int = 2
+def select(  # noqa: PLR0913, PLR0917 - what a selection consists of
+    services: Services,
+    request: Request,
+    transaction: Transaction,
+    kind: str,
+    pairs: list[tuple[str, str]],
+    most: int = 2,
 ) -> list[str]:
     """Return the ids that criteria select, as this commit will see them; none else commits on the same criteria."""
     transaction.lock(f"{kind}?" + "&".join(f"{name}={value}" for name, value in sorted(pairs)))
-    return identities(services, kind, pairs, most, transaction)
+    return identities(services, kind, pairs, most, transaction, request)
 
 
 def known(services: Services, request: Request, transaction: Transaction, kind: str, found: list[str]) -> list[str]:
@@ -69,7 +74,7 @@ def create(services: Services, request: Request, kind: str, resource: dict[str, 
     draft, upload = writing.prepared(services, request, resource, None, "POST")
 
     def work(transaction: Transaction) -> Answer:
-        found = select(services, transaction, kind, pairs)
+        found = select(services, request, transaction, kind, pairs)
         if len(found) > 1:
             raise several(kind, "If-None-Exist")
         if found:
@@ -102,7 +107,7 @@ def update(services: Services, request: Request, kind: str) -> Answer:
     resource = linking.alone(services, request, resource)
 
     def work(transaction: Transaction) -> Answer:
-        found = select(services, transaction, kind, pairs)
+        found = select(services, request, transaction, kind, pairs)
         if len(found) > 1:
             raise several(kind, request.query)
         named = resource.get("id")
@@ -145,7 +150,7 @@ def patch(services: Services, request: Request, kind: str) -> Answer:
     change = patching.read(services, request)
 
     def work(transaction: Transaction) -> Answer:
-        found = known(services, request, transaction, kind, select(services, transaction, kind, pairs))
+        found = known(services, request, transaction, kind, select(services, request, transaction, kind, pairs))
         if len(found) > 1:
             raise several(kind, request.query)
         if not found:
@@ -170,7 +175,7 @@ def delete(services: Services, request: Request, kind: str) -> Answer:
 
     def work(transaction: Transaction) -> Answer:
         most = services.settings.max_bundle_entries if multiple else 2
-        found = known(services, request, transaction, kind, select(services, transaction, kind, pairs, most))
+        found = known(services, request, transaction, kind, select(services, request, transaction, kind, pairs, most))
         if len(found) > 1 and not multiple:
             raise several(kind, request.query)
         if not found:

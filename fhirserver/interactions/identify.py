@@ -40,7 +40,7 @@ def identify(services: Services, request: Request, transaction: Transaction, fou
         if entry.resource is None or entry.method not in ("POST", "PUT", "PATCH"):
             continue
         try:
-            entry.resource = _linked(services, transaction, found, entry, places)
+            entry.resource = _linked(services, request, transaction, found, entry, places)
         except Failure as failure:
             failure.issues = tuple(entries.place(failure.issues, entry.position))
             raise
@@ -63,7 +63,7 @@ def _decide_create(services: Services, request: Request, transaction: Transactio
     if criteria is None:
         return
     writing.allow(request, "c", entry.kind)
-    found = conditional.select(services, transaction, entry.kind, conditional.criteria(criteria))
+    found = conditional.select(services, request, transaction, entry.kind, conditional.criteria(criteria))
     if len(found) > 1:
         raise conditional.several(entry.kind, criteria)
     entry.request = {name: value for name, value in entry.request.items() if name != "ifNoneExist"}
@@ -80,7 +80,7 @@ def _decide_create(services: Services, request: Request, transaction: Transactio
 
 
 def _decide_conditional(services: Services, request: Request, transaction: Transaction, entry: Entry) -> None:
-    found = conditional.select(services, transaction, entry.kind, conditional.criteria(entry.query))
+    found = conditional.select(services, request, transaction, entry.kind, conditional.criteria(entry.query))
     seen = conditional.known(services, request, transaction, entry.kind, found)
     if entry.method == "PUT" and found and not seen:
         raise conditional.taken(entry.kind)
@@ -143,8 +143,13 @@ def _reserve(transaction: Transaction, found: Sequence[Entry]) -> dict[str, str]
     return places
 
 
-def _linked(
-    services: Services, transaction: Transaction, found: Sequence[Entry], entry: Entry, places: dict[str, str]
+def _linked(  # noqa: PLR0913, PLR0917 - an entry, among the others, on the view of a commit
+    services: Services,
+    request: Request,
+    transaction: Transaction,
+    found: Sequence[Entry],
+    entry: Entry,
+    places: dict[str, str],
 ) -> dict[str, Any]:
     """Return an entry's resource with its references rewritten."""
     if entry.kind == "Bundle" and (entry.resource or {}).get("type") == "document":
@@ -166,7 +171,7 @@ def _linked(
             )
 
     def select(kind: str, pairs: list[tuple[str, str]]) -> set[str]:
-        chosen = set(identities(services, kind, pairs, 2, transaction)) if kind in services.types else set()
+        chosen = set(identities(services, kind, pairs, 2, transaction, request)) if kind in services.types else set()
         return chosen | {
             each.identity
             for each in found
