@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access.decide import decide
-from fhirserver.errors import BadRequest
+from fhirserver.errors import BadRequest, Conflict
 from fhirserver.interactions import read as reading
+from fhirserver.interactions import referrers
 from fhirserver.interactions.exchange import Answer
 from fhirserver.interactions.outcomes import outcome
 from fhirserver.issues import Issue, Text
@@ -20,7 +21,7 @@ def validate(call: Call) -> Answer:
     """Answer the findings about a resource in the body, or about the stored one.
 
     Raises:
-        BadRequest: no resource, an unknown mode, or one of several profiles at once.
+        BadRequest: no resource, an unknown mode, a mode without what it needs, or several profiles at once.
     """
     assert call.kind is not None, "offered on types and instances"
     decide(call.request.caller, "r", call.kind)
@@ -30,24 +31,51 @@ def validate(call: Call) -> Answer:
         offered = ", ".join(_MODES)
         raise BadRequest(Text(f"mode vaut l'un de {offered}.", f"mode is one of {offered}."), rule="mode")
     profile = _one(given, "profile")
+    if mode == "profile" and profile is None:
+        text = Text("mode=profile demande le paramètre profile.", "mode=profile needs the parameter profile.")
+        raise BadRequest(text, rule="parameter")
     resource = (given.get("resource") or [None])[0]
+    if mode == "delete":
+        return Answer(200, resource=outcome(_deletable(call), call.request.language))
     if resource is None and call.identity is not None:
         stored = reading.read(call.services, call.request, call.kind, call.identity).stored
         assert stored is not None, "a read answers a version"
         resource = jsontext.read(stored.body)
     if not isinstance(resource, dict):
         raise BadRequest(Text("Aucune ressource à valider.", "No resource to validate."), rule="resource")
-    issues = [*_route_issues(call, resource), *call.request.notes]
+    issues = [*_route_issues(call, resource, mode), *call.request.notes]
     issues += call.services.checker.issues(resource, (profile,) if profile else ())
     return Answer(200, resource=outcome(issues, call.request.language))
 
 
-def _route_issues(call: Call, resource: dict[str, Any]) -> list[Issue]:
-    named = resource.get("resourceType")
-    if named == call.kind:
-        return []
-    text = Text(f"La ressource n'est pas du type {call.kind}.", f"The resource is not of the type {call.kind}.")
-    return [Issue("error", "invalid", text, str(call.kind), "resource-type")]
+def _deletable(call: Call) -> list[Issue]:
+    """Return what stands in the way of deleting the instance: its content is not looked at."""
+    if call.kind is None or call.identity is None:
+        text = Text("mode=delete vaut pour une ressource : Type/id.", "mode=delete is for an instance: Type/id.")
+        raise BadRequest(text, rule="mode")
+    place = (call.kind, call.identity)
+    reading.read(call.services, call.request, *place)
+    try:
+        call.services.store.transact(lambda unit: referrers.refuse_if_any(call.services, unit, [place]))
+    except Conflict as failure:
+        return list(failure.issues)
+    return []
+
+
+def _route_issues(call: Call, resource: dict[str, Any], mode: str | None) -> list[Issue]:
+    """Return where the resource does not go with the address: its type, and for an update its id."""
+    named, own = resource.get("resourceType"), resource.get("id")
+    if named != call.kind:
+        text = Text(f"La ressource n'est pas du type {call.kind}.", f"The resource is not of the type {call.kind}.")
+        return [Issue("error", "invalid", text, str(call.kind), "resource-type")]
+    if mode == "update" and (own is None or call.identity not in (None, own)):
+        shown = call.identity or "…"
+        text = Text(
+            f"Une mise à jour porte l'id de l'adresse ({shown}), le corps a {str(own)[:64]}.",
+            f"An update has the address's id ({shown}), the body has {str(own)[:64]}.",
+        )
+        return [Issue("error", "invalid", text, f"{call.kind}.id", "id-mismatch")]
+    return []
 
 
 def _one(given: dict[str, list[Any]], name: str) -> str | None:

@@ -43,6 +43,35 @@ def test_validate_takes_parameters_with_a_profile_and_stored_resources(operator:
     assert operator.post("Observation/$validate", {"resourceType": "Parameters"}).status_code == 400
 
 
+def _parameters(**given: Any) -> dict[str, Any]:
+    parts = [{"name": name, "resource": value} for name, value in given.items() if isinstance(value, dict)]
+    codes = [{"name": name, "valueCode": value} for name, value in given.items() if name == "mode"]
+    uris = [{"name": name, "valueUri": value} for name, value in given.items() if name == "profile"]
+    return {"resourceType": "Parameters", "parameter": parts + codes + uris}
+
+
+def _refused(answer: Any) -> bool:
+    assert answer.status_code == 200, answer.text
+    return any(item["severity"] in ("error", "fatal") for item in answer.json()["issue"])
+
+
+def test_validate_judges_for_what_the_resource_is_meant(operator: Client) -> None:
+    person = operator.post("Patient", {"resourceType": "Patient"}).json()["id"]
+    made = operator.post("Observation", observation(subject={"reference": f"Patient/{person}"})).json()["id"]
+    vital = "http://hl7.org/fhir/StructureDefinition/vitalsigns"
+    of_type, of_instance = "Observation/$validate", f"Observation/{made}/$validate"
+    assert not _refused(operator.post(of_type, _parameters(mode="create", resource=observation())))
+    assert not _refused(operator.post(of_instance, _parameters(mode="update", resource=observation(id=made))))
+    assert _refused(operator.post(of_instance, _parameters(mode="update", resource=observation(id="other"))))
+    assert not _refused(operator.post(of_instance, _parameters(mode="delete")))
+    assert _refused(operator.post(f"Patient/{person}/$validate", _parameters(mode="delete")))
+    assert _refused(operator.post(of_instance, _parameters(mode="profile", profile=vital)))
+    assert operator.post(of_type, _parameters(mode="nonsense", resource=observation())).status_code == 400
+    unknown = _parameters(profile="http://test.example/none", resource=observation())
+    assert operator.post(of_type, unknown).status_code in (200, 404)
+    assert operator.get(f"Observation/{made}").json()["meta"]["versionId"] == "1"
+
+
 def test_labels_are_added_and_removed_as_versions(operator: Client) -> None:
     path = f"Observation/{operator.post('Observation', observation()).json()['id']}"
     given = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": [TAG]}}]}
