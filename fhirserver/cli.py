@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "demo": "fhirserver.demo.commands:demo",
     "dmp": "fhirserver.dmp.commands:dmp",
     "packages": "fhirserver.definitions.commands:packages",
+    "purge": "fhirserver.workflow.commands:purge",
     "profile": "fhirserver.definitions.schema_commands:profile",
     "validate": "fhirserver.validation.commands:validate",
     "terminology": "fhirserver.terminology.commands:terminology",
