@@ -20,7 +20,7 @@ TEST_SYSTEMS: Final = frozenset({"urn:oid:1.2.250.1.213.1.4.10", "urn:oid:1.2.25
 """INS for tests and for demonstrations."""
 SYSTEMS: Final = REAL_SYSTEMS | TEST_SYSTEMS
 
-_NUMBER: Final = re.compile(r"\d{5}(?:\d{2}|2[AB])\d{8}")
+_NUMBER: Final = re.compile(r"\d{5}(?:\d{2}|2[AB])\d{8}", re.ASCII)
 _BIRTH_PLACE: Final = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
 _INSEE: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-address-insee-code"
 _BIRTH_GIVEN: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient-birth-list-given-name"

@@ -18,7 +18,7 @@ from fhirserver.issues import Issue
 from fhirserver.terminology import Terminology
 from fhirserver.terminology.verdicts import Verdict
 
-_OID: Final = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9]\d*))+")
+_OID: Final = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9]\d*))+", re.ASCII)
 _UUID: Final = re.compile(r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _FOLDER_METHODS: Final = ("POST", "PUT")
 

@@ -16,7 +16,7 @@ from fhirserver.dmp.cda.reading import CDA, ROOT, UnsafeXml, in_pieces, parse
 from fhirserver.dmp.identity import Traits
 
 _NS: Final = {"c": CDA}
-_TIME: Final = re.compile(r"(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:\.\d+)?([+-]\d{4})?")
+_TIME: Final = re.compile(r"(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:\.\d+)?([+-]\d{4})?", re.ASCII)
 _RELATIONS: Final = {"RPLC": "replaces", "APND": "appends", "XFRM": "transforms"}
 
 

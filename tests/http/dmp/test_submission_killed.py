@@ -57,7 +57,7 @@ def test_all_of_a_submission_is_there_or_none_content_included(mongod: LocalMong
         stop(process)
 
 
-def feed(
+def feed(  # noqa: PLR0913, PLR0917 - what a thread is told and tells
     server: Any, record: Any, custodian: str, killed: threading.Event, sent: dict[str, bytes], answered: set[str]
 ) -> None:
     """Send submissions, every second one with content beyond what lies in one document, until the server is dead."""
