@@ -44,7 +44,7 @@ def test_what_the_matrix_grants_is_allowed(role: Role, letter: str, kind: str | 
         (Role.PRESCRIBER, "c", "StructureDefinition"),
         (Role.PRESCRIBER, "r", "AuditEvent"),
         (Role.PRESCRIBER, "s", None),
-        (Role.PATIENT, "c", "Observation"),
+        (Role.PATIENT, "c", "Condition"),
         (Role.PATIENT, "u", "Patient"),
         (Role.PATIENT, "s", "Practitioner"),
     ],
