@@ -42,6 +42,16 @@ def application() -> Flask:
         audit.insert_one({"action": "read", "id": identity, "when": datetime.now(UTC), "who": "bench"})
         return Response(found["body"], content_type="application/fhir+json")
 
+    @app.post("/transaction")
+    def transaction() -> tuple[str, int]:
+        """Insert what one push of a prescription inserts, each part as one document, in one durable transaction."""
+        parts = [part.encode() for part in request.get_data(as_text=True).split("\n")]
+        client = database.client
+        with client.start_session() as session, session.start_transaction(write_concern=database.write_concern):
+            bodies.insert_many([{"_id": str(ObjectId()), "body": part} for part in parts[2:]], session=session)
+            audit.insert_many([{"_id": ObjectId(), "body": part} for part in parts[:2]], session=session)
+        return "", 201
+
     finds = json_util.loads(Path(os.environ["FLOOR_FINDS"]).read_text()) if "FLOOR_FINDS" in os.environ else {}
     searched = database.client[os.environ.get("FLOOR_DATABASE", "floor")]["resources"]
 
