@@ -13,11 +13,11 @@ from fhirserver.errors import Failure, MethodNotAllowed, NotFound
 from fhirserver.interactions.outcomes import INTERNAL
 from fhirserver.issues import Issue, Text
 from fhirserver.operations.registry import Operation
-from fhirserver.wire import welcome
 from fhirserver.wire.cross_origin import CrossOrigin
 from fhirserver.wire.gateway import BASE, Gateway
 from fhirserver.wire.openapi import describe
 from fhirserver.wire.operation import Monitor
+from fhirserver.wire.response import Application
 from fhirserver.wire.safety import secure
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
@@ -34,14 +34,13 @@ def build(gateway: Gateway, ping: Callable[[], None], types: Collection[str], op
         types: the resource types offered.
         operations: the operations in force.
     """
-    app = Flask("fhirserver", static_folder=None)
+    app = Application("fhirserver", static_folder=None)
     monitor = Monitor(ping)
     origins = CrossOrigin(gateway.settings.cors_origins)
     options: dict[str, Any] = {"methods": METHODS, "provide_automatic_options": False}
     for rule in (BASE, f"{BASE}/"):
         app.add_url_rule(rule, "fhir", gateway.view, strict_slashes=False, **options)
     app.add_url_rule(f"{BASE}/<path:path>", "fhir", gateway.view, **options)
-    app.add_url_rule("/", "welcome", welcome.page)
     app.add_url_rule("/health", "health", monitor.health)
     app.add_url_rule("/ready", "ready", monitor.ready)
     app.add_url_rule("/metrics", "metrics", monitor.metrics)
@@ -59,6 +58,8 @@ def build(gateway: Gateway, ping: Callable[[], None], types: Collection[str], op
 
     def refuse(error: Exception) -> Response:
         language = gateway.language(request.environ)
+        if isinstance(error, Failure):
+            return gateway.refuse(error, language)
         if isinstance(error, HTTPException):
             failure = _failure(error)
             if failure is not None:

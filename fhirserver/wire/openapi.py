@@ -1,4 +1,4 @@
-"""The description of the API: OpenAPI 3.1 at `/openapi.json` through flask-smorest, and a page that shows it.
+"""The description of the API: OpenAPI 3.1 at `/openapi.json` through flask-smorest.
 
 FHIR routes are declared from the same types and operations as the CapabilityStatement; bodies stay bytes, so no schema
 of ours restates FHIR's.
@@ -6,18 +6,16 @@ of ours restates FHIR's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from apispec import BasePlugin
-from flask import Flask, Response
+from flask import Flask
 from flask_smorest import Api
 
 from fhirserver import __version__
 from fhirserver.operations.registry import Operation
 from fhirserver.wire.gateway import BASE
-from fhirserver.wire.welcome import STYLE
 
 _FHIR_MEDIA: Final = ("application/fhir+json", "application/fhir+xml")
 _OUTCOME: Final = {"description": "OperationOutcome: what is wrong, where, and how to mend it."}
@@ -63,7 +61,7 @@ class FhirApi(Api):  # type: ignore[misc] # flask-smorest publishes no types
 
 
 def describe(app: Flask, types: Collection[str], operations: Iterable[Operation]) -> None:
-    """Add `/openapi.json` and `/docs` to an application.
+    """Add `/openapi.json` to an application.
 
     Args:
         app: the application.
@@ -87,10 +85,8 @@ def describe(app: Flask, types: Collection[str], operations: Iterable[Operation]
     )
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     found = paths(sorted(types), operations)
-    page = _page(found).encode()
     for path, item in found.items():
         api.spec.path(path=path, operations=item)
-    app.add_url_rule("/docs", "docs", lambda: Response(page, content_type="text/html; charset=utf-8"))
 
 
 def paths(types: Sequence[str], operations: Iterable[Operation]) -> dict[str, dict[str, Any]]:
@@ -145,22 +141,3 @@ def _operation(path: str, method: str, name: str, about: str, types: Sequence[st
     if name == "capabilities":
         operation["security"] = []
     return operation
-
-
-def _page(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a page that lists all operations: no script, nothing from elsewhere."""
-    rows = [
-        f"<tr><td><code>{method.upper()}</code></td><td><code>{escape(path)}</code></td>"
-        f"<td>{escape(operation['summary'])}</td></tr>"
-        for path, operations in found.items()
-        for method, operation in operations.items()
-    ]
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>fhirserver API</title>'
-        f"<style>{STYLE}</style></head><body>"
-        "<h1>fhirserver</h1><p>FHIR R4. Chaque requête porte un jeton (<code>Authorization: Bearer …</code>), sauf "
-        "<code>metadata</code>. Each request carries a bearer token, except <code>metadata</code>. "
-        f'<a href="/openapi.json">OpenAPI</a> · <a href="{BASE}/metadata">CapabilityStatement</a></p>'
-        '<pre><code>curl -H "Authorization: Bearer $TOKEN" "$BASE/Patient?identifier=…"</code></pre>'
-        f"<table><tr><th>Method</th><th>Path</th><th></th></tr>{''.join(rows)}</table></body></html>"
-    )

@@ -41,22 +41,6 @@ def test_the_description_of_the_api_is_openapi_with_every_declared_route(server:
     assert description["paths"]["/fhir/metadata"]["get"]["security"] == []
 
 
-def test_the_page_of_the_api_shows_it_without_scripts_or_other_hosts(server: Server) -> None:
-    page = requests.get(f"{server.root}/docs", timeout=10)
-    assert page.headers["Content-Type"].startswith("text/html")
-    assert "<script" not in page.text
-    assert "/fhir/{type}/{id}" in page.text
-    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-
-
-def test_the_first_page_says_what_the_server_is_in_both_languages(server: Server) -> None:
-    page = requests.get(f"{server.root}/", timeout=10)
-    assert page.status_code == 200
-    assert "ordonnance numérique" in page.text
-    assert "French prescriptions" in page.text
-    assert 'href="/fhir/metadata"' in page.text
-
-
 def test_metrics_count_answers(server: Server, operator: Client) -> None:
     operator.get("Patient/nobody")
     text = "".join(requests.get(f"{server.root}/metrics", timeout=10).text for _ in range(4))

@@ -1,0 +1,1 @@
+"""What a browser sees: the start page, the description of the API, and resources as readable pages."""
