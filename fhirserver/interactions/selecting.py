@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
-from fhirserver.search.mongo_conditions import Narrowing
 from fhirserver.store import Transaction
+
+_HIDDEN: Final = 50
+"""How many hidden resources may stand before those that a caller may see."""
 
 
 def identities(  # noqa: PLR0913, PLR0917 - what a selection consists of
@@ -25,9 +28,13 @@ def identities(  # noqa: PLR0913, PLR0917 - what a selection consists of
     Raises:
         BadRequest: a criterion cannot be understood.
     """
-    narrowing: Narrowing | None = None
-    if request is not None and not request.caller.everything:
-        asker = request
-        narrowing = lambda each: services.guards.limit(services, asker, each)  # noqa: E731 - one use, on the spot
-    found: list[str] = services.searcher.ids(kind, pairs, most, transaction.session, narrowing)
-    return found
+    if request is None or request.caller.everything:
+        found: list[str] = services.searcher.ids(kind, pairs, most, transaction.session)
+        return found
+    # by `shows`, not by `limit`: what limits a search may depend on whom that search names
+    chosen = []
+    for identity in services.searcher.ids(kind, pairs, most + _HIDDEN, transaction.session):
+        stored = transaction.read(kind, identity)
+        if stored is not None and services.guards.shows(services, request.within(transaction), stored):
+            chosen.append(identity)
+    return chosen[:most]
