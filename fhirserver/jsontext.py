@@ -83,7 +83,10 @@ def write(value: Any, *, pretty: bool = False) -> bytes:
 
 def canonical(value: Any) -> bytes:
     """Write a value with sorted keys: equal bytes mean equal JSON, numbers compared as text."""
-    return orjson.dumps(_wrap_large_integers(value), default=_write_number, option=orjson.OPT_SORT_KEYS)
+    try:
+        return orjson.dumps(value, default=_write_number, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_wrap_large_integers(value), default=_write_number, option=orjson.OPT_SORT_KEYS)
 
 
 def _write_number(value: object) -> orjson.Fragment:

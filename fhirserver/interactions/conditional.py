@@ -51,9 +51,11 @@ def select(  # noqa: PLR0913, PLR0917 - what a selection consists of
     pairs: list[tuple[str, str]],
     most: int = 2,
 ) -> list[str]:
-    """Return the ids that criteria select, as this commit will see them; none else commits on the same criteria."""
-    transaction.lock(f"{kind}?" + "&".join(f"{name}={value}" for name, value in sorted(pairs)))
-    return identities(services, kind, pairs, most, transaction, request)
+    """Return the ids that criteria select, as this commit will see them; of those that find none, one commits."""
+    found = identities(services, kind, pairs, most, transaction, request)
+    if not found:
+        transaction.lock(f"{kind}?" + "&".join(f"{name}={value}" for name, value in sorted(pairs)))
+    return found
 
 
 def known(services: Services, request: Request, transaction: Transaction, kind: str, found: list[str]) -> list[str]:
