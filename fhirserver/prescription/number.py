@@ -42,7 +42,8 @@ def issue(version: str = VERSION) -> str:
     Args:
         version: the first character, a setting.
     """
-    body = version + "".join(secrets.choice(ALPHABET) for _ in range(_RANDOM))
+    chance = secrets.randbits(5 * _RANDOM)
+    body = version + "".join(ALPHABET[chance >> 5 * place & 31] for place in range(_RANDOM))
     return body + _checks(body)
 
 

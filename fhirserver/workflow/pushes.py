@@ -13,7 +13,7 @@ from typing import Any, Final
 from fhirserver import jsontext
 from fhirserver.errors import Conflict
 from fhirserver.interactions import entries as bundle_entries
-from fhirserver.interactions import references, writing
+from fhirserver.interactions import writing
 from fhirserver.interactions.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
@@ -33,19 +33,22 @@ def told(request: Request, found: Sequence[Entry]) -> str:
 
 def digest(found: Sequence[Entry]) -> str:
     """Return what tells the content of a push from another: equal for the same push under other urns."""
-    places = {entry.full_url: f"urn:entry:{entry.position}" for entry in found if entry.full_url}
-    told = [
+    content = [
         [
             entry.method,
             list(entry.path),
             entry.query,
             {name: value for name, value in entry.request.items() if name not in ("method", "url")},
             entry.asked.none_exist if entry.asked else None,
-            references.rewrite(entry.resource, places.get),
+            entry.resource,
         ]
         for entry in found
     ]
-    return blake2b(jsontext.canonical(told), digest_size=16).hexdigest()
+    text = jsontext.canonical(content)
+    for entry in found:
+        if entry.full_url and entry.full_url.startswith("urn:"):
+            text = text.replace(entry.full_url.encode(), b"urn:entry:%d" % entry.position)
+    return blake2b(text, digest_size=16).hexdigest()
 
 
 def claim_of(kind: str, request: Request, *parts: str) -> str:
