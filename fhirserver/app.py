@@ -106,16 +106,16 @@ def services(settings: Settings, store: Store) -> Services:
         terminology=terminology,
         xml=codec,
         types=types,
-        guards=guards(settings, workflow(settings)),
+        guards=guards(settings, policy, workflow(settings)),
     )
     Router(made)
     Upkeep(store, registry, indexer).start()
     return made
 
 
-def guards(settings: Settings, prescriptions: Workflow) -> Guards:
+def guards(settings: Settings, policy: Policy, prescriptions: Workflow) -> Guards:
     """Return the rules that take part in interactions."""
-    documents = DocumentGuard()
+    documents = DocumentGuard(in_force=policy.claims)
     matrix = habilitation.load(settings.dmp_habilitation)
     records = RecordGuard(matrix, documents, at_identity=settings.dmp_creation == "identity")
     return Guards((PrescriptionGuard(prescriptions), documents, records))

@@ -13,11 +13,20 @@ from fhirserver.store import Transaction
 
 
 class DocumentGuard(Guard):
-    """Takes over the pushes that feed a record: ITI-65 Bundles and ITI-105 creates."""
+    """Takes over the pushes that feed a record: ITI-65 Bundles and ITI-105 creates.
+
+    Args:
+        in_force: whether resources must meet what they claim; under the policy `base` no push is a DMP transaction.
+    """
+
+    def __init__(self, *, in_force: bool) -> None:
+        self._in_force = in_force
 
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:
         """Tell whether a push feeds a record."""
-        return publishing.is_publication(request, found) or submitting.is_submission(request, found)
+        return self._in_force and (
+            publishing.is_publication(request, found) or submitting.is_submission(request, found)
+        )
 
     def again(
         self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]

@@ -19,7 +19,7 @@ LAYERS = {
     "dmp": {"fhirpath", "terminology", "definitions"},
 }
 _CONNECTING = ("interactions", "operations", "workflow", "documents", "records")
-LAYERS |= dict.fromkeys(_CONNECTING, {*LAYERS, *_CONNECTING})
+LAYERS |= {room: {*LAYERS, *_CONNECTING} for room in _CONNECTING}
 LAYERS["wire"] = {*LAYERS}
 LAYERS["pages"] = {*LAYERS, "wire"}
 MODULES = sorted(ROOT.rglob("*.py"))

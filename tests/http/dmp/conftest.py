@@ -161,7 +161,7 @@ def ids(answer: Any) -> dict[str, str]:
 
 
 def act(client: Client, record: Record, name: str, **parameters: Any) -> requests.Response:
-    """Change a record by `$dmp`: parameters by the name of their FHIR type (`valueBoolean`), as `name=(type, value)`."""
+    """Change a record by `$dmp`; parameters as `name=(type, value)`, the type as in `valueBoolean`."""
     given = [{"name": "act", "valueCode": name}]
     given += [{"name": key, kind: value} for key, (kind, value) in parameters.items()]
     return client.post(f"{record.reference}/$dmp", {"resourceType": "Parameters", "parameter": given})
