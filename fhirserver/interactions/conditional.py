@@ -6,6 +6,7 @@ that writes, under a lock of their name: of many at once, one creates, and the o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from fhirserver.errors import BadRequest, Conflict, MultipleMatches, NotFound
@@ -41,6 +42,16 @@ def criteria(query: str) -> list[tuple[str, str]]:
             rule="criteria",
         )
     return pairs
+
+
+def with_criteria(request: Request) -> Request:
+    """Return a create whose address holds criteria as one with If-None-Exist, unless it has that header too."""
+    if not request.query or request.in_bundle or request.conditions.none_exist is not None:
+        return request
+    names = (name.partition(":")[0] for name, _ in query_pairs(request.query))
+    if all(name in _CONTROL for name in names):
+        return request
+    return replace(request, conditions=replace(request.conditions, none_exist=request.query))
 
 
 def select(  # noqa: PLR0913, PLR0917 - what a selection consists of

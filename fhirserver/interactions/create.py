@@ -15,6 +15,8 @@ from fhirserver.store.files import Upload
 def create(services: Services, request: Request, kind: str) -> Answer:
     """Store a new resource; with If-None-Exist, only when its criteria select none.
 
+    Criteria in the address mean the same as in If-None-Exist: fhirpy and the clients of Aidbox send them there.
+
     Raises:
         InvalidResource: it breaks its profile.
         MultipleMatches: If-None-Exist selects several.
@@ -23,6 +25,7 @@ def create(services: Services, request: Request, kind: str) -> Answer:
     if kind == "Binary" and binary.is_content(request):
         return binary.create(services, request)
     resource = writing.resource_of_type(request.parse(), kind)
+    request = conditional.with_criteria(request)
     if request.unit is None and services.router.concerns(request, resource):
         return services.router.push(request, resource)
     resource = linking.alone(services, request, resource)

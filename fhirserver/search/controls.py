@@ -18,11 +18,15 @@ IGNORED_HERE: Final = frozenset({"_format", "_pretty", "_cursor", "_type"})
 """Read elsewhere."""
 
 NAMES: Final = frozenset(
-    {"_sort", "_count", "_include", "_revinclude", "_total", "_summary", "_elements", "_contained", "_containedType"}
-)
+    {
+        "_sort", "_count", "_include", "_revinclude", "_total", "_totalMethod", "_summary", "_elements", "_contained",
+        "_containedType",
+    }
+)  # fmt: skip
 _ONCE: Final = NAMES - {"_include", "_revinclude"}
 _SUMMARIES: Final = ("true", "text", "data", "count", "false")
 _TOTALS: Final = ("none", "estimate", "accurate")
+_TOTAL_METHODS: Final = {"count": "accurate", "estimate": "estimate", "approximate": "estimate", "no": "none"}
 _MAX_SORT_KEYS: Final = 5
 _MAX_INCLUDES: Final = 50
 _ELEMENT: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
@@ -79,6 +83,10 @@ class Controls:
 
     def _read_total(self, name: str, raw: str, _: str) -> None:
         self.values["total"] = _one_of(name, raw, _TOTALS)
+
+    def _read_totalMethod(self, name: str, raw: str, _: str) -> None:  # noqa: N802 - named as the parameter
+        """Aidbox's name for `_total`, which fhirpy sends to count."""
+        self.values["total"] = _TOTAL_METHODS[_one_of(name, raw, tuple(_TOTAL_METHODS))]
 
     def _read_summary(self, name: str, raw: str, _: str) -> None:
         summary = _one_of(name, raw, _SUMMARIES)
