@@ -53,7 +53,8 @@ FRENCH: Final[dict[str, TypeRule]] = {
         required=(f"{_PDSM}pdsm-comprehensive-document-reference",),
         inline=(f"{_PDSM}pdsm-simplified-publish",),
         instead=tuple(
-            f"{_MHD}IHE.MHD.{name}.DocumentReference" for name in ("Comprehensive", "UnContained.Comprehensive", "Minimal")
+            f"{_MHD}IHE.MHD.{name}.DocumentReference"
+            for name in ("Comprehensive", "UnContained.Comprehensive", "Minimal")
         ),
     ),
     "ServiceRequest": TypeRule(advised=(f"{_CORE}fr-core-service-request",)),

@@ -26,15 +26,15 @@ FLAGS = (
 )
 
 
-@pytest.fixture
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """A browser with a fresh profile, that prefers French."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    binary = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
-    if not chromium or not driver:
+    if not binary or not driver:
         pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = binary
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(flag)
     options.add_experimental_option("prefs", {"intl.accept_languages": "fr,en"})
@@ -43,3 +43,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     opened.set_page_load_timeout(60)
     yield opened
     opened.quit()
+
+
+@pytest.fixture
+def browser(chromium: webdriver.Chrome) -> webdriver.Chrome:
+    """That browser, as if it had never been anywhere."""
+    chromium.get("about:blank")
+    chromium.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    for kind in ("browser", "performance"):
+        chromium.get_log(kind)  # reading a log empties it
+    return chromium

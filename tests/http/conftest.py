@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +18,6 @@ import requests
 from pymongo.database import Database
 
 from fhirserver.access import issuer
-from fhirserver.demo.running import free_port
 from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
 from fhirserver.store.profile import profiled, wasteful
@@ -82,7 +83,7 @@ class Client:
 
 def start(folder: Path, mongodb_uri: str, **settings: str) -> tuple[Server, subprocess.Popen[bytes]]:
     """Start a server; `settings` are names of settings in lower case."""
-    port = free_port()
+    port = _port()
     log = folder / "server.log"
     environment = {
         **os.environ,
@@ -109,6 +110,21 @@ def start(folder: Path, mongodb_uri: str, **settings: str) -> tuple[Server, subp
         time.sleep(0.05)
     process.kill()
     pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
+
+
+_PORTS = itertools.count(20_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+
+
+def _port() -> int:
+    """Return a port that no other server of this run takes: servers that share one would answer for each other."""
+    for port in _PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -64,7 +64,7 @@ def test_the_content_type_decides_whether_a_body_is_read(operator: Client, conte
         ("application/json", 200),
         ("*/*", 200),
         ("application/*;q=0.5, text/plain", 200),
-        ("text/html;q=0.9, application/fhir+json;q=0.1", 200),
+        ("text/html;q=0.1, application/fhir+json;q=0.9", 200),
         ("application/fhir+json; fhirVersion=4.0", 200),
         ("application/fhir+json; fhirVersion=3.0", 406),
         ("application/fhir+json;q=0", 406),
