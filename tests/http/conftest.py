@@ -112,11 +112,11 @@ def start(folder: Path, mongodb_uri: str, **settings: str) -> tuple[Server, subp
     pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
 
 
-_PORTS = itertools.count(20_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+_PORTS = itertools.count(20_000 + 100 * (os.getpid() % 120))
 
 
 def _port() -> int:
-    """Return a port that no other server of this run takes: servers that share one would answer for each other."""
+    """Return a port that no other test server takes: servers that share one would answer for each other."""
     for port in _PORTS:
         with socket.socket() as probe:
             try:

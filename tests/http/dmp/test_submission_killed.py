@@ -6,6 +6,7 @@ import base64
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ def test_all_of_a_submission_is_there_or_none_content_included(mongod: LocalMong
         killed = threading.Event()
         feeder = threading.Thread(target=feed, args=(running, record, custodian, killed, sent, answered))
         feeder.start()
+        deadline = time.monotonic() + 30
+        while not answered and time.monotonic() < deadline:
+            time.sleep(0.01)  # a kill before the first answer would prove nothing
         killed.wait(pause)
         for number in reversed(Memory(process.pid).processes()):
             os.kill(number, signal.SIGKILL)
