@@ -134,3 +134,11 @@ def test_patches_are_entries_of_a_transaction(operator: Client) -> None:
     )
     assert statuses(answer) == ["200", "200"]
     assert [item["resource"]["active"] for item in answer.json()["entry"]] == [False, False]
+
+
+@pytest.mark.parametrize("name", [["path"], {"a": 1}, None, 1, True])
+def test_a_part_whose_name_is_no_text_is_refused_in_words(operator: Client, name: Any) -> None:
+    patient = made(operator)
+    answer = operator.patch(f"Patient/{patient['id']}", parameters({"name": name, "valueCode": "replace"}))
+    assert answer.status_code == 400
+    assert "partie inconnue" in issue(answer)["details"]["text"]

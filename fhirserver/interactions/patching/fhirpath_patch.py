@@ -68,7 +68,7 @@ class _Operation:
         self._parts: dict[str, dict[str, Any]] = {}
         for part in parts if isinstance(parts, list) else ():
             name = part.get("name") if isinstance(part, dict) else None
-            if name not in _KNOWN or name in self._parts:
+            if not isinstance(name, str) or name not in _KNOWN or name in self._parts:
                 raise _malformed(
                     f"partie inconnue ou répétée « {str(name)[:40]} » (connues : {', '.join(sorted(_KNOWN))})",
                     f'unknown or repeated part "{str(name)[:40]}" (known: {", ".join(sorted(_KNOWN))})',
