@@ -37,12 +37,12 @@ class Traits(NamedTuple):
     birth_place: str | None = None
 
 
-_NAMES: Final = Traits(
-    Text("nom de naissance", "birth name"),  # type: ignore[arg-type] # a Traits of labels
-    Text("premier prénom de naissance", "first birth given name"),  # type: ignore[arg-type]
-    Text("sexe", "sex"),  # type: ignore[arg-type]
-    Text("date de naissance", "birth date"),  # type: ignore[arg-type]
-    Text("lieu de naissance (code INSEE)", "birth place (INSEE code)"),  # type: ignore[arg-type]
+_NAMES: Final = (
+    Text("nom de naissance", "birth name"),
+    Text("premier prénom de naissance", "first birth given name"),
+    Text("sexe", "sex"),
+    Text("date de naissance", "birth date"),
+    Text("lieu de naissance (code INSEE)", "birth place (INSEE code)"),
 )
 _ELEMENTS: Final = ("name", "name", "gender", "birthDate", "extension")
 
