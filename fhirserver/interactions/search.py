@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -162,8 +163,21 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         found=[f"{stored.type}/{stored.id}" for stored in (*page.matches, *page.includes)],
     )
     services.guards.seen(services, request, (*page.matches, *page.includes))
+    return Answer(
+        200, resource=_bundle(services, request, path, pairs, page, _entries(services, request, page, cut), horizon)
+    )
 
-    entries = _entries(services, request, page, cut)
+
+def _bundle(  # noqa: PLR0913, PLR0917 - what a searchset tells
+    services: Services,
+    request: Request,
+    path: str,
+    pairs: Pairs,
+    page: ResultPage,
+    entries: list[dict[str, Any]],
+    horizon: datetime,
+) -> dict[str, Any]:
+    """Return the searchset; whatever becomes visible later is found by `_lastUpdated=gt` its meta.lastUpdated."""
     if page.issues:
         told = outcome(page.issues, request.language)
         entries.append({"resource": told, "search": {"mode": "outcome"}})
@@ -177,7 +191,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     bundle["link"] = _links(services, request, path, pairs, page)
     if entries:
         bundle["entry"] = entries
-    return Answer(200, resource=bundle)
+    return bundle
 
 
 def _rules(services: Services, request: Request) -> Rules:

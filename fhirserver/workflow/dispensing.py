@@ -52,14 +52,7 @@ def recorded(request: Request, found: Sequence[Entry]) -> list[Entry]:
     if request.caller.role in (Role.OPERATOR, Role.PATIENT) and TASK not in request.memory:
         return []
     return [
-        entry
-        for entry in found
-        if entry.method in ("POST", "PUT")
-        and entry.resource is not None
-        and entry.settled is None
-        and entry.kind == entry.resource.get("resourceType")
-        and entry.kind in EXECUTION_TYPES
-        and names_lines(entry.resource)
+        entry for entry, resource in pushes.written(found) if entry.kind in EXECUTION_TYPES and names_lines(resource)
     ]
 
 

@@ -49,15 +49,7 @@ def orders(request: Request, found: Sequence[Entry]) -> list[Entry]:
     """Return the entries of a push that are issued: active orders, unless an operator writes plain FHIR."""
     if request.caller.role in (Role.OPERATOR, Role.PATIENT) and ISSUE not in request.memory:
         return []
-    return [
-        entry
-        for entry in found
-        if entry.method in ("POST", "PUT")
-        and entry.resource is not None
-        and entry.settled is None
-        and entry.kind == entry.resource.get("resourceType")
-        and issuing.is_order(entry.resource)
-    ]
+    return [entry for entry, resource in pushes.written(found) if issuing.is_order(resource)]
 
 
 def again(

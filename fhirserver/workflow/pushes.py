@@ -6,7 +6,7 @@ client. What is compared is the content: resources with the links between entrie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -22,6 +22,16 @@ from fhirserver.store import Transaction, claims
 
 DIGEST: Final = "prescription-digest"
 _READS: Final = ("GET", "HEAD")
+
+
+def written(found: Sequence[Entry]) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    """Yield the entries that write a resource of their address's type, and that nobody has settled, with it."""
+    for entry in found:
+        resource = entry.resource
+        if entry.method not in ("POST", "PUT") or resource is None or entry.settled is not None:
+            continue
+        if entry.kind == resource.get("resourceType"):
+            yield entry, resource
 
 
 def told(request: Request, found: Sequence[Entry]) -> str:
