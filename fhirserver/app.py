@@ -18,10 +18,10 @@ from fhirserver.documents.guard import DocumentGuard
 from fhirserver.fhirpath import Engine
 from fhirserver.interactions import patch
 from fhirserver.interactions.capabilities import Capabilities
-from fhirserver.interactions.checking import Checker
 from fhirserver.interactions.guards import Guards
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes.checking import Checker
 from fhirserver.operations import dmp, document, everything, generate_metadata, meta, reindex, validate
 from fhirserver.operations import terminology as terminology_operations
 from fhirserver.operations.prescription import offered as prescription_operations
@@ -30,14 +30,14 @@ from fhirserver.pages import browser
 from fhirserver.pages.facts import facts
 from fhirserver.records import indexes as record_indexes
 from fhirserver.records.guard import RecordGuard
-from fhirserver.search import indexes as search_indexes
-from fhirserver.search.codes import TerminologyTokens
-from fhirserver.search.cursors import Cursors
-from fhirserver.search.extract import Indexer
-from fhirserver.search.mongo_search import Searcher
-from fhirserver.search.mongo_upkeep import Upkeep
-from fhirserver.search.parse import Rules
-from fhirserver.search.registry import Registry
+from fhirserver.search.asked.codes import TerminologyTokens
+from fhirserver.search.asked.cursors import Cursors
+from fhirserver.search.asked.parse import Rules
+from fhirserver.search.declared.registry import Registry
+from fhirserver.search.indexing import indexes as search_indexes
+from fhirserver.search.indexing.extract import Indexer
+from fhirserver.search.mongo.searching import Searcher
+from fhirserver.search.mongo.upkeep import Upkeep
 from fhirserver.search.types.values import Setting
 from fhirserver.settings import Settings
 from fhirserver.store import Index, Store
@@ -48,11 +48,11 @@ from fhirserver.validation.policy import Policy
 from fhirserver.wire.application import build
 from fhirserver.wire.formats import JSON, Formats, xml
 from fhirserver.wire.gateway import Gateway
-from fhirserver.wire.xml import XmlCodec
+from fhirserver.wire.xml.formatting import XmlCodec
+from fhirserver.workflow.after.receipts import published
+from fhirserver.workflow.after.worker import Worker
 from fhirserver.workflow.context import Workflow, workflow
 from fhirserver.workflow.guard import PrescriptionGuard
-from fhirserver.workflow.receipts import published
-from fhirserver.workflow.worker import Worker
 
 FORMATS: Final = ("json", "xml", "application/fhir+json", "application/fhir+xml")
 

@@ -31,8 +31,9 @@ from generate_resources import INS_TEST, LINES, Generator
 from fhirserver import jsontext
 from fhirserver.definitions import development
 from fhirserver.search import INDEXES, Indexer, Registry, Searcher, parse
-from fhirserver.store import Draft, Store, documents
-from fhirserver.store.ids import key
+from fhirserver.store import Draft, Store
+from fhirserver.store.kept import documents
+from fhirserver.store.kept.ids import key
 from fhirserver.store.local import LocalMongod
 
 HERE: Final = Path(__file__).resolve().parent

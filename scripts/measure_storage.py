@@ -19,7 +19,7 @@ from bson import ObjectId
 from pymongo.collection import Collection
 
 from fhirserver import jsontext
-from fhirserver.search.indexes import INDEXES
+from fhirserver.search.indexing.indexes import INDEXES
 from fhirserver.store import Draft, Store, key, new_id
 from fhirserver.store.local import LocalMongod
 

@@ -79,7 +79,7 @@ def sync_command(folders: tuple[Path, ...], registry: str | None) -> None:
 
 def _print_conflicts(definitions: Definitions, settings: Settings) -> None:
     """Say which search parameters others of the same code displace, and which cannot be offered."""
-    from fhirserver.search.registry import Registry  # noqa: PLC0415 - the other commands do without that room
+    from fhirserver.search.declared.registry import Registry  # noqa: PLC0415 - the other commands do without that room
 
     registry = Registry(definitions, precedence=settings.search_packages)
     for conflict in registry.conflicts:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fhirserver.demo.people import NATIONAL_PROFESSIONAL_ID, PHARMACIST_RPPS
-from fhirserver.prescription import code_image
+from fhirserver.prescription.print import code_image
 
 Ask = Callable[..., requests.Response]
 PATIENCE: Final = 10

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
-from fhirserver.dmp.faults import fault, warning
 from fhirserver.dmp.names import CLASSES, JDV_CLASSES, JDV_TYPES
-from fhirserver.dmp.submission import codings
+from fhirserver.dmp.submissions.faults import fault, warning
+from fhirserver.dmp.submissions.submission import codings
 from fhirserver.issues import Issue
 from fhirserver.terminology import Terminology
 from fhirserver.terminology.verdicts import Verdict

@@ -8,14 +8,14 @@ from typing import Any, Final, cast
 
 from fhirserver import jsontext
 from fhirserver.dmp import authors
-from fhirserver.dmp.facts import Facts, Known, Rules, Sender
-from fhirserver.dmp.flavours import Flavour
-from fhirserver.dmp.submission import unique_id
+from fhirserver.dmp.submissions.facts import Facts, Known, Rules, Sender
+from fhirserver.dmp.submissions.flavours import Flavour
+from fhirserver.dmp.submissions.submission import unique_id
 from fhirserver.errors import BadRequest
 from fhirserver.interactions.exchange import Request, query_pairs
-from fhirserver.interactions.references import local
-from fhirserver.interactions.selecting import identities
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown.selecting import identities
+from fhirserver.interactions.writes.references import local
 from fhirserver.settings import Settings
 from fhirserver.store import Stored, Transaction
 

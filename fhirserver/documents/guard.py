@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhirserver.documents import publishing, submitting
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish, Guard
 from fhirserver.interactions.services import Services

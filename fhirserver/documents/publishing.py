@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from fhirserver.access.decide import decide
-from fhirserver.dmp import attachments, checking, marks, media, patients, relations, retries
-from fhirserver.dmp.facts import Facts
-from fhirserver.dmp.flavours import PROFILES, Flavour
+from fhirserver.dmp import marks
+from fhirserver.dmp.content import attachments, media
 from fhirserver.dmp.names import SIMPLIFIED_PUBLISH
-from fhirserver.dmp.submission import attachment, unique_id
+from fhirserver.dmp.submissions import checking, patients, relations, retries
+from fhirserver.dmp.submissions.facts import Facts
+from fhirserver.dmp.submissions.flavours import PROFILES, Flavour
+from fhirserver.dmp.submissions.submission import attachment, unique_id
 from fhirserver.documents.gathering import Gathering
 from fhirserver.documents.submitting import (
     claim,
@@ -27,11 +29,11 @@ from fhirserver.documents.submitting import (
     with_subject,
 )
 from fhirserver.documents.superseding import supersede
-from fhirserver.interactions import writing
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes import writing
 from fhirserver.store import Transaction
 from fhirserver.validation.policy import has_inline_content
 from fhirserver.workflow import pushes

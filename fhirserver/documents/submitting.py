@@ -11,23 +11,25 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fhirserver.access.decide import decide
-from fhirserver.dmp import checking, identity, marks, patients, relations, retries, submission
-from fhirserver.dmp.attachments import Examined
-from fhirserver.dmp.checking import Verdicts
-from fhirserver.dmp.facts import Facts, Known
-from fhirserver.dmp.flavours import BY_PROFILE, PROFILES
-from fhirserver.dmp.submission import Part, Submission
+from fhirserver.dmp import identity, marks
+from fhirserver.dmp.content.attachments import Examined
+from fhirserver.dmp.submissions import checking, patients, relations, retries, submission
+from fhirserver.dmp.submissions.checking import Verdicts
+from fhirserver.dmp.submissions.facts import Facts, Known
+from fhirserver.dmp.submissions.flavours import BY_PROFILE, PROFILES
+from fhirserver.dmp.submissions.submission import Part, Submission
 from fhirserver.documents.gathering import Gathering
 from fhirserver.documents.superseding import supersede
 from fhirserver.errors import BadRequest, Failure, Forbidden, InvalidResource
-from fhirserver.interactions import entries as bundle_entries
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles import entries as bundle_entries
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.transaction import PROFILES as SENT_PROFILES
 from fhirserver.issues import Issue
-from fhirserver.store import Transaction, claims
+from fhirserver.store import Transaction
+from fhirserver.store.commits import claims
 from fhirserver.workflow import pushes
 
 _CLAIM: Final = "document"

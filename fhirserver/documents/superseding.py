@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from fhirserver import jsontext
 from fhirserver.dmp import marks
-from fhirserver.interactions import writing
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes import writing
 from fhirserver.store import Transaction
 
 KIND = "DocumentReference"

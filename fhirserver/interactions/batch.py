@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from fhirserver.errors import BadRequest, Failure
-from fhirserver.interactions import entries
+from fhirserver.interactions.bundles import entries
 from fhirserver.interactions.exchange import Answer, Request
-from fhirserver.interactions.outcomes import INTERNAL, outcome
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown.outcomes import INTERNAL, outcome
 from fhirserver.issues import Text
 
 _SIDE_BY_SIDE: Final = 8

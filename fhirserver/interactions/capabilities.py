@@ -17,7 +17,7 @@ from fhirserver.errors import BadRequest
 from fhirserver.interactions.exchange import Answer
 from fhirserver.issues import Text
 from fhirserver.operations.registry import Operation, Operations
-from fhirserver.search.registry import Registry
+from fhirserver.search.declared.registry import Registry
 from fhirserver.settings import Settings
 from fhirserver.validation.policy import Policy
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhirserver.interactions import binary, conditional, linking, writing
+from fhirserver.interactions.bundles import linking
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import binary
+from fhirserver.interactions.writes import conditional, writing
 from fhirserver.issues import Issue
 from fhirserver.store import Draft, Transaction
-from fhirserver.store.files import Upload
+from fhirserver.store.kept.files import Upload
 
 
 def create(services: Services, request: Request, kind: str) -> Answer:

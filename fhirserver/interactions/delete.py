@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fhirserver.interactions import referrers, writing
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Write
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes import referrers, writing
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Transaction
 

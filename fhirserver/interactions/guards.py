@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from fhirserver.search.query import And, Node
+from fhirserver.search.asked.query import And, Node
 
 if TYPE_CHECKING:
-    from fhirserver.interactions.entries import Entry
+    from fhirserver.interactions.bundles.entries import Entry
     from fhirserver.interactions.exchange import Answer, Request
     from fhirserver.interactions.services import Services
     from fhirserver.store import Stored, Transaction
@@ -60,7 +60,7 @@ class Guard:
         """Return what of a type the caller may see, for searches, chains and includes; None: everything.
 
         It must agree with `shows`. `query.Written` is a condition on who wrote it and why, any other node of
-        `search/query.py` one on the index values.
+        `search/asked/query.py` one on the index values.
         """
         return None
 

@@ -15,9 +15,9 @@ import orjson
 from fhirserver import jsontext
 from fhirserver.access.decide import Grant, decide
 from fhirserver.errors import BadRequest, Forbidden
-from fhirserver.interactions import binary, visibility
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import binary, visibility
 from fhirserver.issues import Text
 from fhirserver.store import HistoryPage, HistoryQuery, Stored
 

@@ -22,13 +22,14 @@ from fhirserver import jsontext
 from fhirserver.access.caller import Caller, Role
 from fhirserver.access.scopes import Scope
 from fhirserver.errors import BadRequest, Failure
-from fhirserver.interactions import bundle, linking, references, writing
+from fhirserver.interactions.bundles import bundle, linking
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.router import ID
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes import references, writing
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Draft, Transaction
-from fhirserver.store.files import Upload
+from fhirserver.store.kept.files import Upload
 
 BATCH: Final = 500
 """Resources of one commit."""

@@ -10,13 +10,16 @@ from __future__ import annotations
 from typing import Final
 
 from fhirserver import jsontext
-from fhirserver.interactions import linking, update, visibility, writing
 from fhirserver.interactions import read as reading
+from fhirserver.interactions import update
+from fhirserver.interactions.bundles import linking
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Write
 from fhirserver.interactions.patching import Change, Patcher
 from fhirserver.interactions.patching.patcher import JSON_PATCH, MERGE_PATCH, XML_PATCH
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import visibility
+from fhirserver.interactions.writes import writing
 from fhirserver.store import Transaction
 
 FHIR: Final = ("application/fhir+json", "application/fhir+xml")

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from fhirserver.access.decide import decide
 from fhirserver.errors import Gone
-from fhirserver.interactions import binary, subset, visibility
 from fhirserver.interactions.exchange import Answer, Conditions, Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import binary, subset, visibility
 from fhirserver.issues import Text
 from fhirserver.store import Stored
 

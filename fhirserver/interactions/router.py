@@ -7,22 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fhirserver.errors import BadRequest, Failure, Forbidden, MethodNotAllowed, NotFound
-from fhirserver.interactions import (
-    bundle,
-    conditional,
-    create,
-    delete,
-    history,
-    patch,
-    read,
-    search,
-    transaction,
-    update,
-    vread,
-)
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions import create, delete, history, patch, read, search, transaction, update, vread
+from fhirserver.interactions.bundles import bundle
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes import conditional
 from fhirserver.issues import Text
 
 ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")

@@ -13,13 +13,13 @@ import orjson
 from fhirserver import jsontext
 from fhirserver.access.decide import Grant, decide
 from fhirserver.errors import BadRequest, Forbidden, NotFound, UnsupportedMediaType
-from fhirserver.interactions import binary, subset, visibility
 from fhirserver.interactions.exchange import Answer, Request, query_pairs
-from fhirserver.interactions.outcomes import outcome
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import binary, subset, visibility
+from fhirserver.interactions.shown.outcomes import outcome
 from fhirserver.issues import Text
-from fhirserver.search.mongo_search import ResultPage
-from fhirserver.search.parse import Rules, parse
+from fhirserver.search.asked.parse import Rules, parse
+from fhirserver.search.mongo.searching import ResultPage
 from fhirserver.store import Stored
 
 COMPARTMENTS: Final = ("Patient", "Encounter", "RelatedPerson", "Practitioner", "Device")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fhirserver.definitions import Definitions
 from fhirserver.fhirpath import Engine
 from fhirserver.interactions.capabilities import Capabilities
-from fhirserver.interactions.checking import Checker
 from fhirserver.interactions.guards import Guards
+from fhirserver.interactions.writes.checking import Checker
 from fhirserver.issues import Issue
 from fhirserver.operations.registry import Operations
-from fhirserver.search.extract import Indexer
-from fhirserver.search.mongo_search import Searcher
-from fhirserver.search.registry import Registry
+from fhirserver.search.declared.registry import Registry
+from fhirserver.search.indexing.extract import Indexer
+from fhirserver.search.mongo.searching import Searcher
 from fhirserver.settings import Settings
 from fhirserver.store import Store
 from fhirserver.terminology import Terminology

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from fhirserver.errors import BadRequest, Failure, InvalidResource
-from fhirserver.interactions import entries, referrers, writing
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles import entries
+from fhirserver.interactions.bundles.entries import Entry
+from fhirserver.interactions.bundles.identify import identify
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Guard, Write
-from fhirserver.interactions.identify import identify
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes import referrers, writing
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Transaction
 

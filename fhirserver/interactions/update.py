@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fhirserver.interactions import binary, linking, writing
+from fhirserver.interactions.bundles import linking
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Interaction, Write
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import binary
+from fhirserver.interactions.writes import writing
 from fhirserver.issues import Issue
 from fhirserver.store import Transaction
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fhirserver.access.decide import decide
 from fhirserver.errors import NotFound
-from fhirserver.interactions import read, visibility
+from fhirserver.interactions import read
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import visibility
 from fhirserver.issues import Text
 
 

@@ -15,14 +15,15 @@ from typing import Any, Final
 from fhirserver import jsontext
 from fhirserver.access.caller import Role
 from fhirserver.access.decide import decide
-from fhirserver.dmp import marks, record_views
-from fhirserver.dmp import record as acts
+from fhirserver.dmp import marks
 from fhirserver.dmp.habilitation import Habilitation
-from fhirserver.dmp.record import Motive, Opposition, Record, Span
+from fhirserver.dmp.records import record as acts
+from fhirserver.dmp.records import views as record_views
+from fhirserver.dmp.records.record import Motive, Opposition, Record, Span
 from fhirserver.dmp.visibility import Part, enter
 from fhirserver.errors import BadRequest, Forbidden, NotFound
-from fhirserver.interactions import visibility
 from fhirserver.interactions.exchange import Answer
+from fhirserver.interactions.shown import visibility
 from fhirserver.issues import Text
 from fhirserver.operations.registry import Call, Operation
 from fhirserver.records import callers, existence, keeping

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.errors import Forbidden, Gone, NotFound
-from fhirserver.interactions import create, writing
+from fhirserver.interactions import create
 from fhirserver.interactions import read as reading
 from fhirserver.interactions.exchange import Answer
-from fhirserver.interactions.references import literals, local
+from fhirserver.interactions.writes import writing
+from fhirserver.interactions.writes.references import literals, local
 from fhirserver.operations.registry import Call, Operation
 
 

@@ -9,8 +9,9 @@ from typing import Final
 
 from fhirserver.access.decide import decide
 from fhirserver.errors import BadRequest
-from fhirserver.interactions import search, visibility
+from fhirserver.interactions import search
 from fhirserver.interactions.exchange import Answer
+from fhirserver.interactions.shown import visibility
 from fhirserver.issues import Text
 from fhirserver.operations.registry import Call, Operation
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from fhirserver.dmp import attachments, generated, media
-from fhirserver.dmp.attachments import Examined
+from fhirserver.dmp.content import attachments, generated, media
+from fhirserver.dmp.content.attachments import Examined
 from fhirserver.errors import BadRequest, Unprocessable
 from fhirserver.interactions import transaction
 from fhirserver.interactions.exchange import Answer

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest
-from fhirserver.interactions import patch, writing
+from fhirserver.interactions import patch
 from fhirserver.interactions import read as reading
 from fhirserver.interactions.exchange import Answer
+from fhirserver.interactions.writes import writing
 from fhirserver.issues import Text
 from fhirserver.operations.registry import Call, Operation
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fhirserver.errors import BadRequest, Conflict
-from fhirserver.interactions import writing
 from fhirserver.interactions.exchange import Answer
+from fhirserver.interactions.writes import writing
 from fhirserver.issues import Text
 from fhirserver.operations.registry import Call, Operation
-from fhirserver.search import mongo_upkeep
+from fhirserver.search.mongo import upkeep as mongo_upkeep
 
 
 def reindex(call: Call) -> Answer:

@@ -8,9 +8,9 @@ from fhirserver import jsontext
 from fhirserver.access.decide import decide
 from fhirserver.errors import BadRequest, Conflict
 from fhirserver.interactions import read as reading
-from fhirserver.interactions import referrers
 from fhirserver.interactions.exchange import Answer
-from fhirserver.interactions.outcomes import outcome
+from fhirserver.interactions.shown.outcomes import outcome
+from fhirserver.interactions.writes import referrers
 from fhirserver.issues import Issue, Text
 from fhirserver.operations.registry import Call, Operation
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
+from fhirserver.prescription.execution.quantities import Amount, read_amount
 from fhirserver.prescription.lines import day
 from fhirserver.prescription.professions import SYSTEM as PROFESSIONS
-from fhirserver.prescription.quantities import Amount, read_amount
 
 Resource = Mapping[str, Any]
 

@@ -14,9 +14,15 @@ from zoneinfo import ZoneInfo
 
 from fhirserver.prescription import elements
 from fhirserver.prescription.elements import Flag, Setting
+from fhirserver.prescription.execution.quantities import (
+    Amount,
+    covered_days,
+    prescribed_days,
+    prescribed_quantity,
+    read_amount,
+)
 from fhirserver.prescription.kinds import KindRow, kind_of
 from fhirserver.prescription.professions import Kind
-from fhirserver.prescription.quantities import Amount, covered_days, prescribed_days, prescribed_quantity, read_amount
 
 Resource = Mapping[str, Any]
 Resolve = Callable[[str], Resource | None]

@@ -12,8 +12,8 @@ from typing import Any
 
 from fhirserver.issues import Text
 from fhirserver.prescription import elements
+from fhirserver.prescription.execution.quantities import read_amount
 from fhirserver.prescription.professions import LABELS as KINDS
-from fhirserver.prescription.quantities import read_amount
 from fhirserver.prescription.rules.outcomes import LABELS as OUTCOMES
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.states import State

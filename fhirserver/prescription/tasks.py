@@ -15,15 +15,15 @@ from typing import Any, Final
 
 from fhirserver.prescription import elements
 from fhirserver.prescription.elements import EXTENSION
+from fhirserver.prescription.execution.quantities import read_amount
+from fhirserver.prescription.execution.standing import Delivered, Standing, standing
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.professions import EXECUTORS, Kind
 from fhirserver.prescription.professions import LABELS as KIND_LABELS
 from fhirserver.prescription.professions import SYSTEM as PROFESSIONS
-from fhirserver.prescription.quantities import read_amount
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.rules.tables import Tables
 from fhirserver.prescription.rules.validity import envelope, window
-from fhirserver.prescription.standing import Delivered, Standing, standing
 from fhirserver.prescription.states import LABELS, TASK_STATUS, State
 
 Resource = Mapping[str, Any]

@@ -14,13 +14,13 @@ from fhirserver.access.caller import Role
 from fhirserver.dmp import attributes, marks
 from fhirserver.dmp.attributes import Changer
 from fhirserver.dmp.habilitation import Habilitation
-from fhirserver.dmp.record_views import age
+from fhirserver.dmp.records.views import age
 from fhirserver.dmp.visibility import DELETED, Part, State
 from fhirserver.errors import Forbidden, MethodNotAllowed
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.guards import Write
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.visibility import not_found
+from fhirserver.interactions.shown.visibility import not_found
 from fhirserver.issues import Text
 from fhirserver.records import callers, keeping, sight
 from fhirserver.store import Stored

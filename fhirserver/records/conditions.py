@@ -21,8 +21,8 @@ from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.records import callers, keeping, scope
 from fhirserver.records.indexes import OF_RECORD
-from fhirserver.search.mongo_run import Context
-from fhirserver.search.query import And, Node, Not, Or, Written
+from fhirserver.search.asked.query import And, Node, Not, Or, Written
+from fhirserver.search.mongo.run import Context
 
 STATUSES: Final = ("current", "superseded", "entered-in-error")
 _PLAIN: Final = Written("dmp.record", ())

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 from fhirserver import jsontext
 from fhirserver.access.decide import decide
-from fhirserver.dmp import record_views
 from fhirserver.dmp.habilitation import Habilitation
+from fhirserver.dmp.records import views as record_views
 from fhirserver.dmp.visibility import Part, State, enter
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services

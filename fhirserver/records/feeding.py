@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fhirserver.access.caller import Role
-from fhirserver.dmp import record as acts
-from fhirserver.dmp.record import Opposition, Record
+from fhirserver.dmp.records import record as acts
+from fhirserver.dmp.records.record import Opposition, Record
 from fhirserver.dmp.visibility import State
 from fhirserver.errors import Forbidden, Unprocessable
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from fhirserver.dmp.habilitation import Habilitation
 from fhirserver.documents.guard import DocumentGuard
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish, Guard, Pairs, Write
 from fhirserver.interactions.services import Services
 from fhirserver.records import changing, conditions, existence, feeding, scope, sight, traces
-from fhirserver.search.query import Node
+from fhirserver.search.asked.query import Node
 from fhirserver.store import Stored, Transaction
 
 

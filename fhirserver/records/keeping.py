@@ -1,4 +1,4 @@
-"""Records read and written: each is one Basic resource (`dmp/record_resource.py`)."""
+"""Records read and written: each is one Basic resource (`dmp/records/resource.py`)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from fhirserver import jsontext
-from fhirserver.dmp import identity, record_resource
+from fhirserver.dmp import identity
 from fhirserver.dmp.habilitation import Habilitation
-from fhirserver.dmp.record import Record
+from fhirserver.dmp.records import resource as record_resource
+from fhirserver.dmp.records.record import Record
 from fhirserver.dmp.visibility import Part, Reader
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services

@@ -14,16 +14,17 @@ from fhirserver.dmp import issued, marks
 from fhirserver.dmp.issued import Issued
 from fhirserver.dmp.names import URI
 from fhirserver.dmp.visibility import DELETED
-from fhirserver.interactions.selecting import identities
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown.selecting import identities
 from fhirserver.prescription.states import State
 from fhirserver.prescription.tasks import View
 from fhirserver.records import keeping
-from fhirserver.store import Draft, Transaction, claims
+from fhirserver.store import Draft, Transaction
+from fhirserver.store.commits import claims
 from fhirserver.store.outbox import Lease
-from fhirserver.workflow import printing
+from fhirserver.workflow.acts.expiring import server_request
+from fhirserver.workflow.after import printing
 from fhirserver.workflow.context import Work, Workflow, present
-from fhirserver.workflow.expiring import server_request
 from fhirserver.workflow.marks import mark_of
 from fhirserver.workflow.parties import Parties
 

@@ -9,8 +9,8 @@ from typing import Any
 from bson import ObjectId
 from pymongo.database import Database
 
+from fhirserver.store.commits.gathering import Gathering
 from fhirserver.store.connection import DURABLE, translated
-from fhirserver.store.gathering import Gathering
 
 
 class Audit:

@@ -21,10 +21,10 @@ from pymongo import InsertOne, ReturnDocument
 from pymongo.database import Database
 
 from fhirserver.store.connection import DURABLE, translated
-from fhirserver.store.values import Task
+from fhirserver.store.kept.values import Task
 
 if TYPE_CHECKING:
-    from fhirserver.store.transaction import Transaction
+    from fhirserver.store.commits.transaction import Transaction
 
 LEASE: Final = 60.0
 """Seconds that a worker has for one task."""

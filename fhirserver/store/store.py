@@ -10,19 +10,21 @@ from typing import Any, TypeVar
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
-from fhirserver.store import commit, documents, indexes, versions
+from fhirserver.store import indexes
 from fhirserver.store.audit import Audit
-from fhirserver.store.clock import Clock
+from fhirserver.store.commits import commit
+from fhirserver.store.commits.clock import Clock
+from fhirserver.store.commits.gathering import Gathering
+from fhirserver.store.commits.transaction import Transaction, id_taken
+from fhirserver.store.commits.turns import Turns
 from fhirserver.store.connection import DURABLE, connect, translated
-from fhirserver.store.files import Files
-from fhirserver.store.gathering import Gathering
-from fhirserver.store.ids import id_beside, key, new_id, version_key
 from fhirserver.store.indexes import Index
+from fhirserver.store.kept import documents, versions
+from fhirserver.store.kept.files import Files
+from fhirserver.store.kept.ids import id_beside, key, new_id, version_key
+from fhirserver.store.kept.values import Draft, HistoryPage, Stored
+from fhirserver.store.kept.versions import HistoryQuery
 from fhirserver.store.outbox import Outbox
-from fhirserver.store.transaction import Transaction, id_taken
-from fhirserver.store.turns import Turns
-from fhirserver.store.values import Draft, HistoryPage, Stored
-from fhirserver.store.versions import HistoryQuery
 
 T = TypeVar("T")
 

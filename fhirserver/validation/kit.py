@@ -20,6 +20,9 @@ _LATER_NAMES: Final = frozenset({"CanonicalResource", "MetadataResource", "Backb
 
 CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
 
+PATIENCE: Final = 24
+"""An object's plan becomes source when it has been used so often: writing one costs as much as some hundred uses."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
@@ -49,6 +52,10 @@ class Kit:
 
     A profile is compiled the first time it is needed and kept; two threads may compile the same one, the first to
     finish wins.
+
+    Attributes:
+        patience: how often a plan is used before source is written for it; 0 for never. Set before the first use.
+        written: how many plans have been written so far.
     """
 
     def __init__(
@@ -64,6 +71,8 @@ class Kit:
         self.resource_types = definitions.resource_types
         self.fits: dict[tuple[str, str, tuple[str, ...]], bool] = {}
         self.plans: dict[Any, Any] = {}
+        self.patience = PATIENCE
+        self.written = 0
         self._compile = compile_profile
         self._trees: dict[str, Element | None] = {}
         self._profiles: dict[str, Profile | None] = {}
@@ -196,18 +205,32 @@ class Kit:
                 steps.append((deeper, f"{one['code']}.{deeper.name}"))
         return steps
 
-    def later(self, canonical: str) -> Check:
+    def later(self, canonical: str) -> Later:
         """Return a check that compiles its profile when it is first used, so that cyclic profiles compile."""
-        target: Check | None = None
+        return Later(self, canonical)
 
-        def check(value: Any, path: Path, run: Run) -> None:
-            nonlocal target
-            if target is None:
-                profile = self.profile(canonical)
-                target = profile.check if profile else _nothing
-            target(value, path, run)
 
-        return check
+class Later:
+    """The check of a profile that is compiled when it is first used."""
+
+    __slots__ = ("_canonical", "_kit", "_target")
+
+    def __init__(self, kit: Kit, canonical: str) -> None:
+        self._kit = kit
+        self._canonical = canonical
+        self._target: Check | None = None
+
+    @property
+    def target(self) -> Check:
+        """The check itself."""
+        if self._target is None:
+            profile = self._kit.profile(self._canonical)
+            self._target = profile.check if profile else _nothing
+        return self._target
+
+    def __call__(self, value: Any, path: Path, run: Run) -> None:
+        """Judge a value."""
+        (self._target or self.target)(value, path, run)
 
 
 def _release(structure: dict[str, Any]) -> str:

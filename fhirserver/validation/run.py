@@ -29,6 +29,32 @@ Check = Callable[[Any, Path, "Run"], None]
 Rule = Callable[[Any, dict[str, Any], Path, "Run"], None]
 """Judges what stands under one JSON property: its value, the object that holds it, and that object's path."""
 
+Silent = Callable[[Any, "Run"], bool]
+"""True only for a value of which a check would say nothing; it changes nothing but what may be remembered for speed."""
+
+
+class Step:
+    """A check, with what tells cheaply that it would say nothing.
+
+    Attributes:
+        check: judges a value.
+        silent: the quick test; None where there is none.
+        depth: the option without which the check does nothing; empty for a check that always works.
+    """
+
+    __slots__ = ("check", "depth", "silent")
+
+    def __init__(
+        self, check: Check, silent: Silent | None = None, depth: Literal["", "invariants", "terminology"] = ""
+    ) -> None:
+        self.check = check
+        self.silent = silent
+        self.depth: Final = depth
+
+    def __call__(self, value: Any, path: Path, run: Run) -> None:
+        """Judge a value."""
+        self.check(value, path, run)
+
 
 def render(path: Path) -> str:
     """Return the FHIRPath expression of a path, such as `Patient.name[0].family`."""

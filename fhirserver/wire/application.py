@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from fhirserver.errors import Failure, MethodNotAllowed, NotFound
-from fhirserver.interactions.outcomes import INTERNAL
+from fhirserver.interactions.shown.outcomes import INTERNAL
 from fhirserver.issues import Issue, Text
 from fhirserver.operations.registry import Operation
 from fhirserver.wire.cross_origin import CrossOrigin

@@ -15,7 +15,7 @@ from fhirserver import jsontext
 from fhirserver.errors import NotAcceptable, Unreadable, UnsupportedMediaType
 from fhirserver.issues import Issue, Text
 from fhirserver.wire.headers import weight
-from fhirserver.wire.xml import XmlCodec
+from fhirserver.wire.xml.formatting import XmlCodec
 
 _VERSIONS: Final = ("4.0", "4.0.1")
 

@@ -18,10 +18,10 @@ from flask import Response, request
 from fhirserver import jsontext
 from fhirserver.access.tokens import Verifier
 from fhirserver.errors import BadRequest, Failure
-from fhirserver.interactions.etags import tags
 from fhirserver.interactions.exchange import NO_PREFERENCE, Answer, Conditions, Content, Preference, Request
-from fhirserver.interactions.outcomes import INTERNAL, outcome
 from fhirserver.interactions.router import Router
+from fhirserver.interactions.shown.etags import tags
+from fhirserver.interactions.shown.outcomes import INTERNAL, outcome
 from fhirserver.issues import Issue, Language, Text
 from fhirserver.settings import Settings
 from fhirserver.wire import body, headers

@@ -15,8 +15,9 @@ from fhirserver.prescription.lines import paris_day
 from fhirserver.prescription.rules.calendar import months_after
 from fhirserver.prescription.rules.validity import purge_day
 from fhirserver.prescription.tasks import View
-from fhirserver.store import Store, claims
-from fhirserver.store.erasing import erase
+from fhirserver.store import Store
+from fhirserver.store.commits import claims
+from fhirserver.store.kept.erasing import erase
 from fhirserver.workflow import context
 from fhirserver.workflow.context import Workflow
 from fhirserver.workflow.marks import mark_of

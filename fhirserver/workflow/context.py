@@ -19,8 +19,8 @@ from fhirserver.prescription.rules.tables import Tables, load, shipped
 from fhirserver.prescription.tasks import Executor
 from fhirserver.settings import Settings
 from fhirserver.store import Draft, Planned, Transaction
+from fhirserver.workflow.after.receipts import signing_key
 from fhirserver.workflow.marks import Mark
-from fhirserver.workflow.receipts import signing_key
 
 EXECUTING = frozenset({Role.PHARMACIST, Role.CAREGIVER, Role.LABORATORY})
 """Roles that see a prescription only by its number."""

@@ -7,14 +7,15 @@ from typing import Final
 
 from fhirserver.access.caller import Role
 from fhirserver.errors import MethodNotAllowed, NotFound
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish, Guard, Pairs, Write
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
-from fhirserver.search.query import Node
+from fhirserver.search.asked.query import Node
 from fhirserver.store import Stored, Transaction
-from fhirserver.workflow import dispensing, issuing, numbers, pushes, sight
+from fhirserver.workflow import numbers, pushes, sight
+from fhirserver.workflow.acts import dispensing, issuing
 from fhirserver.workflow.context import Workflow
 from fhirserver.workflow.marks import Part, mark_of
 

@@ -15,8 +15,9 @@ from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.prescription import number as numbering
 from fhirserver.prescription.lines import LINE_TYPES
-from fhirserver.search import indexes, keys
+from fhirserver.search.indexing import indexes
 from fhirserver.search.types.token import stored as token
+from fhirserver.search.values import keys
 from fhirserver.store import Stored
 from fhirserver.workflow import sight
 from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, present

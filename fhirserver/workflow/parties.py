@@ -9,7 +9,7 @@ from fhirserver import jsontext
 from fhirserver.access import ins
 from fhirserver.access.caller import Caller, Role
 from fhirserver.errors import Forbidden, Unprocessable
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.issues import Text
 from fhirserver.prescription.facts import Facts, patient_facts, prescriber_facts
 from fhirserver.prescription.lines import Line

@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.errors import Conflict
-from fhirserver.interactions import entries as bundle_entries
-from fhirserver.interactions import writing
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles import entries as bundle_entries
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes import writing
 from fhirserver.issues import Text
-from fhirserver.store import Transaction, claims
+from fhirserver.store import Transaction
+from fhirserver.store.commits import claims
 
 DIGEST: Final = "prescription-digest"
 _READS: Final = ("GET", "HEAD")

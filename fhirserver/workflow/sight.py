@@ -14,7 +14,7 @@ from fhirserver.access.caller import Role
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.prescription.lines import LINE_TYPES
-from fhirserver.search.query import And, Node, Or, Written
+from fhirserver.search.asked.query import And, Node, Or, Written
 from fhirserver.store import Stored
 from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, prescriber_keys, present
 from fhirserver.workflow.marks import BY, NUMBER, OPPOSED, SECRET, mark_of

@@ -13,9 +13,9 @@ from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.prescription import lines, states
+from fhirserver.prescription.execution.standing import Standing
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.professions import HELD_FOR_THE_WHOLE_TREATMENT
-from fhirserver.prescription.standing import Standing
 from fhirserver.prescription.states import Action, Situation, State, Transition
 from fhirserver.prescription.tasks import Hold, View
 from fhirserver.store import Planned, Stored, Transaction

@@ -17,7 +17,7 @@ from lxml import etree
 from fhirserver import jsontext
 from fhirserver.definitions import Definitions, development
 from fhirserver.fhirpath import Engine, Environment, EvaluationError, ExpressionError, Moment, Node, Quantity
-from fhirserver.wire.xml import XmlCodec
+from fhirserver.wire.xml.formatting import XmlCodec
 
 SUITES = Path(__file__).parents[2] / "../shared/suites"
 SUITE = SUITES / "fhirpath/tests-fhir-r4.xml"

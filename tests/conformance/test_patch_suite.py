@@ -14,7 +14,7 @@ from fhirserver.definitions import development
 from fhirserver.errors import BadRequest, Failure, Unprocessable
 from fhirserver.fhirpath import Engine
 from fhirserver.interactions.patching import fhirpath_patch, json_patch, xml_patch
-from fhirserver.wire.xml import XmlCodec
+from fhirserver.wire.xml.formatting import XmlCodec
 
 SUITE = Path(__file__).parents[2] / ".." / "shared" / "suites" / "patch"
 FHIR = "{http://hl7.org/fhir}"

@@ -19,11 +19,11 @@ from fhirserver import jsontext
 from fhirserver.prescription import lines
 from fhirserver.prescription.alerts import Level
 from fhirserver.prescription.checking import check
-from fhirserver.prescription.deliveries import Delivery, decide
+from fhirserver.prescription.execution.deliveries import Delivery, decide
+from fhirserver.prescription.execution.standing import Delivered, Standing, standing
 from fhirserver.prescription.facts import Facts, PatientFacts, PrescriberFacts
 from fhirserver.prescription.rules.course import course
 from fhirserver.prescription.rules.tables import shipped
-from fhirserver.prescription.standing import Delivered, Standing, standing
 
 PACKAGE = Path(__file__).parents[2].parent / "shared" / "packages" / "ans.fhir.fr.eprescription-1.1.0-ballot.tgz"
 TODAY = date(2026, 11, 22)

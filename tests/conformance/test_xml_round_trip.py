@@ -13,7 +13,7 @@ import pytest
 
 from fhirserver import jsontext
 from fhirserver.definitions import development
-from fhirserver.wire.xml import XmlCodec
+from fhirserver.wire.xml.formatting import XmlCodec
 
 SHARED = Path(__file__).parents[2] / ".." / "shared"
 FOLDERS = [SHARED / "suites" / "examples", SHARED / "suites" / "fhirpath" / "inputs"]

@@ -178,12 +178,12 @@ def as_role(server: Server) -> Callable[[str], Client]:
     return client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture  # not for the session: a folder that has a server of its own would leave its operator to the others
 def operator(as_role: Callable[[str], Client]) -> Client:
     return as_role("operator")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def anonymous(server: Server) -> Client:
     return Client(server, None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,8 +30,9 @@ def tag() -> str:
 
 
 @pytest.fixture(scope="module")
-def made(operator: Client, tag: str) -> dict[str, str]:
+def made(as_role: Callable[[str], Client], tag: str) -> dict[str, str]:
     """Ids by name of what these tests look for, all with one tag."""
+    operator = as_role("operator")
     meta = {"tag": [{"system": "urn:t", "code": tag}]}
     observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "meta": meta}
     pressure = [

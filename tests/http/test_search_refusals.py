@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -24,8 +25,9 @@ def ids(client: Client, path: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def family(operator: Client) -> str:
+def family(as_role: Callable[[str], Client]) -> str:
     """A name that no other test uses, of one patient with an observation."""
+    operator = as_role("operator")
     name = f"Refus{secrets.token_hex(5)}"
     made = operator.post("Patient", patient(name, gender="female")).json()["id"]
     content = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}

@@ -55,6 +55,6 @@ def test_only_the_edge_knows_flask_and_only_the_store_knows_mongodb(path: Path) 
     roots = {name.split(".")[0] for name in _imports(path)}
     if _room(path) not in {"wire", "pages", "serving", "app.py"}:
         assert not roots & {"flask", "flask_smorest", "werkzeug"}
-    mongo_side = _room(path) == "search" and path.stem.startswith("mongo")
+    mongo_side = path.parent == ROOT / "search" / "mongo"
     if _room(path) != "store" and not mongo_side:
         assert not roots & {"pymongo", "mongoengine", "bson", "gridfs"}

@@ -12,8 +12,8 @@ from typing import Any, Final
 from fhirserver.dmp import identity
 from fhirserver.dmp.authors import national_ids
 from fhirserver.dmp.cda.header import Header, Identifier
-from fhirserver.dmp.faults import fault, warning
-from fhirserver.dmp.submission import attachment, codings
+from fhirserver.dmp.submissions.faults import fault, warning
+from fhirserver.dmp.submissions.submission import attachment, codings
 from fhirserver.issues import Issue, Text
 
 _IN_HEADER: Final = Text("en-tête du CDA", "header of the CDA")

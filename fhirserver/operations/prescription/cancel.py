@@ -7,13 +7,13 @@ from typing import Any
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest
 from fhirserver.interactions.exchange import Answer
-from fhirserver.interactions.references import local
+from fhirserver.interactions.writes.references import local
 from fhirserver.issues import Text
 from fhirserver.operations.inputs import Inputs, missing
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
-from fhirserver.workflow import cancelling
-from fhirserver.workflow.cancelling import REASON_SYSTEM, REASONS
+from fhirserver.workflow.acts import cancelling
+from fhirserver.workflow.acts.cancelling import REASON_SYSTEM, REASONS
 from fhirserver.workflow.context import Workflow
 
 _PARAMETERS = {"number", "kind", "line", "reason"}

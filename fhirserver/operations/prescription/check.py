@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver.errors import BadRequest, InvalidResource
-from fhirserver.interactions import references
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer
-from fhirserver.interactions.outcomes import outcome
+from fhirserver.interactions.shown.outcomes import outcome
+from fhirserver.interactions.writes import references
 from fhirserver.issues import Text
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call

@@ -6,7 +6,8 @@ from fhirserver import jsontext
 from fhirserver.interactions.exchange import Answer
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
-from fhirserver.workflow import closing, taskwork
+from fhirserver.workflow import taskwork
+from fhirserver.workflow.acts import closing
 from fhirserver.workflow.context import Workflow
 
 

@@ -9,16 +9,16 @@ from typing import Any, Final
 from fhirserver import jsontext
 from fhirserver.access.caller import Role
 from fhirserver.access.decide import decide
-from fhirserver.interactions import visibility
 from fhirserver.interactions.exchange import Answer
+from fhirserver.interactions.shown import visibility
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
 from fhirserver.prescription import lines
+from fhirserver.prescription.execution.standing import Delivered, Standing, given_of, standing
 from fhirserver.prescription.lines import paris_day
-from fhirserver.prescription.posology import sentences
-from fhirserver.prescription.standing import Delivered, Standing, given_of, standing
+from fhirserver.prescription.print.posology import sentences
 from fhirserver.prescription.tasks import View
-from fhirserver.search.parse import parse
+from fhirserver.search.asked.parse import parse
 from fhirserver.store import Stored
 from fhirserver.workflow.context import Work, Workflow, present, reads
 from fhirserver.workflow.marks import mark_of

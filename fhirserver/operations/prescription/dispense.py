@@ -7,14 +7,15 @@ from typing import Any
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest
 from fhirserver.interactions import transaction
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer
 from fhirserver.issues import Text
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
 from fhirserver.prescription import elements
-from fhirserver.prescription.executions import EXECUTION_TYPES
-from fhirserver.workflow import dispensing, sight, taskwork
+from fhirserver.prescription.execution.executions import EXECUTION_TYPES
+from fhirserver.workflow import sight, taskwork
+from fhirserver.workflow.acts import dispensing
 from fhirserver.workflow.context import Workflow
 from fhirserver.workflow.marks import mark_of
 

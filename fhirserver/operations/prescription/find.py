@@ -8,11 +8,11 @@ import orjson
 
 from fhirserver import jsontext
 from fhirserver.interactions.exchange import Answer
-from fhirserver.interactions.references import literals, local
+from fhirserver.interactions.writes.references import literals, local
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
 from fhirserver.store import Stored
-from fhirserver.workflow import expiring
+from fhirserver.workflow.acts import expiring
 from fhirserver.workflow.context import Workflow
 
 

@@ -8,8 +8,8 @@ from fhirserver import jsontext
 from fhirserver.access.caller import Role
 from fhirserver.access.decide import decide
 from fhirserver.errors import Forbidden
-from fhirserver.interactions import visibility
 from fhirserver.interactions.exchange import Answer
+from fhirserver.interactions.shown import visibility
 from fhirserver.issues import Text
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call

@@ -7,15 +7,17 @@ from typing import Any
 
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest, Failure
-from fhirserver.interactions import entries, transaction
-from fhirserver.interactions.entries import Entry
+from fhirserver.interactions import transaction
+from fhirserver.interactions.bundles import entries
+from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer
 from fhirserver.issues import Text
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
-from fhirserver.prescription import code_image
 from fhirserver.prescription.lines import LINE_TYPES
-from fhirserver.workflow import issuing, printing
+from fhirserver.prescription.print import code_image
+from fhirserver.workflow.acts import issuing
+from fhirserver.workflow.after import printing
 from fhirserver.workflow.context import Workflow
 
 _TAKEN = ("resource", "prescription", "bundle", "line", "with")

@@ -17,7 +17,7 @@ from fhirserver.operations.prescription import (
     take,
 )
 from fhirserver.operations.registry import Operation
-from fhirserver.prescription.executions import EXECUTION_TYPES
+from fhirserver.prescription.execution.executions import EXECUTION_TYPES
 from fhirserver.workflow.context import Workflow
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fhirserver.interactions.exchange import Answer
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
-from fhirserver.workflow import holding, taskwork
+from fhirserver.workflow import taskwork
+from fhirserver.workflow.acts import holding
 from fhirserver.workflow.context import Workflow
 
 

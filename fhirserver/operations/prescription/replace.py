@@ -8,7 +8,7 @@ from fhirserver.issues import Text
 from fhirserver.operations.inputs import Inputs, missing
 from fhirserver.operations.prescription import asked, cancel, issue
 from fhirserver.operations.registry import Call
-from fhirserver.workflow import replacing
+from fhirserver.workflow.acts import replacing
 from fhirserver.workflow.context import Workflow
 
 _OF_REPLACED = ("number", "reason")

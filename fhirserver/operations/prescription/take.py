@@ -5,7 +5,8 @@ from __future__ import annotations
 from fhirserver.interactions.exchange import Answer
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
-from fhirserver.workflow import holding, sight, taskwork
+from fhirserver.workflow import sight, taskwork
+from fhirserver.workflow.acts import holding
 from fhirserver.workflow.context import Workflow
 from fhirserver.workflow.taskwork import TaskWork
 

@@ -15,8 +15,8 @@ from typing import Final
 
 from fhirserver.prescription import elements
 from fhirserver.prescription.elements import Flag
+from fhirserver.prescription.execution.quantities import Amount, duration_days
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.quantities import Amount, duration_days
 from fhirserver.prescription.rules.calendar import days_after
 from fhirserver.prescription.rules.tables import Tables
 

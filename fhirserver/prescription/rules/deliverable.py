@@ -17,8 +17,8 @@ from fhirserver.issues import Text
 from fhirserver.prescription import elements
 from fhirserver.prescription.alerts import Alert, Level
 from fhirserver.prescription.elements import Flag
+from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.quantities import Amount
 from fhirserver.prescription.rules.calendar import days_after
 from fhirserver.prescription.rules.course import Course, Stride, stride
 from fhirserver.prescription.rules.outcomes import LABELS, SUBSTITUTIONS, NotDelivered, Outcome

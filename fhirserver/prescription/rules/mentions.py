@@ -7,8 +7,8 @@ from typing import Final
 
 from fhirserver.issues import Text
 from fhirserver.prescription.alerts import Alert, Level
+from fhirserver.prescription.execution.quantities import Amount, read_amount
 from fhirserver.prescription.facts import Facts
-from fhirserver.prescription.quantities import Amount, read_amount
 from fhirserver.prescription.rules.calendar import age
 from fhirserver.prescription.rules.case import Case
 

@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Final
 
 from fhirserver.issues import Text
-from fhirserver.prescription import elements, words
+from fhirserver.prescription import elements
 from fhirserver.prescription.alerts import Alert
 from fhirserver.prescription.elements import InWords
-from fhirserver.prescription.posology_words import is_feminine, unit
-from fhirserver.prescription.quantities import Amount, is_counted, read_amount
+from fhirserver.prescription.execution.quantities import Amount, is_counted, read_amount
+from fhirserver.prescription.print import words
+from fhirserver.prescription.print.posology_words import is_feminine, unit
 from fhirserver.prescription.rules.case import Case
 
 _PLURAL_FROM: Final = 2

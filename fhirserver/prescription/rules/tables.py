@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.prescription import kinds
+from fhirserver.prescription.execution.quantities import Amount, read_amount
 from fhirserver.prescription.kinds import KindRow
-from fhirserver.prescription.quantities import Amount, read_amount
 from fhirserver.prescription.rules import medicines
 from fhirserver.prescription.rules.table_files import checked, shipped_text
 

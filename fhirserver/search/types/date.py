@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from fhirserver.issues import Text
-from fhirserver.search import prefixes
-from fhirserver.search.instants import BEGINNING, END, Span, microseconds, span
-from fhirserver.search.keys import Bounds
-from fhirserver.search.prefixes import Compared
 from fhirserver.search.types.values import Collector, Condition, Setting, ValueFault, Values, add
+from fhirserver.search.values import prefixes
+from fhirserver.search.values.instants import BEGINNING, END, Span, microseconds, span
+from fhirserver.search.values.keys import Bounds
+from fhirserver.search.values.prefixes import Compared
 
 _SHORT: Final = 90_000_000_000
 """Spans of up to 25 hours (the day on which summer time ends) are short."""

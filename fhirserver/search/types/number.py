@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from fhirserver.issues import Text
-from fhirserver.search import decimals, prefixes
-from fhirserver.search.decimals import HIGHEST, LOWEST, sortable
-from fhirserver.search.keys import Bounds
-from fhirserver.search.prefixes import Compared
 from fhirserver.search.types.values import Collector, Condition, ValueFault, Values, add
+from fhirserver.search.values import decimals, prefixes
+from fhirserver.search.values.decimals import HIGHEST, LOWEST, sortable
+from fhirserver.search.values.keys import Bounds
+from fhirserver.search.values.prefixes import Compared
 
 _PRIMITIVES: Final = frozenset({"integer", "decimal", "positiveInt", "unsignedInt"})
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fhirserver.issues import Text
-from fhirserver.search import escapes
 from fhirserver.search.types.values import Collector, Condition, ValueFault, Values, add
+from fhirserver.search.values import escapes
 
 _EARTH_RADIUS_KM: Final = 6_378.1
 _KILOMETRES: Final = {"km": 1.0, "": 1.0, "m": 0.001, "[mi_i]": 1.609344, "mi_i": 1.609344, "[mi_us]": 1.609347}

@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from fhirserver.issues import Text
-from fhirserver.search import decimals, escapes, prefixes, units
-from fhirserver.search.decimals import HIGHEST, LOWEST, sortable
-from fhirserver.search.keys import SEPARATOR, Bounds
-from fhirserver.search.prefixes import Compared
 from fhirserver.search.types import number
 from fhirserver.search.types.values import Collector, Condition, ValueFault, Values, add
+from fhirserver.search.values import decimals, escapes, prefixes, units
+from fhirserver.search.values.decimals import HIGHEST, LOWEST, sortable
+from fhirserver.search.values.keys import SEPARATOR, Bounds
+from fhirserver.search.values.prefixes import Compared
 
 CURRENCIES: Final = "urn:iso:std:iso:4217"
 _QUANTITIES: Final = frozenset({"Quantity", "SimpleQuantity", "Age", "Duration", "Count", "Distance", "MoneyQuantity"})

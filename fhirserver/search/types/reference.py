@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fhirserver.issues import Text
-from fhirserver.search import keys
-from fhirserver.search.keys import Bounds
 from fhirserver.search.types import token
 from fhirserver.search.types.values import Collector, Condition, Setting, ValueFault, Values, add
+from fhirserver.search.values import keys
+from fhirserver.search.values.keys import Bounds
 
 IDENTIFIER: Final = ":identifier"
 CONTAINED: Final = ":contained"

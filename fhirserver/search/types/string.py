@@ -10,10 +10,10 @@ import re
 from typing import Any, Final
 
 from fhirserver.issues import Text
-from fhirserver.search import keys
-from fhirserver.search.folding import fold
-from fhirserver.search.keys import Bounds
 from fhirserver.search.types.values import Collector, Condition, ValueFault, Values, add
+from fhirserver.search.values import keys
+from fhirserver.search.values.folding import fold
+from fhirserver.search.values.keys import Bounds
 
 EXACT: Final = ":exact"
 _KEY_LENGTH: Final = 60

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fhirserver.issues import Text
-from fhirserver.search import escapes, keys
-from fhirserver.search.folding import fold
-from fhirserver.search.keys import SEPARATOR, Bounds
 from fhirserver.search.types.values import Collector, Condition, ValueFault, Values, add
+from fhirserver.search.values import escapes, keys
+from fhirserver.search.values.folding import fold
+from fhirserver.search.values.keys import SEPARATOR, Bounds
 
 TEXT: Final = ":text"
 OF_TYPE: Final = ":of-type"

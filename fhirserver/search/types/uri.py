@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from fhirserver.search import keys
-from fhirserver.search.keys import Bounds
 from fhirserver.search.types.values import Collector, Condition, Values, add
+from fhirserver.search.values import keys
+from fhirserver.search.values.keys import Bounds
 
 _TYPES: Final = frozenset({"uri", "url", "canonical", "oid", "uuid", "string", "id", "code"})
 

@@ -14,7 +14,7 @@ from fhirserver.terminology import CodeState, Membership, Verdict
 from fhirserver.validation.elements.formats import is_absolute
 from fhirserver.validation.kit import Kit
 from fhirserver.validation.profiles.tree import Element
-from fhirserver.validation.run import Check, Path, Run
+from fhirserver.validation.run import Path, Run, Step
 from fhirserver.validation.texts import codes as texts
 
 _MAX: Final = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
@@ -69,6 +69,8 @@ class Finding(NamedTuple):
 
 Findings = tuple[Finding, ...]
 UNVERIFIED: Final = "code-unverified"
+_NEW: Final[Findings] = (Finding("error", "exception", (), "", Text("", "")),)
+"""Stands for what has not been asked yet."""
 
 
 def binding_of(element: Element) -> Binding | None:
@@ -96,14 +98,14 @@ def additional_bindings(element: Element) -> list[Binding]:
     return found
 
 
-def binding_steps(kit: Kit, element: Element, type_name: str) -> list[Check]:
+def binding_steps(kit: Kit, element: Element, type_name: str) -> list[Step]:
     """Return the checks of an element's codes; none where its type has no codes or its bindings ask for nothing."""
     bindings = [binding_of(element), *additional_bindings(element)]
     steps = [_step(kit, element, binding, type_name) for binding in bindings]
     return [step for step in steps if step is not None]
 
 
-def _step(kit: Kit, element: Element, binding: Binding | None, type_name: str) -> Check | None:
+def _step(kit: Kit, element: Element, binding: Binding | None, type_name: str) -> Step | None:
     if type_name in _PLAIN:
         return _plain(kit, binding, element) if binding and binding.strength != "example" else None
     if type_name == "Coding":
@@ -115,7 +117,7 @@ def _step(kit: Kit, element: Element, binding: Binding | None, type_name: str) -
     return _quantity(kit, binding) if type_name == "Quantity" else None
 
 
-def _remembered(ask: Callable[..., Findings], key_of: Callable[[Any], Hashable]) -> Check:
+def _remembered(ask: Callable[..., Findings], key_of: Callable[[Any], Hashable]) -> Step:
     """Return a check whose findings depend on a key alone; senders repeat the same few codes, so they are kept."""
     known: dict[Hashable, Findings] = {}
 
@@ -140,10 +142,20 @@ def _remembered(ask: Callable[..., Findings], key_of: Callable[[Any], Hashable])
                 at = (at, name, index)
             run.add(finding.severity, finding.code, at, finding.rule, finding.text)
 
-    return check
+    def silent(value: Any, run: Run) -> bool:
+        try:
+            found = known.get(key_of(value), _NEW)
+        except TypeError:
+            return False
+        if not found:
+            return True
+        said = (UNVERIFIED, value.get("system"))
+        return said in run.memory and all(finding.rule == UNVERIFIED for finding in found)
+
+    return Step(check, silent, "terminology")
 
 
-def _plain(kit: Kit, binding: Binding, element: Element) -> Check:
+def _plain(kit: Kit, binding: Binding, element: Element) -> Step:
     """Return the check of a code, string or uri, whose system the value set implies."""
     member = kit.terminology.member
     also = _SHORT_FORMATS if element.path == "CapabilityStatement.format" else frozenset()
@@ -161,7 +173,7 @@ def _plain(kit: Kit, binding: Binding, element: Element) -> Check:
             for finding in _verdict(answer, value, binding):
                 run.add(finding.severity, finding.code, path, finding.rule, finding.text)
 
-    return check
+    return Step(check)
 
 
 def _verdict(answer: Membership, shown: str, binding: Binding) -> Findings:
@@ -204,7 +216,7 @@ def _relative(system: str, severity: Severity) -> Finding:
     return Finding(severity, "value", (("system", -1),), "system-relative", texts.relative_system(system))
 
 
-def _coding(kit: Kit, binding: Binding | None, relative: Severity) -> Check:
+def _coding(kit: Kit, binding: Binding | None, relative: Severity) -> Step:
     bound = binding if binding and binding.strength != "example" else None
 
     def ask(key: tuple[Any, Any, Any]) -> Findings:
@@ -232,7 +244,7 @@ def _coding(kit: Kit, binding: Binding | None, relative: Severity) -> Check:
     return _remembered(ask, lambda value: (value.get("system"), value.get("code"), value.get("display")))
 
 
-def _concept(kit: Kit, binding: Binding | None) -> Check | None:
+def _concept(kit: Kit, binding: Binding | None) -> Step | None:
     """Return the check of a CodeableConcept against its binding; its codings judge themselves."""
     if binding is None or (binding.strength == "example" and binding.most is None):
         return None
@@ -294,7 +306,7 @@ def _complete(kit: Kit, system: str) -> bool:
     return getattr(kit.terminology.system(system), "content", None) == "complete"
 
 
-def _quantity(kit: Kit, binding: Binding | None) -> Check:
+def _quantity(kit: Kit, binding: Binding | None) -> Step:
     bound = binding if binding and binding.strength != "example" else None
 
     def ask(key: tuple[Any, Any]) -> Findings:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.validation.run import Check, Path, Run
+from fhirserver.validation.run import Path, Run, Step
 from fhirserver.validation.texts import references as texts
 
 if TYPE_CHECKING:
@@ -52,6 +52,16 @@ def reference_format(value: Any, path: Path, run: Run) -> None:
     elif reference[0] == "#" and reference != "#" and run.resolve(value) is None:
         is_entry = _among_entries(run, reference[1:])
         run.error("not-found", path, "ref-1", texts.contained_missing(reference, in_bundle=is_entry))
+
+
+def quietly_written(value: Any, _run: Run) -> bool:
+    """Return whether a Reference is surely written as it should be."""
+    reference = value.get("reference")
+    if reference is None:
+        return "type" not in value
+    return (
+        type(reference) is str and reference[:1] != "#" and "type" not in value and _ILLEGAL.search(reference) is None
+    )
 
 
 def _among_entries(run: Run, wanted: str) -> bool:
@@ -107,7 +117,7 @@ def _wanted(kit: Kit, element: Element, one_type: dict[str, Any]) -> _Wanted:
     return _Wanted(allowed, frozenset(profiled), anything, aggregation, versioning, element.origin)
 
 
-def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
+def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Step:
     """Return the check of what an element's reference leads to: type, profile, aggregation."""
     wanted = _wanted(kit, element, one_type)
     allowed, names, origin = wanted.allowed, sorted(wanted.allowed), wanted.origin
@@ -132,7 +142,16 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Check:
         elif target is not None and wanted.profiled:
             _judge_profiles(wanted, allowed[found], target, path, run)
 
-    return check
+    anywhere = not wanted.aggregation and wanted.versioning == "either"
+    right = types if wanted.anything else types & allowed.keys()
+
+    def silent(value: Any, run: Run) -> bool:
+        reference = value.get("reference")
+        if type(reference) is not str or "type" in value or (run.options.references and not (run.lone and anywhere)):
+            return False
+        return reference.partition("/")[0] in right and "?" not in reference
+
+    return Step(check, silent)
 
 
 def _look(wanted: _Wanted, value: dict[str, Any], reference: str, path: Path, run: Run) -> Target | None:

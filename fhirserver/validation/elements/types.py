@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from fhirserver.validation.elements.formats import is_absolute
 from fhirserver.validation.elements.narrative import narrative_rules
-from fhirserver.validation.elements.references import reference_format
+from fhirserver.validation.elements.references import quietly_written, reference_format
 from fhirserver.validation.resources.contained import contained_rules
-from fhirserver.validation.run import Check, Path, Run
+from fhirserver.validation.run import Check, Path, Run, Step
 from fhirserver.validation.texts import types as texts
 
 _URI_VALUES: Final = "urn:ietf:rfc:3986"
@@ -28,6 +28,11 @@ def identifier_rules(value: Any, path: Path, run: Run) -> None:
         own = value.get("value")
         if type(own) is str and not is_absolute(own):
             run.error("value", (path, "value", -1), "identifier-uri", texts.identifier_uri(own))
+
+
+def _right_identifier(value: Any, _run: Run) -> bool:
+    system = value.get("system")
+    return system is None or (type(system) is str and system != _URI_VALUES and is_absolute(system))
 
 
 def attachment_rules(value: Any, path: Path, run: Run) -> None:
@@ -48,11 +53,11 @@ def attachment_rules(value: Any, path: Path, run: Run) -> None:
             run.error("value", (path, "hash", -1), "attachment-hash", texts.attachment_hash(stated, real))
 
 
-SPECIAL: Final[dict[str, tuple[Check, ...]]] = {
-    "Identifier": (identifier_rules,),
-    "Attachment": (attachment_rules,),
-    "Reference": (reference_format,),
-    "xhtml": (narrative_rules,),
+SPECIAL: Final[dict[str, tuple[Step, ...]]] = {
+    "Identifier": (Step(identifier_rules, _right_identifier),),
+    "Attachment": (Step(attachment_rules, lambda value, _run: "data" not in value),),
+    "Reference": (Step(reference_format, quietly_written),),
+    "xhtml": (Step(narrative_rules),),
 }
 """By FHIR type."""
 

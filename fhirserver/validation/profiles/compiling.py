@@ -20,21 +20,24 @@ from fhirserver.validation.elements.references import target_step
 from fhirserver.validation.elements.types import SPECIAL
 from fhirserver.validation.kit import CORE, Kit
 from fhirserver.validation.profiles.invariants import invariants_of, keys_of
-from fhirserver.validation.profiles.objects import Need, Shape, object_check
+from fhirserver.validation.profiles.objects import Further, Need, ObjectCheck, Shape
 from fhirserver.validation.profiles.properties import (
     Bounds,
+    Property,
+    Scalar,
     many,
-    many_primitives,
     one,
-    one_primitive,
+    primitive,
     primitive_check,
+    primitives,
     prohibited,
-    sibling_rule,
+    sibling_of,
 )
-from fhirserver.validation.profiles.slicing import Slicing, single_rule, sliced_rule
+from fhirserver.validation.profiles.slicing import Slicing, single, sliced_rule
 from fhirserver.validation.profiles.tree import Element, walk_to
+from fhirserver.validation.profiles.writing import write
 from fhirserver.validation.resources.nested import resource_value
-from fhirserver.validation.run import Check, Path, Rule, Run
+from fhirserver.validation.run import Check, Path, Rule, Run, Step
 from fhirserver.validation.texts import rules as rule_texts
 from fhirserver.validation.texts import structure as texts
 from fhirserver.validation.texts import values as value_texts
@@ -88,7 +91,7 @@ class Compiler:
         label = base if element.path == base or base not in _INLINE else element.path
         shape = Shape(label, partial(self._unknown, element, label), is_resource=is_resource)
         if is_resource:
-            shape.rules["resourceType"] = _accept
+            shape.rules["resourceType"] = Property(_accept, Scalar("anything"))
         names: dict[str, tuple[str, ...]] = {}
         for child in element.below:
             before = len(shape.rules)
@@ -102,12 +105,14 @@ class Compiler:
         invariants = invariants_of(self.kit, [element, *more], base, names=names)
         shape.presence.extend(invariants.presence)
         shape.steps.extend(invariants.steps)
-        return object_check(shape)
+        return ObjectCheck(shape, partial(write, self.kit), self.kit.patience)
 
     def _property(self, shape: Shape, child: Element, owner: str, *, is_resource: bool) -> None:
         name = child.name
         if name in ("extension", "modifierExtension"):
-            shape.rules[name] = extension_rule(self, child, modifier=name == "modifierExtension", owner=owner)
+            shape.rules[name] = Property(
+                extension_rule(self, child, modifier=name == "modifierExtension", owner=owner)
+            )
             if child.most == "0":
                 shape.rules[name] = prohibited(name, child.origin)
             if child.least:
@@ -126,7 +131,7 @@ class Compiler:
                 kind = {"code": "id"}  # R4's snapshots say string, its prose says id
             self._key(shape, child, name, name, kind)
             if name == "id" and not is_resource:
-                shape.rules["id"] = _unique(shape.rules["id"])
+                shape.rules["id"] = Property(_unique(shape.rules["id"].rule))
         if child.least and keys:
             # a value of a type that the profile excludes is there all the same: its own issue says what is wrong
             others = self._excluded(child) if name.endswith("[x]") else []
@@ -159,25 +164,22 @@ class Compiler:
             return
         most = None if child.most == "*" else int(child.most)
         bounds = Bounds(child.name, child.least, most, child.origin)
-        if code in FORMATS:
+        if code in FORMATS and not _is_attribute(child, code):
+            shape.rules[f"_{key}"] = sibling_of(label, key, self.kit.later("Element"), repeats=child.repeats)
+        if child.slices and child.repeats:
+            shape.rules[key] = Property(sliced_rule(self, child, label, bounds))
+        elif child.slices:
+            shape.rules[key] = single(self, child, label, one_type, self._slicing(shape, child))
+        elif code in FORMATS:
             steps, pure = self._primitive_steps(child, code)
-            check = primitive_check(code, steps)
-            if child.repeats:
-                rule = many_primitives(label, key, check, bounds)
-            else:
-                rule = one_primitive(label, code, check, pure=pure, bare=not steps)
-            if child.slices and child.repeats:
-                rule = sliced_rule(self, child, label, bounds)
-            if not _is_attribute(child, code):
-                shape.rules[f"_{key}"] = sibling_rule(label, key, self.kit.later("Element"), repeats=child.repeats)
-        elif child.slices and child.repeats:
-            rule = sliced_rule(self, child, label, bounds)
+            shape.rules[key] = (
+                primitives(label, key, code, steps, bounds, pure=pure)
+                if child.repeats
+                else primitive(label, code, steps, pure=pure)
+            )
         else:
             check = self.value(child, one_type)
-            rule = many(label, check, bounds) if child.repeats else one(label, check)
-        if child.slices and not child.repeats:
-            rule = single_rule(self, child, label, one_type, self._slicing(shape, child))
-        shape.rules[key] = rule
+            shape.rules[key] = many(label, check, bounds) if child.repeats else one(label, check)
 
     def _slicing(self, shape: Shape, child: Element) -> Slicing:
         """Return the slicing of an element that does not repeat, made once for all of its types."""
@@ -230,11 +232,9 @@ class Compiler:
     def checker(self, child: Element, one_type: dict[str, Any]) -> Check:
         """Compile the check of one value of an element, of one of its types."""
         code = one_type["code"]
-        return self.primitive(child, code) if code in FORMATS else self.value(child, one_type)
-
-    def primitive(self, child: Element, code: str) -> Check:
-        """Compile the check of one primitive value."""
-        return primitive_check(code, self._primitive_steps(child, code)[0])
+        if code in FORMATS:
+            return primitive_check(code, self._primitive_steps(child, code)[0])
+        return self.value(child, one_type)
 
     def _primitive_steps(self, child: Element, code: str) -> tuple[list[Check], bool]:
         """Return what an element asks of a primitive value, and whether that depends on the value alone."""
@@ -251,7 +251,7 @@ class Compiler:
         if code in _ANY_RESOURCE or code in self.kit.resource_types:
             return resource_value(self.kit, child, one_type)
         profiles = [p for p in one_type.get("profile", ()) if self.kit.tree(p) is not None]
-        steps = [
+        steps: list[Check] = [
             *self._constant_steps(child),
             *binding_steps(self.kit, child, code),
             *limit_steps(child, code),
@@ -261,10 +261,10 @@ class Compiler:
         root = None if code in _INLINE or not code else self.kit.tree(code)
         if child.below:
             main = self.object(child, code or "Element", more=[root] if root else [], first=steps)
-            return _sequence(main, [self.kit.later(profiles[0])]) if len(profiles) == 1 else main
+            return _further(main, [self.kit.later(profiles[0])]) if len(profiles) == 1 else main
         known = keys_of(root) if root else frozenset()
         steps.extend(invariants_of(self.kit, [child], code, without=known).steps)
-        return _sequence(self._by_type(child, code, profiles), steps)
+        return _further(self._by_type(child, code, profiles), steps)
 
     def _by_type(self, child: Element, code: str, profiles: list[str]) -> Check:
         """Return the check of a value by its data type, or by the data type profiles that the element asks for."""
@@ -319,28 +319,8 @@ def _is_attribute(child: Element, code: str) -> bool:
     )
 
 
-def _sequence(main: Check, steps: Sequence[Check]) -> Check:
-    """Return a check that goes on with further ones where the value is an object."""
-    if not steps:
-        return main
-    if len(steps) == 1:
-        only = steps[0]
-
-        def check_and_one(value: Any, path: Path, run: Run) -> None:
-            main(value, path, run)
-            if type(value) is dict:
-                only(value, path, run)
-
-        return check_and_one
-    further = tuple(steps)
-
-    def check(value: Any, path: Path, run: Run) -> None:
-        main(value, path, run)
-        if type(value) is dict:
-            for step in further:
-                step(value, path, run)
-
-    return check
+def _further(main: Check, steps: Sequence[Check]) -> Check:
+    return Further(main, steps) if steps else main
 
 
 def _any_of(kit: Kit, code: str, profiles: list[str], origin: str) -> Check:

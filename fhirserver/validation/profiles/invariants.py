@@ -15,7 +15,7 @@ from fhirserver.validation.kit import Kit
 from fhirserver.validation.profiles.presence import Test as PresenceTest
 from fhirserver.validation.profiles.presence import presence_test
 from fhirserver.validation.profiles.tree import Element
-from fhirserver.validation.run import Check, Path, Run
+from fhirserver.validation.run import Path, Run, Step
 from fhirserver.validation.texts import rules as texts
 
 _STRUCTURAL: Final = frozenset({"ele-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2"})
@@ -74,7 +74,7 @@ class Invariants(NamedTuple):
     """The constraints of one element: those by presence, and the checks of all others."""
 
     presence: tuple[Presence, ...]
-    steps: tuple[Check, ...]
+    steps: tuple[Step, ...]
 
 
 def keys_of(element: Element) -> frozenset[str]:
@@ -101,7 +101,7 @@ def invariants_of(
     """
     presence: list[Presence] = []
     tests: list[tuple[Any, Constraint]] = []
-    steps: list[Check] = []
+    steps: list[Step] = []
     seen = set(without) | _STRUCTURAL
     for element in elements:
         for stated in element.definition.get("constraint", ()):
@@ -135,7 +135,7 @@ def _constraint(stated: dict[str, Any], element: Element) -> Constraint:
     return Constraint(f"{origin}#{key}", severity, text, (key, origin), mended)
 
 
-def _evaluate(tests: tuple[tuple[Any, Constraint], ...]) -> Check:
+def _evaluate(tests: tuple[tuple[Any, Constraint], ...]) -> Step:
     """Return the check of all constraints of one value."""
 
     def check(value: Any, path: Path, run: Run) -> None:
@@ -151,15 +151,27 @@ def _evaluate(tests: tuple[tuple[Any, Constraint], ...]) -> Check:
                 continue
             constraint.report(path, run)
 
-    return check
+    every = tuple(test for test, _ in tests)
+
+    def silent(value: Any, run: Run) -> bool:
+        surroundings = run.environment()
+        try:
+            for test in every:
+                if not test(value, surroundings):
+                    return False
+        except EvaluationError:
+            return False
+        return True
+
+    return Step(check, silent, "invariants")
 
 
-def _not_evaluable(constraint: Constraint, text: Text) -> Check:
+def _not_evaluable(constraint: Constraint, text: Text) -> Step:
     def check(_value: Any, path: Path, run: Run) -> None:
         if run.invariants:
             constraint.excuse(path, run, text)
 
-    return check
+    return Step(check, None, "invariants")
 
 
 def _compiled(kit: Kit, expression: str, element: Element, type_name: str) -> Any:

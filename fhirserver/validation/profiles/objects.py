@@ -3,18 +3,19 @@
 Objects of the same kind have the same few sets of properties again and again. Which rules apply, whether all that is
 required is there, whether a choice has one type only, and the invariants that ask for presence alone depend on the
 names of the properties and not on values: they are decided once for each sequence of names, and remembered as a plan
-when nothing is wrong.
+when nothing is wrong. A plan that is used often is written as source (`profiles/writing.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fhirserver.validation.elements.formats import json_type
 from fhirserver.validation.profiles.invariants import Presence
-from fhirserver.validation.run import Check, Path, Rule, Run
+from fhirserver.validation.profiles.properties import Property
+from fhirserver.validation.run import Check, Path, Rule, Run, Silent, Step
 from fhirserver.validation.texts import structure as texts
 
 _MOST_PLANS: Final = 256
@@ -55,7 +56,7 @@ class Shape:
 
     type: str
     unknown: Callable[[str, Path, Run], None]
-    rules: dict[str, Rule] = field(default_factory=dict)
+    rules: dict[str, Property] = field(default_factory=dict)
     needs: list[Need] = field(default_factory=list)
     choices: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     presence: list[Presence] = field(default_factory=list)
@@ -63,48 +64,54 @@ class Shape:
     is_resource: bool = False
 
 
-def object_check(shape: Shape) -> Check:
-    """Return the check of an object against its shape."""
-    plans: dict[tuple[str, ...], tuple[Rule, ...]] = {}
-    known = plans.get
-    steps = tuple(shape.steps)
-    slowly = _Slow(shape, plans)
+class ObjectCheck:
+    """The check of an object against its shape.
 
-    def check(value: Any, path: Path, run: Run) -> None:
-        if type(value) is not dict:
-            _not_object(value, path, run, shape.type)
-            return
-        plan = known(tuple(value))
-        if plan is None:
-            slowly.judge(value, path, run)
+    Attributes:
+        shape: what the object may hold.
+        plans: judge an object whose sequence of names is known to be right.
+        silent: for the first sequence of names that came often: whether an object is as it should be; None where
+            there is none such, or where that cannot be told cheaply.
+        height: how many objects lie one inside of the other where `silent` looks, this one included.
+    """
+
+    __slots__ = ("_most", "_write", "height", "plans", "shape", "silent", "steps")
+
+    def __init__(self, shape: Shape, write: Callable[[ObjectCheck, tuple[str, ...]], None], patience: int) -> None:
+        """Make a check.
+
+        Args:
+            shape: what the object may hold.
+            write: replaces the plan of a sequence of names.
+            patience: how often a plan is used before it is replaced; 0 for never.
+        """
+        self.shape = shape
+        self.plans: dict[tuple[str, ...], Check] = {}
+        self.silent: Silent | None = None
+        self.height = 0
+        self.steps: tuple[Check, ...] = tuple(one.check if isinstance(one, Step) else one for one in shape.steps)
+        self._write = write
+        self._most = patience
+
+    def __call__(self, value: Any, path: Path, run: Run) -> None:
+        """Judge a value."""
+        if type(value) is dict:
+            (self.plans.get(tuple(value)) or self.slowly)(value, path, run)
         else:
-            for rule, item in zip(plan, value.values()):  # noqa: B905 - both have one for each name; saying so costs 4 %
-                rule(item, value, path, run)
-        if steps:
-            for step in steps:
-                step(value, path, run)
+            _not_object(value, path, run, self.shape.type)
 
-    return check
-
-
-class _Slow:
-    """Judges an object whose sequence of names is new, or wrong."""
-
-    def __init__(self, shape: Shape, plans: dict[tuple[str, ...], tuple[Rule, ...]]) -> None:
-        self._shape = shape
-        self._plans = plans
-
-    def judge(self, value: dict[str, Any], path: Path, run: Run) -> None:
-        shape = self._shape
+    def slowly(self, value: dict[str, Any], path: Path, run: Run) -> None:
+        """Judge an object whose sequence of names is new, or wrong."""
+        shape = self.shape
         rules = shape.rules
         plan: list[Rule] = []
         for key, item in value.items():
-            rule = rules.get(key)
-            if rule is None:
+            found = rules.get(key)
+            if found is None:
                 shape.unknown(key, path, run)
             else:
-                plan.append(rule)
-                rule(item, value, path, run)
+                plan.append(found.rule)
+                found.rule(item, value, path, run)
         right = len(plan) == len(value)
         right &= self._all_there(value, path, run)
         right &= self._one_choice(value, path, run)
@@ -114,12 +121,31 @@ class _Slow:
                 right = False
                 if run.invariants:
                     presence.constraint.report(path, run)
-        if right and len(self._plans) < _MOST_PLANS:
-            self._plans[tuple(value)] = tuple(plan)
+        if right and len(self.plans) < _MOST_PLANS:
+            names = tuple(value)
+            self.plans[names] = self._plan(names, plan)
+        for step in self.steps:
+            step(value, path, run)
+
+    def _plan(self, names: tuple[str, ...], rules: Sequence[Rule]) -> Check:
+        """Return a plan that goes through its rules one by one, until it has been used often."""
+        steps, left = self.steps, self._most
+
+        def plan(value: Any, path: Path, run: Run) -> None:
+            nonlocal left
+            for rule, item in zip(rules, value.values()):  # noqa: B905 - both have one for each name; saying so costs 4 %
+                rule(item, value, path, run)
+            for step in steps:
+                step(value, path, run)
+            left -= 1
+            if left == 0:
+                self._write(self, names)
+
+        return plan
 
     def _all_there(self, value: dict[str, Any], path: Path, run: Run) -> bool:
         missing = False
-        for need in self._shape.needs:
+        for need in self.shape.needs:
             # a primitive whose value is missing is there all the same when its `_` sibling is
             if not any(key in value or f"_{key}" in value for key in need.keys):
                 missing = True
@@ -128,7 +154,7 @@ class _Slow:
 
     def _one_choice(self, value: dict[str, Any], path: Path, run: Run) -> bool:
         single = True
-        for base, names in self._shape.choices:
+        for base, names in self.shape.choices:
             present = [key for key in value if key in names]
             if len({key.lstrip("_") for key in present}) > 1:
                 single = False
@@ -137,10 +163,33 @@ class _Slow:
 
     def _not_empty(self, value: dict[str, Any], path: Path, run: Run) -> bool:
         """Judge ele-1: an element has more than an id."""
-        if self._shape.is_resource or any(key != "id" for key in value):
+        if self.shape.is_resource or any(key != "id" for key in value):
             return True
         run.error("invariant" if value else "structure", path, "ele-1", texts.empty_object())
         return False
+
+
+class Further:
+    """A check that goes on with further ones where the value is an object.
+
+    Attributes:
+        main: the first check.
+        steps: the further ones.
+    """
+
+    __slots__ = ("_bare", "main", "steps")
+
+    def __init__(self, main: Check, steps: Sequence[Check]) -> None:
+        self.main = main
+        self.steps = tuple(steps)
+        self._bare: tuple[Check, ...] = tuple(one.check if isinstance(one, Step) else one for one in steps)
+
+    def __call__(self, value: Any, path: Path, run: Run) -> None:
+        """Judge a value."""
+        self.main(value, path, run)
+        if type(value) is dict:
+            for step in self._bare:
+                step(value, path, run)
 
 
 def _not_object(value: Any, path: Path, run: Run, type_name: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from fhirserver.validation.elements.formats import FORMATS, Format, json_type
-from fhirserver.validation.run import Check, Path, Rule, Run
+from fhirserver.jsontext import Number
+from fhirserver.validation.elements.formats import FORMATS, MAX_STRING, Format, json_type
+from fhirserver.validation.run import Check, Path, Rule, Run, Step
 from fhirserver.validation.texts import structure as texts
 
 
@@ -18,6 +19,11 @@ class Bounds(NamedTuple):
     most: int | None
     origin: str
 
+    @property
+    def range(self) -> tuple[int, int]:
+        """How many values an array that is there may have."""
+        return max(1, self.least), _UNBOUNDED if self.most is None else self.most
+
     def judge(self, found: int, path: Path, run: Run) -> None:
         """Note too few or too many occurrences (none at all is the owner's to note)."""
         if self.most is not None and found > self.most:
@@ -28,17 +34,68 @@ class Bounds(NamedTuple):
             run.error("required", path, "cardinality-min", texts.missing(self.label, self.least, found, self.origin))
 
 
-def one(name: str, check: Check) -> Rule:
-    """Return the rule of an element that holds one object."""
+class Scalar(NamedTuple):
+    """What a plan looks at in place of asking a rule: of a primitive value.
+
+    Attributes:
+        test: one of the tests in `profiles/writing.py`, true only for a value of which the rule would say nothing.
+        parts: what the test refers to.
+    """
+
+    test: str
+    parts: tuple[Any, ...] = ()
+
+
+class Each(NamedTuple):
+    """The same for an array: what each of its primitive values is looked at for."""
+
+    item: Scalar
+    least: int
+    most: int
+
+
+class One(NamedTuple):
+    """A property that holds one object: its name in paths, and its check."""
+
+    name: str
+    check: Check
+
+
+class Many(NamedTuple):
+    """A property that holds an array of objects."""
+
+    name: str
+    check: Check
+    least: int
+    most: int
+
+
+class Property(NamedTuple):
+    """What is known of one JSON property.
+
+    Attributes:
+        rule: judges what stands under it.
+        form: how a written plan may do without the rule where nothing is wrong; None: not at all.
+    """
+
+    rule: Rule
+    form: Scalar | Each | One | Many | None = None
+
+
+_UNBOUNDED: Final = 1 << 62
+
+
+def one(name: str, check: Check) -> Property:
+    """Return an element that holds one object."""
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
         check(value, (path, name, -1), run)
 
-    return rule
+    return Property(rule, One(name, check))
 
 
-def many(name: str, check: Check, bounds: Bounds) -> Rule:
-    """Return the rule of an element that repeats and holds objects."""
+def many(name: str, check: Check, bounds: Bounds) -> Property:
+    """Return an element that repeats and holds objects."""
     bounded = bounds.most is not None or bounds.least > 1
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
@@ -54,7 +111,7 @@ def many(name: str, check: Check, bounds: Bounds) -> Rule:
         elif bounded:
             bounds.judge(index, path, run)
 
-    return rule
+    return Property(rule, Many(name, check, *bounds.range))
 
 
 def not_array(value: Any, name: str, check: Check, path: Path, run: Run) -> None:
@@ -64,14 +121,14 @@ def not_array(value: Any, name: str, check: Check, path: Path, run: Run) -> None
         check(value, (path, name, -1), run)
 
 
-def prohibited(label: str, origin: str) -> Rule:
-    """Return the rule of an element that the profile excludes."""
+def prohibited(label: str, origin: str) -> Property:
+    """Return an element that the profile excludes."""
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
         found = len(value) if type(value) is list else 1
         run.error("invalid", (path, label, -1), "cardinality-max", texts.too_many(label, "0", found, origin))
 
-    return rule
+    return Property(rule)
 
 
 def wrong_primitive(value: Any, path: Path, run: Run, type_name: str, form: Format) -> None:
@@ -87,10 +144,10 @@ def wrong_primitive(value: Any, path: Path, run: Run, type_name: str, form: Form
         run.error(code, path, f"format-{type_name}", text)
 
 
-def primitive_check(type_name: str, steps: Sequence[Check]) -> Check:
+def primitive_check(type_name: str, steps: Sequence[Check]) -> Step:
     """Return the check of one primitive value: its JSON type and format, then what the element asks of it."""
     form = FORMATS[type_name]
-    further = tuple(steps)
+    further = tuple(step.check if isinstance(step, Step) else step for step in steps)
     if form.json == "number":
         return _number_check(type_name, form, further)
     right = form.right
@@ -104,10 +161,10 @@ def primitive_check(type_name: str, steps: Sequence[Check]) -> Check:
         for step in further:
             step(value, path, run)
 
-    return check
+    return Step(check, None if further else lambda value, _run: type(value) is wanted and right(value))
 
 
-def _number_check(type_name: str, form: Format, further: tuple[Check, ...]) -> Check:
+def _number_check(type_name: str, form: Format, further: tuple[Check, ...]) -> Step:
     holds, right = form.holds, form.right
 
     def check(value: Any, path: Path, run: Run) -> None:
@@ -117,90 +174,93 @@ def _number_check(type_name: str, form: Format, further: tuple[Check, ...]) -> C
         for step in further:
             step(value, path, run)
 
-    return check
+    return Step(check, None if further else lambda value, _run: holds(value) and right(value))
 
-
-_TEXTS: Final = frozenset({"string", "markdown"})
 
 _REPEATED: Final = frozenset({"code", "uri", "url", "canonical", "oid"})
 """Types whose values come again and again: what was found right once is right the next time."""
 
 _MOST_REMEMBERED: Final = 500
+_LONGEST_REMEMBERED: Final = 200
 
 
-def one_primitive(name: str, type_name: str, check: Check, *, pure: bool, bare: bool) -> Rule:
-    """Return the rule of a primitive element.
+def primitive(name: str, type_name: str, steps: Sequence[Check], *, pure: bool) -> Property:
+    """Return a primitive element.
 
     Args:
         name: of the element, in paths.
         type_name: its FHIR type.
-        check: judges a value, and says what is wrong.
+        steps: what the element asks of its value, beyond the type.
         pure: whether the verdict depends on the value alone.
-        bare: whether nothing is asked of the value beyond its type.
     """
-    if pure and type_name in _REPEATED:
-        return _remembering(name, check)
-    if bare and type_name in _TEXTS:
-
-        def rule_text(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
-            if type(value) is not str or value[:1] <= " " or not value.isprintable():
-                check(value, (path, name, -1), run)
-
-        return rule_text
-    if bare:
-        return _quickly(name, FORMATS[type_name], check)
+    check, form = _looked_at(type_name, steps, pure=pure)
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
         check(value, (path, name, -1), run)
 
-    return rule
+    return Property(rule, form)
 
 
-def _quickly(name: str, form: Format, check: Check) -> Rule:
-    """Return a rule that asks the check only when a value looks wrong."""
-    right = form.right
-    if form.json == "number":
-        holds = form.holds
-
-        def rule_number(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
-            if not (holds(value) and right(value)):
-                check(value, (path, name, -1), run)
-
-        return rule_number
-    if form.json == "boolean":
-
-        def rule_boolean(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
-            if type(value) is not bool:
-                check(value, (path, name, -1), run)
-
-        return rule_boolean
+def primitive_item(check: Step, name: str) -> Property:
+    """Return a primitive element that is judged by a check made elsewhere."""
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
-        if type(value) is not str or not right(value):
-            check(value, (path, name, -1), run)
+        check.check(value, (path, name, -1), run)
 
-    return rule
+    return Property(rule, Scalar("silent", (check.silent,)) if check.silent else None)
 
 
-def _remembering(name: str, check: Check) -> Rule:
-    right: tuple[set[str], set[str]] = (set(), set())  # without and with terminology
+def _looked_at(type_name: str, steps: Sequence[Check], *, pure: bool) -> tuple[Check, Scalar | None]:
+    """Return the check of a primitive value, and what a plan may look at instead."""
+    check = primitive_check(type_name, steps)
+    if pure and type_name in _REPEATED:
+        remembering, known = _remembering(check.check)
+        return remembering, Scalar("known", (known,))
+    if check.silent is None:
+        return check.check, None
+    return check.check, _LOOKS.get(type_name) or Scalar("right", (FORMATS[type_name].right,))
 
-    def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+
+_LOOKS: Final = {
+    "boolean": Scalar("boolean"),
+    "decimal": Scalar("decimal", (Number,)),
+    "integer": Scalar("integer", (-(2**31), 2**31 - 1)),
+    "markdown": Scalar("text", (MAX_STRING,)),
+    "positiveInt": Scalar("integer", (1, 2**31 - 1)),
+    "string": Scalar("text", (MAX_STRING,)),
+    "unsignedInt": Scalar("integer", (0, 2**31 - 1)),
+}
+"""By primitive type, for elements of which nothing more is asked."""
+
+
+def _remembering(check: Check) -> tuple[Check, tuple[set[str], set[str]]]:
+    """Return a check that remembers what it found right, and what it remembers: without and with terminology."""
+    right: tuple[set[str], set[str]] = (set(), set())
+
+    def remembering(value: Any, path: Path, run: Run) -> None:
         known = right[run.terminology]
         if type(value) is str and value in known:
             return
         before = len(run.issues)
-        check(value, (path, name, -1), run)
-        if type(value) is str and len(run.issues) == before and len(known) < _MOST_REMEMBERED:
+        check(value, path, run)
+        if (
+            type(value) is str
+            and len(run.issues) == before
+            and len(known) < _MOST_REMEMBERED
+            and len(value) <= _LONGEST_REMEMBERED
+        ):
             known.add(value)
 
-    return rule
+    return remembering, right
 
 
-def many_primitives(name: str, key: str, check: Check, bounds: Bounds) -> Rule:
-    """Return the rule of a primitive element that repeats: null stands where only the `_` sibling has something."""
+def primitives(  # noqa: PLR0913 - what an element is, by name
+    name: str, key: str, type_name: str, steps: Sequence[Check], bounds: Bounds, *, pure: bool
+) -> Property:
+    """Return a primitive element that repeats: null stands where only the `_` sibling has something."""
     sibling = f"_{key}"
     bounded = bounds.most is not None or bounds.least > 1
+    check, item_form = _looked_at(type_name, steps, pure=pure)
 
     def rule(value: Any, owner: dict[str, Any], path: Path, run: Run) -> None:
         if type(value) is not list:
@@ -220,16 +280,16 @@ def many_primitives(name: str, key: str, check: Check, bounds: Bounds) -> Rule:
         elif bounded:
             bounds.judge(index, path, run)
 
-    return rule
+    return Property(rule, Each(item_form, *bounds.range) if item_form else None)
 
 
-def sibling_rule(name: str, key: str, check: Check, *, repeats: bool) -> Rule:
-    """Return the rule of the `_` sibling of a primitive: its id and extensions."""
+def sibling_of(name: str, key: str, check: Check, *, repeats: bool) -> Property:
+    """Return the `_` sibling of a primitive: its id and extensions."""
 
-    def rule_one(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
-        check(value, (path, name, -1), run)
+    if not repeats:
+        return one(name, check)
 
-    def rule_many(value: Any, owner: dict[str, Any], path: Path, run: Run) -> None:
+    def rule(value: Any, owner: dict[str, Any], path: Path, run: Run) -> None:
         if type(value) is not list:
             run.error("structure", (path, name, -1), "json-array", texts.array_wanted(json_type(value)))
             return
@@ -242,4 +302,4 @@ def sibling_rule(name: str, key: str, check: Check, *, repeats: bool) -> Rule:
             elif type(values) is not list or index >= len(values) or values[index] is None:
                 run.error("structure", (path, name, index), "json-null", texts.null_unwanted())
 
-    return rule_many if repeats else rule_one
+    return Property(rule)

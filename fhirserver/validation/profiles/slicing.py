@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.validation.elements.formats import json_type
 from fhirserver.validation.profiles.discriminators import Condition, Item, Undecidable, conditions_of
-from fhirserver.validation.profiles.properties import Bounds
-from fhirserver.validation.run import Check, Path, Rule, Run
+from fhirserver.validation.profiles.properties import Bounds, Property, one, primitive_item
+from fhirserver.validation.run import Check, Path, Rule, Run, Step
 from fhirserver.validation.texts import structure as texts
 
 if TYPE_CHECKING:
@@ -187,8 +187,8 @@ def _reslice(slicing: Slicing, members: list[tuple[Item, Slice | None]], path: P
             _reslice(piece.inner, own, path, label, run)
 
 
-def _typed_rule(slicing: Slicing, rest: Check, label: str, kind: str) -> Rule:
-    """Return the rule of a choice that is sliced by its own type alone: the property's name decides."""
+def _typed(slicing: Slicing, rest: Check, label: str, kind: str) -> Property:
+    """Return a choice that is sliced by its own type alone: the property's name decides."""
     probe = Item(None, kind, (None, "", -1))
     piece = next((one for one in slicing.slices if one.takes(probe, None)), None)  # type: ignore[arg-type] # a type test asks the item alone
     check = piece.check if piece else rest
@@ -196,26 +196,23 @@ def _typed_rule(slicing: Slicing, rest: Check, label: str, kind: str) -> Rule:
     unfulfilled = any(one is not piece and one.bounds.least for one in slicing.slices)
     if unfulfilled or (piece is None and slicing.rules == "closed") or (piece is not None and piece.bounds.most == 0):
 
-        def rule_and_judge(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
+        def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
             at = (path, label, -1)
             check(value, at, run)
             slicing.judge([(Item(value, kind, at), piece)], path, name, run)
 
-        return rule_and_judge
+        return Property(rule)
 
-    def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
-        check(value, (path, label, -1), run)
-
-    return rule
+    return primitive_item(check, label) if isinstance(check, Step) else one(label, check)
 
 
-def single_rule(compiler: Compiler, element: Element, label: str, one_type: dict[str, Any], slicing: Slicing) -> Rule:
-    """Return the rule of a sliced element that does not repeat: mostly a choice, sliced by its type."""
+def single(compiler: Compiler, element: Element, label: str, one_type: dict[str, Any], slicing: Slicing) -> Property:
+    """Return a sliced element that does not repeat: mostly a choice, sliced by its type."""
     rest = compiler.checker(element, one_type)
     kind: str = one_type["code"]
     name = element.name.removesuffix("[x]")
     if slicing.by_type:
-        return _typed_rule(slicing, rest, label, kind)
+        return _typed(slicing, rest, label, kind)
 
     def rule(value: Any, _owner: dict[str, Any], path: Path, run: Run) -> None:
         at = (path, label, -1)
@@ -228,4 +225,4 @@ def single_rule(compiler: Compiler, element: Element, label: str, one_type: dict
         slicing.judge([(item, piece)], path, name, run)
         _reslice(slicing, [(item, piece)], path, name, run)
 
-    return rule
+    return Property(rule)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fhirserver.demo import people
-from fhirserver.dmp.record_views import ATTACHED, CLOSURE, TREATING
+from fhirserver.dmp.records.views import ATTACHED, CLOSURE, TREATING
 from tests.http.conftest import Client, Server, issue
 from tests.http.dmp.conftest import Record, act, join, professional
 

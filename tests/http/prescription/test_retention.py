@@ -11,8 +11,9 @@ from fhirserver import app
 from fhirserver.prescription.lines import paris_day
 from fhirserver.prescription.rules.calendar import months_after
 from fhirserver.settings import Settings
-from fhirserver.store import Store, claims
-from fhirserver.store.erasing import erase
+from fhirserver.store import Store
+from fhirserver.store.commits import claims
+from fhirserver.store.kept.erasing import erase
 from fhirserver.store.local import LocalMongod
 from fhirserver.workflow import commands, context
 from tests.http.conftest import Client

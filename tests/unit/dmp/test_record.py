@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from fhirserver import jsontext
-from fhirserver.dmp import record as acts
-from fhirserver.dmp import record_resource, record_views
-from fhirserver.dmp.record import Opposition, Record, Span
+from fhirserver.dmp.records import record as acts
+from fhirserver.dmp.records import resource as record_resource
+from fhirserver.dmp.records import views as record_views
+from fhirserver.dmp.records.record import Opposition, Record, Span
 from fhirserver.dmp.visibility import Decision, Part, State
 from fhirserver.errors import Unprocessable
 

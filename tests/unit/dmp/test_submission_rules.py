@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from fhirserver.demo import document, people
-from fhirserver.dmp import identity, media, relations, retries, submission
+from fhirserver.dmp import identity
 from fhirserver.dmp.authors import national_ids, wrote
+from fhirserver.dmp.content import media
 from fhirserver.dmp.document_types import CLASSES_OF_TYPE
-from fhirserver.dmp.flavours import Flavour
 from fhirserver.dmp.identity import Traits
+from fhirserver.dmp.submissions import relations, retries, submission
+from fhirserver.dmp.submissions.flavours import Flavour
 from fhirserver.issues import Text
 
 HASHES = {"x": "h"}

@@ -17,7 +17,7 @@ from fhirserver.errors import BadRequest, Failure, Unprocessable, Unreadable, Un
 from fhirserver.fhirpath import Engine
 from fhirserver.interactions.patching import Patcher
 from fhirserver.interactions.patching.json_patch import merge
-from fhirserver.wire.xml import XmlCodec
+from fhirserver.wire.xml.formatting import XmlCodec
 
 JSON_PATCH = "application/json-patch+json"
 ARCHIVED = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"

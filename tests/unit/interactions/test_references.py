@@ -1,7 +1,7 @@
 """References inside a resource: found and rewritten."""
 
-from fhirserver.interactions.placing import place
-from fhirserver.interactions.references import literals, local, rewrite
+from fhirserver.interactions.writes.placing import place
+from fhirserver.interactions.writes.references import literals, local, rewrite
 
 URN = "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from fhirserver.prescription import elements, lines
 from fhirserver.prescription.checking import check
-from fhirserver.prescription.deliveries import Delivery
+from fhirserver.prescription.execution.deliveries import Delivery
+from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.facts import Facts, PatientFacts, PrescriberFacts
-from fhirserver.prescription.quantities import Amount
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.rules.tables import shipped
 

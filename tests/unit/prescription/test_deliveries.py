@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhirserver.errors import Conflict, Failure, Gone, Unprocessable
-from fhirserver.prescription.deliveries import Agreement, Decision, Delivery, decide
-from fhirserver.prescription.quantities import Amount
+from fhirserver.prescription.execution.deliveries import Agreement, Decision, Delivery, decide
+from fhirserver.prescription.execution.quantities import Amount
+from fhirserver.prescription.execution.standing import Delivered, standing
 from fhirserver.prescription.rules.outcomes import Outcome
-from fhirserver.prescription.standing import Delivered, standing
 from tests.unit.prescription.building import TABLES, UCD, delivery, device, dosage, line, medicine, service, tablets
 
 PARACETAMOL = "3400892169026"  # packs of 8

@@ -6,9 +6,9 @@ import pytest
 
 from fhirserver.errors import Unprocessable
 from fhirserver.prescription import elements
-from fhirserver.prescription.deliveries import Agreement
-from fhirserver.prescription.executions import lines_of, read
-from fhirserver.prescription.quantities import Amount
+from fhirserver.prescription.execution.deliveries import Agreement
+from fhirserver.prescription.execution.executions import lines_of, read
+from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.rules.outcomes import Outcome
 from tests.unit.prescription.building import tablets
 

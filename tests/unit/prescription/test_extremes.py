@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from fhirserver.errors import Failure
-from fhirserver.prescription import lines, printing
+from fhirserver.prescription import lines
 from fhirserver.prescription.checking import check
-from fhirserver.prescription.deliveries import decide
+from fhirserver.prescription.execution.deliveries import decide
+from fhirserver.prescription.execution.standing import standing
 from fhirserver.prescription.facts import Facts
-from fhirserver.prescription.standing import standing
+from fhirserver.prescription.print import printing
 from tests.unit.prescription.building import ADULT, DOCTOR, TABLES, delivery, dosage, medicine
 
 HUGE, TINY = Decimal("1e30"), Decimal("0.000000001")

@@ -1,8 +1,8 @@
 from decimal import Decimal
 
+from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.lines import group_of, patients, read, read_all, with_group
 from fhirserver.prescription.professions import Kind
-from fhirserver.prescription.quantities import Amount
 from tests.unit.prescription.building import device, medicine, service, tablets
 
 NUMBER = {"system": "urn:oid:1.2.3", "value": "0A"}

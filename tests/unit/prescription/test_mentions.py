@@ -3,8 +3,8 @@ from decimal import Decimal
 
 import pytest
 
+from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.facts import PatientFacts, PrescriberFacts, patient_facts, prescriber_facts
-from fhirserver.prescription.quantities import Amount
 from tests.unit.prescription.building import ADULT, alerts, device, dosage, medicine, serious, service
 
 KG = Amount(Decimal(18), "kg", "http://unitsofmeasure.org", "kg")

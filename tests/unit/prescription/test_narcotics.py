@@ -7,8 +7,8 @@ import pytest
 
 from fhirserver.errors import Conflict, Gone, Unprocessable
 from fhirserver.prescription import elements
-from fhirserver.prescription.deliveries import Decision, Delivery, decide
 from fhirserver.prescription.elements import Flag
+from fhirserver.prescription.execution.deliveries import Decision, Delivery, decide
 from fhirserver.prescription.rules.course import course, stride
 from tests.unit.prescription.building import TABLES, delivery, line, medicine, tablets
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pypdfium2
 import zxingcpp
 
-from fhirserver.prescription import code_image, number
-from fhirserver.prescription.pdf import draw
-from fhirserver.prescription.printed import PrintedLine, PrintedPatient, PrintedPrescriber, PrintedPrescription
+from fhirserver.prescription import number
+from fhirserver.prescription.print import code_image
+from fhirserver.prescription.print.pdf import draw
+from fhirserver.prescription.print.printed import PrintedLine, PrintedPatient, PrintedPrescriber, PrintedPrescription
 
 NUMBER = number.issue()
 ORDONNANCE = PrintedPrescription(

@@ -4,11 +4,12 @@ import pypdfium2
 import pytest
 
 from fhirserver.demo import people
-from fhirserver.prescription import elements, lines, number, pdf
+from fhirserver.prescription import elements, lines, number
 from fhirserver.prescription.elements import Flag
-from fhirserver.prescription.people import ins, name, quality
-from fhirserver.prescription.printed import PrintedPrescription
-from fhirserver.prescription.printing import Sources, prescription
+from fhirserver.prescription.print import pdf
+from fhirserver.prescription.print.people import ins, name, quality
+from fhirserver.prescription.print.printed import PrintedPrescription
+from fhirserver.prescription.print.printing import Sources, prescription
 from tests.unit.prescription.building import days, device, medicine, service, spelled
 
 NUMBER = number.issue()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhirserver.prescription.quantities import (
+from fhirserver.prescription.execution.quantities import (
     Amount,
     added,
     converted,

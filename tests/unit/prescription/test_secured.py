@@ -5,8 +5,8 @@ import pytest
 
 from fhirserver.prescription import lines
 from fhirserver.prescription.elements import InWords
+from fhirserver.prescription.execution.quantities import read_amount
 from fhirserver.prescription.facts import Facts
-from fhirserver.prescription.quantities import read_amount
 from fhirserver.prescription.rules.case import Case
 from fhirserver.prescription.rules.secured import propose, spelled
 from tests.unit.prescription.building import TABLES, alerts, dosage, medicine, serious

@@ -10,12 +10,12 @@ import pytest
 
 from fhirserver.errors import Unprocessable
 from fhirserver.prescription import issuing, lines, number
+from fhirserver.prescription.execution.quantities import Amount
+from fhirserver.prescription.execution.standing import Delivered
 from fhirserver.prescription.issuing import Sent
 from fhirserver.prescription.professions import Kind
-from fhirserver.prescription.quantities import Amount
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.rules.tables import shipped
-from fhirserver.prescription.standing import Delivered
 from fhirserver.prescription.states import State
 from fhirserver.prescription.tasks import Executor, Hold, View
 

@@ -11,7 +11,7 @@ import pytest
 
 from fhirserver.definitions import Definitions, development
 from fhirserver.search import INDEXES, Indexer, Registry, Rules, Searcher, Setting
-from fhirserver.search.codes import TerminologyTokens
+from fhirserver.search.asked.codes import TerminologyTokens
 from fhirserver.store import Draft, Store
 from fhirserver.store.local import LocalMongod
 from fhirserver.terminology import Terminology

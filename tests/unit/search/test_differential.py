@@ -13,7 +13,7 @@ from fhirserver import jsontext
 from fhirserver.definitions import Definitions
 from fhirserver.fhirpath import Engine
 from fhirserver.search import Indexer, Registry, Searcher, parse
-from fhirserver.search.parameters import Parameter
+from fhirserver.search.declared.parameters import Parameter
 from fhirserver.store import Draft, Store
 
 from oracle import Oracle  # isort: skip - stands beside this file

@@ -10,7 +10,7 @@ import pytest
 
 from fhirserver.errors import BadRequest, Unavailable
 from fhirserver.search import Registry, ResultPage, Rules, Searcher, parse
-from fhirserver.search.query import Ids, Node, Or, Within
+from fhirserver.search.asked.query import Ids, Node, Or, Within
 from fhirserver.search.types.reference import known_by
 from fhirserver.store import Store
 
@@ -293,7 +293,7 @@ def test_who_refers_to_a_resource_is_known_whatever_the_element(searcher: Search
 def test_a_chain_that_selects_too_much_is_refused_with_the_reason(
     run: Callable[..., ResultPage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fhirserver.search.mongo_resolve.MAX_SELECTED", 1)
+    monkeypatch.setattr("fhirserver.search.mongo.resolve.MAX_SELECTED", 1)
     with pytest.raises(BadRequest) as refused:
         run("Observation", "patient.birthdate=1980")
     assert refused.value.issues[0].code == "too-costly"

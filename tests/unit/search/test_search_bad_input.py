@@ -6,7 +6,7 @@ import pytest
 
 from fhirserver.errors import BadRequest
 from fhirserver.search import Cursors, Registry, parse
-from fhirserver.search.parse import Rules
+from fhirserver.search.asked.parse import Rules
 
 LONG = ",".join(["x"] * 10_000)
 

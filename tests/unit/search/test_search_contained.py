@@ -9,8 +9,8 @@ import pytest
 
 from fhirserver.errors import BadRequest
 from fhirserver.search import Query, Registry, ResultPage, Rules, Searcher, parse
-from fhirserver.search.mongo_conditions import Narrowing
-from fhirserver.search.query import Or
+from fhirserver.search.asked.query import Or
+from fhirserver.search.mongo.conditions import Narrowing
 
 UCD = "http://data.esante.gouv.fr/ansm/medicament/UCD"
 CONTAINERS = ["Medication", "MedicationDispense", "MedicationRequest"]

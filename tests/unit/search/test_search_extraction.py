@@ -13,10 +13,11 @@ import pytest
 from fhirserver import jsontext
 from fhirserver.errors import Failure
 from fhirserver.fhirpath import Environment, Node
-from fhirserver.search import Indexer, Registry, Setting, own
-from fhirserver.search.instants import END, span
-from fhirserver.search.places import places
-from fhirserver.search.walk import Node as Tree
+from fhirserver.search import Indexer, Registry, Setting
+from fhirserver.search.declared import own
+from fhirserver.search.declared.places import places
+from fhirserver.search.indexing.walk import Node as Tree
+from fhirserver.search.values.instants import END, span
 
 from population import Population  # isort: skip - stands beside this file
 

@@ -11,7 +11,7 @@ import pytest
 from fhirserver.definitions import Definitions
 from fhirserver.errors import BadRequest
 from fhirserver.search import INDEXES, Indexer, Registry, Searcher
-from fhirserver.search import mongo_upkeep as upkeep
+from fhirserver.search.mongo import upkeep
 from fhirserver.store import Draft, Store
 
 NICKNAME = {

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fhirserver.store import Draft, Store, Transaction
-from fhirserver.store.clock import DROP_MS
+from fhirserver.store.commits.clock import DROP_MS
 from fhirserver.store.local import LocalMongod
 
 PATIENT = {"resourceType": "Patient"}

@@ -61,7 +61,7 @@ def test_of_transactions_that_depend_on_what_they_read_none_acts_on_an_old_view(
 def test_a_commit_that_others_keep_from_taking_place_ends_as_503_and_leaves_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fhirserver.store.commit.PATIENCE", 0.3)
+    monkeypatch.setattr("fhirserver.store.commits.commit.PATIENCE", 0.3)
     store.create(Draft({"resourceType": "Patient"}, id="1"))
     with store.client.start_session() as session, session.start_transaction():
         store.resources.update_one({"_id": key("Patient", "1")}, {"$set": {"held": True}}, session=session)

@@ -55,7 +55,7 @@ def test_an_error_of_the_driver_means_503_or_413_or_is_a_fault_of_ours(
 def test_without_mongodb_every_request_is_503_with_the_time_to_come_back(
     ask: Callable[[Store], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fhirserver.store.commit.PATIENCE", 0.2)
+    monkeypatch.setattr("fhirserver.store.commits.commit.PATIENCE", 0.2)
     store = Store(NOWHERE)
     try:
         with pytest.raises(Unavailable) as caught:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fhirserver.store import Draft, FileRef, Store, Transaction
-from fhirserver.store.files import INLINE
+from fhirserver.store.kept.files import INLINE
 
 SMALL = b"%PDF-1.7 small"
 LARGE = os.urandom(INLINE * 3 + 17)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pymongo.errors import DocumentTooLarge, DuplicateKeyError
 
 from fhirserver.store import Store
-from fhirserver.store.gathering import Gathering
+from fhirserver.store.commits.gathering import Gathering
 
 
 def test_what_is_inserted_is_there_when_insert_returns(store: Store) -> None:

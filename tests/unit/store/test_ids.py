@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from fhirserver.store import ids
+from fhirserver.store.kept import ids
 
 
 def test_an_id_made_here_is_a_fhir_id_and_unlike_any_other() -> None:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from fhirserver.errors import BadRequest, NotAcceptable, Throttled, UnsupportedMediaType
-from fhirserver.interactions.etags import tags
-from fhirserver.interactions.outcomes import outcome
+from fhirserver.interactions.shown.etags import tags
+from fhirserver.interactions.shown.outcomes import outcome
 from fhirserver.issues import Issue, Text
 from fhirserver.wire import headers
 from fhirserver.wire.formats import JSON, Format, Formats

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fhirserver import jsontext
 from fhirserver.definitions import development
 from fhirserver.errors import Unprocessable, Unreadable
-from fhirserver.wire.xml import XmlCodec
+from fhirserver.wire.xml.formatting import XmlCodec
 
 NS = 'xmlns="http://hl7.org/fhir"'
 

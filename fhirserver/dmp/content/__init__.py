@@ -1,0 +1,1 @@
+"""The content of documents: what its bytes say, and metadata made from it."""

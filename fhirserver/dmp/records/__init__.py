@@ -1,0 +1,1 @@
+"""A patient's record (DMP): its state and acts, as kept, as FHIR shows it."""

@@ -1,0 +1,1 @@
+"""A submission (ITI-65, ITI-105) read, and every check of it."""

@@ -1,0 +1,1 @@
+"""What batch and transaction share: entries, their identities, the links between them."""

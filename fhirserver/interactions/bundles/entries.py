@@ -1,0 +1,232 @@
+"""Entries of a batch or transaction: read as requests, written as responses.
+
+https://hl7.org/fhir/R4/http.html#transaction
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import unquote
+
+import orjson
+
+from fhirserver.errors import BadRequest, Failure
+from fhirserver.interactions.exchange import Answer, Conditions, Preference, Request
+from fhirserver.interactions.shown.etags import tags
+from fhirserver.interactions.shown.outcomes import outcome
+from fhirserver.issues import Issue, Text
+from fhirserver.store import Transaction
+
+_ALONE: Final = "Bundle.entry[0]"
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry's request.
+
+    Attributes:
+        position: its index in the Bundle.
+        resource: its resource, references rewritten as the transaction goes on.
+        full_url: its fullUrl.
+        identity: the id that it gets, or has; set by `identify`.
+        settled: the answer, where it is known before anything is performed.
+        issues: warnings and notes of validation.
+        marks: what a guard has the write keep.
+        request: the entry's `request` as it stands: a fault in its conditions is the entry's own.
+        asked: its conditions, where it came alone with headers.
+    """
+
+    position: int
+    method: str
+    path: tuple[str, ...]
+    query: str
+    resource: dict[str, Any] | None
+    full_url: str | None
+    request: dict[str, Any]
+    identity: str | None = None
+    settled: Answer | None = None
+    asked: Conditions | None = None
+    issues: tuple[Issue, ...] | None = None
+    marks: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The resource type that the url names; empty for the system."""
+        return self.path[0] if self.path else ""
+
+
+def read(bundle: dict[str, Any], base: str, most: int) -> list[Entry | BadRequest]:
+    """Return a Bundle's entries as requests, or as what is wrong with each.
+
+    Raises:
+        BadRequest: no list of entries, or too many of them.
+    """
+    found = bundle.get("entry", [])
+    if not isinstance(found, list):
+        raise _fault(None, "Bundle.entry doit être une liste.", "Bundle.entry must be an array.")
+    if len(found) > most:
+        raise _fault(None, f"Plus de {most} entrées.", f"More than {most} entries.")
+    read_entries: list[Entry | BadRequest] = []
+    for position, entry in enumerate(found):
+        try:
+            read_entries.append(_entry(position, entry, base))
+        except BadRequest as fault:
+            read_entries.append(fault)
+    return read_entries
+
+
+def _entry(position: int, entry: Any, base: str) -> Entry:
+    request = entry.get("request") if isinstance(entry, dict) else None
+    if not isinstance(request, dict):
+        raise _fault(position, "L'entrée n'a pas de request.", "The entry has no request.")
+    method, url = request.get("method"), request.get("url")
+    if method not in METHODS:
+        shown = ", ".join(METHODS)
+        raise _fault(position, f"request.method doit être l'un de {shown}.", f"request.method must be one of {shown}.")
+    if not isinstance(url, str):
+        raise _fault(position, "L'entrée n'a pas de request.url.", "The entry has no request.url.")
+    resource = entry.get("resource")
+    if resource is not None and not isinstance(resource, dict):
+        raise _fault(position, "resource doit être un objet.", "resource must be an object.")
+    if resource is None and method in ("PUT", "PATCH"):
+        raise _fault(position, f"{method} demande une resource.", f"{method} needs a resource.")
+    full_url = entry.get("fullUrl")
+    path, _, query = url.removeprefix(base).partition("?")
+    if "://" in path:
+        raise _fault(position, "request.url désigne un autre serveur.", "request.url names another server.")
+    segments = tuple(unquote(part) for part in path.strip("/").split("/")) if path.strip("/") else ()
+    return Entry(position, method, segments, query, resource, full_url if isinstance(full_url, str) else None, request)
+
+
+def as_request(whole: Request, entry: Entry, unit: Transaction | None) -> Request:
+    """Return an entry as a request of its own."""
+    resource = entry.resource
+
+    def parse() -> dict[str, Any]:
+        if resource is None:
+            raise BadRequest(Text("L'entrée n'a pas de ressource.", "The entry has no resource."), rule="empty-body")
+        return resource
+
+    return replace(
+        whole,
+        method="GET" if entry.method == "HEAD" else entry.method,
+        path=entry.path,
+        query=entry.query,
+        parse=parse,
+        conditions=conditions_of(entry),
+        prefer=Preference(lenient=whole.prefer.lenient),
+        content=None,
+        wants_resource=True,
+        ranges=None,
+        unit=unit,
+        in_bundle=unit is not None,
+        reserved=entry.identity if entry.method == "POST" else None,
+        checked=entry.issues,
+        marks=entry.marks,
+    )
+
+
+def conditions_of(entry: Entry) -> Conditions:
+    """Return an entry's conditions."""
+    return conditions(entry.request) if entry.asked is None else entry.asked
+
+
+def conditions(request: dict[str, Any]) -> Conditions:
+    """Read an entry's ifMatch, ifNoneMatch, ifModifiedSince, ifNoneExist."""
+    match, none_match = request.get("ifMatch"), request.get("ifNoneMatch")
+    since, none_exist = request.get("ifModifiedSince"), request.get("ifNoneExist")
+    return Conditions(
+        tags(str(match), "ifMatch") if match is not None else (),
+        tags(str(none_match), "ifNoneMatch") if none_match is not None else (),
+        _instant(since),
+        none_exist.lstrip("?") if isinstance(none_exist, str) else None,
+    )
+
+
+def respond(answer: Answer, whole: Request) -> dict[str, Any]:
+    """Return the response entry of an answer, with as much of it as the whole request's `Prefer` asks for."""
+    response: dict[str, Any] = {"status": _status(answer.status)}
+    stored, returning = answer.stored, whole.prefer.returning
+    if answer.location is not None:
+        response["location"] = f"{whole.base}/{answer.location}"
+    if stored is not None:
+        response["etag"] = stored.etag
+        response["lastModified"] = stored.updated.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if answer.written and returning == "OperationOutcome":
+        response["outcome"] = outcome(answer.issues, whole.language)
+    entry: dict[str, Any] = {"response": response}
+    if stored is not None and not stored.deleted:
+        entry = {"fullUrl": f"{whole.base}/{stored.type}/{stored.id}", **entry}
+    if not answer.written or returning in (None, "representation"):
+        resource = embedded(answer)
+        if resource is not None:
+            entry["resource"] = resource
+    return entry
+
+
+def response(kind: str, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the Bundle of response entries; FHIR has no empty lists."""
+    return {"resourceType": "Bundle", "type": kind, **({"entry": answers} if answers else {})}
+
+
+def embedded(answer: Answer) -> Any:
+    """Return an answer's resource as a part of a Bundle: stored bytes go in as they are."""
+    if answer.resource is not None:
+        return answer.resource
+    data = answer.json
+    if data is None and answer.stored is not None and answer.status not in (204, 304):
+        data = answer.stored.body
+    return orjson.Fragment(data) if data else None
+
+
+def refuse(failure: Failure, told: dict[str, Any]) -> dict[str, Any]:
+    """Return the response entry of a failure."""
+    return {"response": {"status": _status(failure.status), "outcome": told}}
+
+
+def place(issues: Sequence[Issue], position: int) -> list[Issue]:
+    """Return an entry's findings with expressions that begin at the Bundle."""
+    placed = []
+    for issue in issues:
+        where = f"Bundle.entry[{position}]"
+        if issue.expression and not issue.expression.startswith("Bundle.entry"):
+            _, dot, rest = issue.expression.partition(".")
+            where += f".resource{dot}{rest}"
+        elif issue.expression:
+            where = issue.expression
+        placed.append(replace(issue, expression=where))
+    return placed
+
+
+def taken_out(issues: Sequence[Issue], kind: str) -> list[Issue]:
+    """Return findings on the only entry with expressions that begin at its resource."""
+    found = []
+    for issue in issues:
+        expression = issue.expression
+        if expression is not None and expression.startswith(_ALONE):
+            expression = expression.removeprefix(_ALONE).removeprefix(".resource")
+            expression = f"{kind}{expression}" if expression else kind
+        found.append(replace(issue, expression=expression))
+    return found
+
+
+def _instant(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _status(code: int) -> str:
+    return f"{code} {HTTPStatus(code).phrase}"
+
+
+def _fault(position: int | None, fr: str, en: str) -> BadRequest:
+    where = "Bundle" if position is None else f"Bundle.entry[{position}]"
+    return BadRequest(Text(fr, en), expression=where, rule="bundle-entry")

@@ -1,0 +1,130 @@
+"""Binary: content of any type, kept as bytes, base64 only where FHIR is asked for.
+
+https://hl7.org/fhir/R4/binary.html#rest: a body whose Content-Type is not one of FHIR's is the content itself, and a
+read without a FHIR type in Accept gives it back as it was.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import replace
+from typing import Final, Literal
+
+from fhirserver import jsontext
+from fhirserver.errors import BadRequest, RangeNotSatisfiable
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Write
+from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes import writing
+from fhirserver.issues import Text
+from fhirserver.store import Draft, Stored, Transaction
+from fhirserver.store.kept.files import Upload
+
+_FHIR: Final = ("application/fhir+json", "application/fhir+xml")
+_CHUNK: Final = 1 << 16
+_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+_MEDIA: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:\s*;.*)?", re.ASCII)
+
+
+def is_content(request: Request) -> bool:
+    """Tell whether the body is the content itself."""
+    if request.content is None:
+        return False
+    return request.content.media.partition(";")[0].strip().lower() not in _FHIR
+
+
+def create(services: Services, request: Request) -> Answer:
+    """Keep a body as a new Binary's content."""
+    draft, upload = _take(services, request, None, "POST")
+
+    def work(transaction: Transaction) -> Answer:
+        transaction.keep_file(upload)
+        planned = transaction.create(draft)
+        place = writing.location("Binary", planned.id, planned.version)
+        return Answer(201, planned=planned, location=place, written=True)
+
+    return writing.commit(services, request, work)
+
+
+def update(services: Services, request: Request, identity: str) -> Answer:
+    """Keep a body as the content of a Binary's next version."""
+    draft, upload = _take(services, request, identity, "PUT")
+
+    def work(transaction: Transaction) -> Answer:
+        current = transaction.read("Binary", identity)
+        writing.require_match(request.conditions, current, f"Binary/{identity}")
+        if current is None or current.deleted:
+            writing.allow(request, "c", "Binary")
+        services.guards.write(services, request, Write("update", "Binary", identity, current, draft.resource))
+        transaction.keep_file(upload)
+        planned = transaction.update(draft)
+        place = writing.location("Binary", identity, planned.version)
+        return Answer(201 if planned.created else 200, planned=planned, location=place, written=True)
+
+    return writing.commit(services, request, work)
+
+
+def _take(
+    services: Services, request: Request, identity: str | None, method: Literal["POST", "PUT"]
+) -> tuple[Draft, Upload]:
+    content = request.content
+    assert content is not None, "only bodies that are content come here"
+    media = content.media.strip() or "application/octet-stream"
+    if not _MEDIA.fullmatch(media):
+        raise BadRequest(Text("Content-Type illisible.", "Unreadable Content-Type."), rule="content-type")
+    with content.open() as stream:
+        upload = services.store.files.upload(iter(lambda: stream.read(_CHUNK), b""))
+    if not upload.ref.size:
+        services.store.files.discard(upload)
+        raise BadRequest(Text("Le corps est vide.", "The body is empty."), rule="empty-body")
+    resource = {"resourceType": "Binary", "contentType": media}
+    draft, _ = writing.prepared(services, request, resource, identity, method)
+    return replace(draft, files=(upload.ref,)), upload
+
+
+def present(services: Services, request: Request, stored: Stored) -> Answer:
+    """Answer a Binary as its content, or as the resource when a FHIR format was asked for."""
+    if request.wants_resource:
+        return Answer(200, stored, json=complete(services, stored))
+    resource = jsontext.read(stored.body)
+    content = services.store.files.open(stored.files[0])
+    assert content is not None, "content is kept in the commit of its version"
+    media = str(resource.get("contentType", "application/octet-stream"))
+    if request.ranges is None or not _RANGE.fullmatch(request.ranges):
+        # other units and several ranges are ignored, as RFC 9110 (14.2) allows
+        head = {"Accept-Ranges": "bytes", "Content-Length": str(content.size)}
+        return Answer(200, stored, raw=content.pieces(), media=media, headers=head)
+    start, end = _bounds(request.ranges, content.size)
+    head = {
+        "Accept-Ranges": "bytes",
+        "Content-Range": f"bytes {start}-{end - 1}/{content.size}",
+        "Content-Length": str(end - start),
+    }
+    return Answer(206, stored, raw=content.pieces(start, end), media=media, headers=head)
+
+
+def complete(services: Services, stored: Stored) -> bytes:
+    """Return a Binary as FHIR JSON, its content in base64."""
+    data = services.store.files.read(stored.files[0])
+    return jsontext.write({**jsontext.read(stored.body), "data": base64.b64encode(data).decode("ascii")})
+
+
+def _bounds(ranges: str, size: int) -> tuple[int, int]:
+    """Return first and past-last byte of a single range; raises RangeNotSatisfiable."""
+    match = _RANGE.fullmatch(ranges)
+    assert match is not None, "checked by the caller"
+    first, last = match[1], match[2]
+    if first:
+        start, end = int(first), min(int(last) + 1, size) if last else size
+    elif last:
+        start, end = max(size - int(last), 0), size
+    else:
+        start, end = size, size
+    if start >= end:
+        raise RangeNotSatisfiable(
+            Text(f"L'intervalle dépasse les {size} octets.", f"The range exceeds the {size} bytes."),
+            rule="range",
+            headers={"Content-Range": f"bytes */{size}"},
+        )
+    return start, end

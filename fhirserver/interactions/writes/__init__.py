@@ -1,0 +1,1 @@
+"""What all writes share: checks, references, placing, conditions."""

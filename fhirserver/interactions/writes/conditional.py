@@ -1,0 +1,224 @@
+"""Conditional interactions: what a search selects is created once, updated, patched or deleted.
+
+https://hl7.org/fhir/R4/http.html#ccreate, #cond-update, #cdelete. The criteria are looked up inside the transaction
+that writes, under a lock of their name: of many at once, one creates, and the others find what it made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from fhirserver.errors import BadRequest, Conflict, MultipleMatches, NotFound
+from fhirserver.interactions import create as creation
+from fhirserver.interactions import delete as deletion
+from fhirserver.interactions import patch as patching
+from fhirserver.interactions import update as updating
+from fhirserver.interactions.bundles import linking
+from fhirserver.interactions.exchange import Answer, Request, query_pairs
+from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown.selecting import identities
+from fhirserver.interactions.writes import writing
+from fhirserver.issues import Text
+from fhirserver.store import Transaction
+
+_CONTROL: Final = frozenset(
+    "_format _pretty _count _sort _summary _elements _include _revinclude _total _contained _offset".split()  # noqa: SIM905 - one line
+)
+
+
+def criteria(query: str) -> list[tuple[str, str]]:
+    """Return the search criteria of a conditional interaction.
+
+    Raises:
+        BadRequest: there are none: they would select everything.
+    """
+    pairs = [(name, value) for name, value in query_pairs(query) if name.partition(":")[0] not in _CONTROL]
+    if not any(value for _, value in pairs):
+        raise BadRequest(
+            Text(
+                "Une interaction conditionnelle demande des critères de recherche (par exemple ?identifier=…).",
+                "A conditional interaction needs search criteria (?identifier=… for instance).",
+            ),
+            rule="criteria",
+        )
+    return pairs
+
+
+def with_criteria(request: Request) -> Request:
+    """Return a create whose address holds criteria as one with If-None-Exist, unless it has that header too."""
+    if not request.query or request.in_bundle or request.conditions.none_exist is not None:
+        return request
+    names = (name.partition(":")[0] for name, _ in query_pairs(request.query))
+    if all(name in _CONTROL for name in names):
+        return request
+    return replace(request, conditions=replace(request.conditions, none_exist=request.query))
+
+
+def select(  # noqa: PLR0913, PLR0917 - what a selection consists of
+    services: Services,
+    request: Request,
+    transaction: Transaction,
+    kind: str,
+    pairs: list[tuple[str, str]],
+    most: int = 2,
+) -> list[str]:
+    """Return the ids that criteria select, as this commit will see them; of those that find none, one commits."""
+    found = identities(services, kind, pairs, most, transaction, request)
+    if not found:
+        transaction.lock(f"{kind}?" + "&".join(f"{name}={value}" for name, value in sorted(pairs)))
+    return found
+
+
+def known(services: Services, request: Request, transaction: Transaction, kind: str, found: list[str]) -> list[str]:
+    """Return those of the selected ids of which the caller may know."""
+    inside = request.within(transaction)
+    versions = [transaction.read(kind, identity) for identity in found]
+    return [stored.id for stored in versions if stored is not None and services.guards.shows(services, inside, stored)]
+
+
+def create(services: Services, request: Request, kind: str, resource: dict[str, Any]) -> Answer:
+    """Create unless If-None-Exist selects a resource, which is answered then.
+
+    Raises:
+        MultipleMatches: it selects several.
+    """
+    pairs = criteria(request.conditions.none_exist or "")
+    issues = writing.check(services, request, resource)
+    draft, upload = writing.prepared(services, request, resource, None, "POST")
+
+    def work(transaction: Transaction) -> Answer:
+        found = select(services, request, transaction, kind, pairs)
+        if len(found) > 1:
+            raise several(kind, "If-None-Exist")
+        if found:
+            existing = transaction.read(kind, found[0])
+            assert existing is not None, "the search saw it on the same view"
+            if not services.guards.shows(services, request.within(transaction), existing):
+                raise taken(kind)
+            request.record("read", kind, existing.id, version=existing.version)
+            place = writing.location(kind, existing.id, existing.version)
+            return Answer(200, existing, location=place, written=True)
+        return creation.plan(transaction, draft, upload, issues)
+
+    return writing.commit(services, request, work)
+
+
+def update(services: Services, request: Request, kind: str) -> Answer:
+    """Update what the criteria select; create when they select nothing.
+
+    With an id in the body and no match the id is taken for the new resource, unless it is in use (409).
+
+    Raises:
+        MultipleMatches: they select several.
+        BadRequest: the body names another id than the one selected.
+    """
+    writing.allow(request, "u", kind)
+    pairs = criteria(request.query)
+    resource = writing.resource_of_type(request.parse(), kind)
+    if request.unit is None and services.router.concerns(request, resource):
+        return services.router.push(request, resource)
+    resource = linking.alone(services, request, resource)
+
+    def work(transaction: Transaction) -> Answer:
+        found = select(services, request, transaction, kind, pairs)
+        if len(found) > 1:
+            raise several(kind, request.query)
+        named = resource.get("id")
+        inner = request.within(transaction)
+        if found:
+            if not known(services, request, transaction, kind, found):
+                raise taken(kind)
+            if named is not None:
+                writing.resource_of_id(resource, kind, found[0])
+            changed = {**resource, "id": found[0]}
+            return updating.replace(services, inner, changed, found[0], writing.check(services, inner, changed))
+        writing.allow(request, "c", kind)
+        if named is None:
+            writing.require_match(request.conditions, None, kind)
+            issues = writing.check(services, inner, resource)
+            return creation.store(services, inner, resource, issues)
+        if transaction.exists(kind, named):
+            raise Conflict(
+                Text(
+                    f"Les critères ne désignent rien, mais {kind}/{named} existe déjà.",
+                    f"The criteria select nothing, but {kind}/{named} exists already.",
+                ),
+                expression=f"{kind}.id",
+                rule="id-taken",
+            )
+        return updating.replace(services, inner, resource, named, writing.check(services, inner, resource))
+
+    return writing.commit(services, request, work)
+
+
+def patch(services: Services, request: Request, kind: str) -> Answer:
+    """Patch the one resource that the criteria select.
+
+    Raises:
+        NotFound: they select nothing.
+        MultipleMatches: they select several.
+    """
+    writing.allow(request, "u", kind)
+    pairs = criteria(request.query)
+    change = patching.read(services, request)
+
+    def work(transaction: Transaction) -> Answer:
+        found = known(services, request, transaction, kind, select(services, request, transaction, kind, pairs))
+        if len(found) > 1:
+            raise several(kind, request.query)
+        if not found:
+            raise NotFound(
+                Text(f"Les critères ne désignent aucune ressource {kind}.", f"The criteria select no {kind}."),
+                rule="no-match",
+            )
+        return patching.apply(services, request.within(transaction), kind, found[0], change)
+
+    return writing.commit(services, request, work)
+
+
+def delete(services: Services, request: Request, kind: str) -> Answer:
+    """Delete what the criteria select: one resource, or several where the setting allows it.
+
+    Raises:
+        MultipleMatches: they select several, and the setting is `single`.
+    """
+    writing.allow(request, "d", kind)
+    pairs = criteria(request.query)
+    multiple = services.settings.conditional_delete == "multiple"
+
+    def work(transaction: Transaction) -> Answer:
+        most = services.settings.max_bundle_entries if multiple else 2
+        found = known(services, request, transaction, kind, select(services, request, transaction, kind, pairs, most))
+        if len(found) > 1 and not multiple:
+            raise several(kind, request.query)
+        if not found:
+            return Answer(204, issues=(deletion.NOTHING,), written=True)
+        answer = Answer(204)
+        for identity in found:
+            answer = deletion.delete(services, request.within(transaction), kind, identity)
+        return answer if len(found) == 1 else Answer(204, issues=answer.issues, written=True)
+
+    return writing.commit(services, request, work)
+
+
+def several(kind: str, query: str) -> MultipleMatches:
+    """Return the failure of criteria that are not precise enough."""
+    return MultipleMatches(
+        Text(
+            f"Les critères désignent plusieurs ressources {kind} ; précisez-les ({query[:120]}).",
+            f"The criteria select several {kind} resources; make them more precise ({query[:120]}).",
+        ),
+        rule="multiple-matches",
+    )
+
+
+def taken(kind: str) -> Conflict:
+    """Return the failure of criteria that select what the caller may not know of: neither told nor made twice."""
+    return Conflict(
+        Text(
+            f"Ces critères ne permettent pas de créer une ressource {kind} : ils sont déjà employés.",
+            f"These criteria do not allow to create a {kind}: they are in use.",
+        ),
+        rule="criteria-taken",
+    )

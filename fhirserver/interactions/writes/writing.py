@@ -1,0 +1,156 @@
+"""What all writes share: the body's identity, its checks, its draft, its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from fhirserver import jsontext
+from fhirserver.access.decide import decide
+from fhirserver.access.scopes import Letter
+from fhirserver.errors import BadRequest, PreconditionFailed
+from fhirserver.interactions.exchange import Answer, Conditions, Request
+from fhirserver.interactions.guards import Write
+from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes import content, dangling
+from fhirserver.interactions.writes.placing import place
+from fhirserver.issues import Issue, Text
+from fhirserver.store import Draft, Stored, Transaction
+from fhirserver.store.kept.files import Upload
+from fhirserver.store.kept.ids import id_beside, new_id
+
+
+def allow(request: Request, letter: Letter, kind: str) -> None:
+    """Allow a write on a type; what a patient writes is held to his own record by a guard (`records/changing.py`).
+
+    Raises:
+        Forbidden: not granted.
+    """
+    decide(request.caller, letter, kind)
+
+
+def resource_of_type(resource: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return the body once it names the route's type; raises BadRequest."""
+    named = resource.get("resourceType")
+    if named != kind:
+        shown = named if isinstance(named, str) else "?"
+        raise BadRequest(
+            Text(
+                f"Le corps est une ressource « {shown[:64]} », l'adresse attend {kind}.",
+                f'The body is a "{shown[:64]}" resource, the address expects {kind}.',
+            ),
+            expression=kind,
+            rule="resource-type",
+        )
+    return resource
+
+
+def resource_of_id(resource: dict[str, Any], kind: str, identity: str) -> None:
+    """Require that the body names the address's id (https://hl7.org/fhir/R4/http.html#update); raises BadRequest."""
+    named = resource.get("id")
+    if named != identity:
+        raise BadRequest(
+            Text(
+                f"L'id du corps ({str(named)[:64]}) doit être celui de l'adresse ({identity}).",
+                f"The id in the body ({str(named)[:64]}) must be the address's ({identity}).",
+            ),
+            expression=f"{kind}.id",
+            rule="id-mismatch",
+        )
+
+
+def check(services: Services, request: Request, resource: dict[str, Any]) -> tuple[Issue, ...]:
+    """Validate by the policy in force; return warnings and notes.
+
+    Raises:
+        InvalidResource: it must not be stored.
+    """
+    if request.checked is not None:
+        return request.checked
+    issues = (*request.notes, *services.checker.check(resource))
+    return issues + dangling.check(services, request, resource)
+
+
+def prepared(
+    services: Services,
+    request: Request,
+    resource: dict[str, Any],
+    identity: str | None,
+    method: Literal["POST", "PUT", "PATCH"],
+) -> tuple[Draft, Upload | None]:
+    """Return what the store takes: the resource with its index values, origin and place; and a Binary's content."""
+    if method == "POST":
+        services.guards.write(services, request, Write("create", resource["resourceType"], identity, None, resource))
+    resource, upload = content.split(services.store, resource)
+    if identity is None:
+        partition, beside = place(resource)
+        if request.unit is not None:
+            identity = request.unit.reserve(resource["resourceType"], partition, beside)
+        else:
+            identity = id_beside(beside) if beside and not partition else new_id(partition)
+    draft = Draft(
+        resource=resource,
+        id=identity,
+        index=services.indexer.extract({**resource, "id": identity}, f"{request.base}/"),
+        origin=request.provenance(),
+        method=method,
+        files=(upload.ref,) if upload else (),
+    )
+    return draft, upload
+
+
+def commit(services: Services, request: Request, work: Callable[[Transaction], Answer]) -> Answer:
+    """Do transactional work: in the transaction that the request is part of, or in one of its own."""
+    if request.unit is not None:
+        return work(request.unit)
+    return services.store.transact(work).settle()
+
+
+def require_match(conditions: Conditions, current: Stored | None, name: str) -> None:
+    """Hold a write to its If-Match and If-None-Match.
+
+    Raises:
+        PreconditionFailed: another version is current; the answer's ETag tells which.
+    """
+    there = current is not None and not current.deleted
+    if conditions.match and not (
+        there and current is not None and ("*" in conditions.match or str(current.version) in conditions.match)
+    ):
+        now = f"la version {current.version}" if there and current else "absente"
+        now_en = f"version {current.version}" if there and current else "absent"
+        raise PreconditionFailed(
+            Text(
+                f"If-Match ne vaut plus : {name} est à présent {now}. Relisez-la avant de la modifier.",
+                f"If-Match does not hold: {name} is now {now_en}. Read it again before changing it.",
+            ),
+            rule="if-match",
+            headers={"ETag": current.etag} if current else {},
+        )
+    if (
+        conditions.none_match
+        and there
+        and current is not None
+        and ("*" in conditions.none_match or str(current.version) in conditions.none_match)
+    ):
+        raise PreconditionFailed(
+            Text(f"If-None-Match ne vaut pas : {name} existe.", f"If-None-Match does not hold: {name} exists."),
+            rule="if-none-match",
+            headers={"ETag": current.etag},
+        )
+
+
+def location(stored_type: str, identity: str, version: int) -> str:
+    """Return where a version is, below the base."""
+    return f"{stored_type}/{identity}/_history/{version}"
+
+
+def same(draft: Draft, current: Stored) -> bool:
+    """Tell whether a write would change nothing but version and time."""
+    files = tuple(file.hash for file in draft.files)
+    return files == current.files and _comparable(draft.resource) == _comparable(jsontext.read(current.body))
+
+
+def _comparable(resource: Mapping[str, Any]) -> bytes:
+    meta = {name: value for name, value in resource.get("meta", {}).items() if name not in ("versionId", "lastUpdated")}
+    rest = {name: value for name, value in resource.items() if name not in ("meta", "id")}
+    return jsontext.canonical({**rest, "meta": meta} if meta else rest)

@@ -1,0 +1,1 @@
+"""What was executed and what remains: quantities, deliveries, where a line stands."""

@@ -1,0 +1,117 @@
+"""Where a line stands after its deliveries: what remains, and from when.
+
+Sources: Code de la santé publique R5132-12 (a month at a time), R5132-33 (elapsed days of narcotics are deducted).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from fhirserver.prescription.execution.quantities import Amount, is_counted
+from fhirserver.prescription.lines import Line
+from fhirserver.prescription.rules.calendar import days_after
+from fhirserver.prescription.rules.course import Course, course, stride
+from fhirserver.prescription.rules.outcomes import Outcome
+from fhirserver.prescription.rules.tables import Tables
+from fhirserver.prescription.rules.validity import window
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What an earlier delivery brought, in the line's unit; nothing where it was not delivered."""
+
+    on: date
+    amount: Amount | None = None
+    outcome: Outcome = Outcome.AS_IS
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a line stands.
+
+    Attributes:
+        remaining: what may still be delivered in all; None where it is not counted.
+        deliveries_left: how many deliveries remain where quantities cannot be counted; None where they are counted.
+        next_date: the first day on which something may be delivered; None where nothing remains.
+        last_date: the last such day; None where no rule sets one.
+        finished: whether nothing remains.
+    """
+
+    remaining: Amount | None
+    deliveries_left: int | None
+    next_date: date | None
+    last_date: date | None
+    finished: bool
+
+
+def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date) -> Standing:
+    """Tell where a line stands on a day: what remains, and from when.
+
+    Args:
+        line: the line.
+        before: what was delivered, in order.
+        tables: the tables in force.
+        on: the day in Paris.
+    """
+    plan, given = course(line, tables), given_of(before)
+    opened = window(line, tables)
+    if plan.total is None or (given and given[0].amount is None):
+        left = max(0, (plan.steps or 1) - len(given))
+        ended = not left or opened.ended(on, begun=bool(given))
+        return Standing(None, left, None if ended else _next(plan, given, on, opened.first), opened.last, ended)
+    remaining = plan.total.of(max(Fraction(0), Fraction(plan.total.value) - sum_of(given)))
+    shown = stride(line, tables, spans(plan, given), on)
+    if shown is not None and shown.elapsed and plan.days:
+        owed = Fraction(plan.total.value) * shown.left / plan.days
+        remaining = min(remaining, plan.total.of(math.ceil(owed) if is_counted(plan.total) else owed), key=_value)
+    if remaining.value <= 0 or opened.ended(on, begun=bool(given)):
+        return Standing(remaining, None, None, opened.last, finished=True)
+    following = max(on, opened.first or on)
+    if shown is not None and not shown.days:
+        following = max(following, shown.resumes)
+    if plan.implied and shown is not None and plan.step is not None and plan.step_days:
+        # the prescriber said nothing of renewals: what remains is what is due, the right to renew stays
+        remaining = min(remaining, plan.step.of(Fraction(plan.step.value) * shown.days / plan.step_days), key=_value)
+    return Standing(remaining, None, following, opened.last, finished=False)
+
+
+def _value(amount: Amount) -> Decimal:
+    return amount.value
+
+
+def given_of(before: tuple[Delivered, ...]) -> tuple[Delivered, ...]:
+    """The deliveries that brought something."""
+    return tuple(each for each in before if each.outcome is not Outcome.NOT_DELIVERED)
+
+
+def sum_of(given: tuple[Delivered, ...]) -> Fraction:
+    """What they brought in all, in the line's unit."""
+    return sum((Fraction(each.amount.value) for each in given if each.amount), Fraction(0))
+
+
+def days_of(plan: Course, amount: Amount) -> Fraction | None:
+    """Days of treatment that an amount brings, by its share of the whole; None where the duration is unknown."""
+    if plan.days is None or plan.total is None or plan.total.value <= 0:
+        return None
+    return Fraction(amount.value) / Fraction(plan.total.value) * plan.days * (1 + plan.renewals)
+
+
+def spans(plan: Course, given: tuple[Delivered, ...]) -> tuple[tuple[date, Fraction], ...]:
+    """Each delivery's day and the days of treatment that it brings, exactly, so that parts of a day add up."""
+    return tuple((each.on, (each.amount and days_of(plan, each.amount)) or Fraction(0)) for each in given)
+
+
+def _next(plan: Course, given: tuple[Delivered, ...], on: date, first: date | None) -> date:
+    """The first day for a next delivery: once what was delivered has been taken; today where part of it is owed."""
+    earliest = max(on, first) if first else on
+    if not given or plan.step_days is None:
+        return earliest
+    if plan.step is None or given[0].amount is None:
+        return max(earliest, days_after(given[0].on, plan.step_days * len(given)))
+    full = int(sum_of(given) // Fraction(plan.step.value)) if plan.step.value else 0
+    return max(earliest, days_after(given[0].on, plan.step_days * full)) if full else earliest

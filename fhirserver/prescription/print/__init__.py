@@ -1,0 +1,1 @@
+"""The ordonnance on paper: its code, its readable French, its layout."""

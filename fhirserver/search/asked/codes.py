@@ -1,0 +1,53 @@
+"""What `:in`, `:not-in`, `:below` and `:above` mean for tokens: the codes that terminology lists.
+
+https://hl7.org/fhir/R4/search.html#modifiers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fhirserver.errors import Failure
+from fhirserver.search.values import escapes
+from fhirserver.terminology import Terminology
+from fhirserver.terminology.expansion import expansion
+
+MAX_CODES: Final = 10_000
+_OPERATORS: Final = {"below": "is-a", "above": "generalizes"}
+
+
+class TerminologyTokens:
+    """Lists codes; give it to `Rules.expand`."""
+
+    def __init__(self, terminology: Terminology) -> None:
+        self._terminology = terminology
+
+    def __call__(self, modifier: str, value: str) -> list[tuple[str, str]] | None:
+        """Return system and code of everything meant.
+
+        Args:
+            modifier: `in` with the url of a value set, `below` or `above` with `system|code`.
+            value: after the equals sign.
+
+        Returns:
+            None where that cannot be listed here: unknown, endless, or more than `MAX_CODES`.
+        """
+        if modifier == "in":
+            value_set = self._terminology.value_set(value)
+        else:
+            system, _, code = value.partition("|")
+            value_set = _hierarchy(escapes.unescape(system), escapes.unescape(code), _OPERATORS[modifier])
+        if value_set is None:
+            return None
+        try:
+            found = expansion(self._terminology, value_set).entries
+        except Failure:
+            return None
+        return [(entry.system, entry.code) for entry in found] if len(found) <= MAX_CODES else None
+
+
+def _hierarchy(system: str, code: str, operator: str) -> dict[str, Any] | None:
+    if not system or not code:
+        return None
+    include = {"system": system, "filter": [{"property": "concept", "op": operator, "value": code}]}
+    return {"resourceType": "ValueSet", "status": "active", "compose": {"include": [include]}}

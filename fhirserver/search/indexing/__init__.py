@@ -1,0 +1,1 @@
+"""From a resource to its index values, and the indexes that hold them."""

@@ -1,0 +1,133 @@
+"""Search among contained resources (`_contained`, https://hl7.org/fhir/R4/search.html#contained).
+
+A container's document keeps the values of each resource that it contains, apart from its own:
+
+    s.n: [{t: type, i: id, x: values by parameter}, …]
+
+and has a key for each of their types (`#Medication`) and for their identifiers and codes
+(`#Medication:code=…`): an index finds the containers, and the values decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from fhirserver.issues import Text
+from fhirserver.search.asked.faults import fault
+from fhirserver.search.asked.query import And, Chain, Contained, Node, Not, OfTypes, Or, SortKey, Test, Updated, Within
+from fhirserver.search.types.values import Condition
+from fhirserver.search.values.keys import Bounds
+
+VALUES: Final = "s.n"
+KEYED: Final = ("identifier", "code")
+"""Codes of the parameters of contained resources that have keys."""
+
+_START: Final = "#"
+_RANK: Final = 7
+
+
+def key(resource_type: str, inner: str = "") -> str:
+    """Return the key of a container of such a resource; of one with that key of its own, where one is given."""
+    return f"{_START}{resource_type}:{inner}" if inner else f"{_START}{resource_type}"
+
+
+def bounds(types: Sequence[str], inner: Bounds | None) -> Bounds:
+    """Return where the containers stand.
+
+    Args:
+        types: of the contained resources.
+        inner: where such resources would stand if nothing contained them.
+    """
+    if inner and inner.field == "k" and not inner.also and all(_keyed(each) for each in _texts(inner)):
+        points = tuple(key(each, point) for each in types for point in inner.points)
+        ranges = tuple((key(each, first), key(each, beyond)) for each in types for first, beyond in inner.ranges)
+        return Bounds("k", points, ranges, inner.rank)
+    return Bounds("k", tuple(key(each) for each in types), (), _RANK)
+
+
+def condition(types: Sequence[str], inner: Condition, start: str = "") -> Condition:
+    """Return a condition on the documents of resources as one on `{t, i, x}` of a contained resource.
+
+    Args:
+        types: of the contained resources.
+        inner: names `s.x.…` alone.
+        start: path of the entry, with a final dot.
+    """
+    return {f"{start}t": {"$in": list(types)}, "$and": [_moved(inner, start)]}
+
+
+def where(types: Sequence[str], nodes: Sequence[Node], *, beside: bool, sort: Iterable[SortKey]) -> Node:
+    """Return what containers must meet.
+
+    Args:
+        types: searched.
+        nodes: the criteria, all of which hold.
+        beside: whether resources that nothing contains are searched as well (`_contained=both`).
+        sort: keys of `_sort`.
+
+    Raises:
+        BadRequest: a criterion or an order that contained resources do not have.
+    """
+    for sort_key in sort:
+        if sort_key.parameter is not None:
+            raise _not_with("_sort", sort_key.code)
+    outer = tuple(node for node in nodes if isinstance(node, Updated | Within))
+    inner = criteria(nodes)
+    _check(inner)
+    contained: Node = Contained(tuple(types), inner)
+    if beside:
+        contained = Or((And((OfTypes(tuple(types)), inner)), contained))
+    return And((*outer, contained)) if outer else contained
+
+
+def criteria(nodes: Sequence[Node]) -> Node:
+    """Return the criteria that are about the contained resource: the others are about its container."""
+    return And(tuple(node for node in nodes if not isinstance(node, Updated | Within)))
+
+
+def _check(node: Node) -> None:
+    match node:
+        case Test() | Chain():
+            return
+        case And(items) | Or(items):
+            for item in items:
+                _check(item)
+        case Not(item):
+            _check(item)
+        case _:
+            raise _not_with("_contained", type(node).__name__)
+
+
+def _not_with(name: str, what: str) -> Exception:
+    return fault(
+        name,
+        Text(
+            f"avec _contained, pas de {what} : critères sur les éléments, `_lastUpdated` et tri par `_lastUpdated` ou "
+            "`_id` (du contenant) seulement",
+            f"no {what} with _contained: only criteria on elements, `_lastUpdated`, and order by `_lastUpdated` or "
+            "`_id` (of the container)",
+        ),
+        code="not-supported",
+    )
+
+
+def _texts(inner: Bounds) -> Iterable[str]:
+    yield from inner.points
+    for first, beyond in inner.ranges:
+        yield first
+        yield beyond
+
+
+def _keyed(text: str) -> bool:
+    return text.partition("=")[0] in KEYED
+
+
+def _moved(inner: Any, start: str) -> Any:
+    if isinstance(inner, dict):
+        return {_path(name, start): _moved(value, start) for name, value in inner.items()}
+    return [_moved(value, start) for value in inner] if isinstance(inner, list) else inner
+
+
+def _path(name: str, start: str) -> str:
+    return f"{start}x.{name[4:]}" if name.startswith("s.x.") else name

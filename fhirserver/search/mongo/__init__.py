@@ -1,0 +1,1 @@
+"""The Mongo side of search: conditions, plans, pages, includes."""

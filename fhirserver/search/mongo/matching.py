@@ -1,0 +1,146 @@
+"""One `Test` as a Mongo condition on the kept values, and where an index has its candidates.
+
+Conditions name a path such as `s.x.status`, or `0` inside an entry of a composite.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fhirserver.search.asked.query import Test
+from fhirserver.search.declared import own
+from fhirserver.search.declared.parameters import Parameter
+from fhirserver.search.types import composite, date, number, position, quantity, reference, string, token, uri
+from fhirserver.search.types.values import Condition
+from fhirserver.search.values.folding import fold
+from fhirserver.search.values.keys import Bounds
+
+VALUES: Final = "s.x."
+"""Path of the kept values in a resource's document."""
+
+
+def condition(test: Test) -> Condition:  # noqa: C901, PLR0911 - one return for each modifier
+    """Return the condition that decides a test."""
+    parameter, values = test.parameter, list(test.values)
+    path = VALUES + parameter.field
+    match test.modifier:
+        case "missing":
+            return _missing(parameter, missing=values[0])
+        case "text":
+            return string.contains(path + token.TEXT, values)
+        case "of-type":
+            return {path + token.OF_TYPE: {"$in": values}}
+        case "identifier":
+            return token.condition(path + reference.IDENTIFIER, values)
+        case "chained":
+            beside = (path + reference.IDENTIFIER, path + reference.CONTAINED)
+            return {"$or": [token.condition(each, values) for each in beside]}
+        case "exact":
+            return string.equals(path, values)
+        case "contains":
+            return string.contains(path, values)
+        case "below":
+            return uri.condition_below(path, values)
+        case "above":
+            return uri.condition(path, [each for value in values for each in uri.above(value)])
+    if parameter.kind == "composite":
+        return _composite(path, values)
+    if parameter.kind == "token":
+        return _token(parameter, path, values)
+    return of_kind(parameter.kind, path, values)
+
+
+def _missing(parameter: Parameter, *, missing: bool) -> Condition:
+    """A reference that is only logical, or a token that is only text, is there."""
+    fields = [parameter.field]
+    if parameter.kind == "reference":
+        fields += (parameter.field + reference.IDENTIFIER, parameter.field + reference.CONTAINED)
+    elif parameter.kind == "token":
+        fields.append(parameter.field + token.TEXT)
+    if missing:
+        return {VALUES + field: {"$exists": False} for field in fields}
+    return {"$or": [{VALUES + field: {"$exists": True}} for field in fields]}
+
+
+def _token(parameter: Parameter, path: str, values: list[token.Token]) -> Condition:
+    tokens = [_without_implied_system(parameter, value) for value in values]
+    found = token.condition(path, tokens)
+    if parameter.url in own.ABSENT_IS_FALSE and any(value.code == "false" for value in tokens):
+        return {"$or": [found, {path: {"$exists": False}}]}
+    return found
+
+
+def _without_implied_system(parameter: Parameter, value: token.Token) -> token.Token:
+    """A `code` element has no system of its own: its value set implies it."""
+    if value.system and value.code is not None and value.system in parameter.systems:
+        return token.Token(value.code, "")
+    return value
+
+
+def of_kind(kind: str, path: str, values: list[Any]) -> Condition:  # noqa: PLR0911 - one return for each kind
+    """Return the condition that one of these values, of a parameter kind, is there."""
+    match kind:
+        case "token":
+            return token.condition(path, values)
+        case "string":
+            return string.starts_with(path, values)
+        case "date":
+            return date.condition(path, values)
+        case "number":
+            return number.condition(path, values)
+        case "quantity":
+            return quantity.condition(path, values)
+        case "reference":
+            return reference.condition(path, values)
+        case "special":
+            return position.condition(path, values)
+        case _:
+            return uri.condition(path, values)
+
+
+def _composite(path: str, values: list[Any]) -> Condition:
+    alternatives = [
+        [of_kind(component.kind, str(at), [value]) for at, (component, value) in enumerate(parts)] for parts in values
+    ]
+    return composite.condition(path, alternatives)
+
+
+def bounds(test: Test) -> Bounds | None:  # noqa: C901, PLR0911, PLR0912 - one return for each modifier and kind
+    """Return where an index has the candidates of a test; None where no index helps."""
+    parameter, values = test.parameter, list(test.values)
+    match test.modifier:
+        case "missing" | "text" | "of-type" | "contains":
+            return None
+        case "identifier" | "chained":
+            return reference.logical_bounds(parameter.field, values, parameter.anchored)
+        case "exact":
+            return string.bounds(parameter.field, [fold(value) for value in values])
+        case "below":
+            return uri.bounds_below(parameter.field, values)
+        case "above":
+            return uri.bounds(parameter.field, [each for value in values for each in uri.above(value)])
+    match parameter.kind:
+        case "token":
+            return _token_bounds(parameter, values)
+        case "string":
+            return string.bounds(parameter.field, values)
+        case "date":
+            return date.bounds(parameter.field, values)
+        case "number":
+            return number.bounds(parameter.field, values)
+        case "quantity":
+            return quantity.bounds(parameter.field, values)
+        case "reference":
+            return reference.bounds(values, parameter.anchored)
+        case "uri":
+            return uri.bounds(parameter.field, values)
+        case _:
+            return None
+
+
+def _token_bounds(parameter: Parameter, values: list[token.Token]) -> Bounds | None:
+    tokens = [_without_implied_system(parameter, value) for value in values]
+    if parameter.url in own.ABSENT_IS_FALSE and any(value.code == "false" for value in tokens):
+        return None
+    rank = max((token.RANKS.get(fhir_type, 6) for fhir_type in parameter.leaf_types), default=6)
+    return token.bounds(parameter.field, tokens, rank, codes=parameter.coded)

@@ -1,0 +1,1 @@
+"""Values as they are kept and compared: dates, decimals, units, folded texts, keys."""

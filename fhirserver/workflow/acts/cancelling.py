@@ -1,0 +1,222 @@
+"""`$cancel`: the prescriber ends a prescription, a Task or one line; the dispenser takes back his own delivery.
+
+Before execution a Task is cancelled, after it what remains is stopped. While somebody holds it the answer is 423, and
+the holder finds the wish on his Task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from fhirserver import jsontext
+from fhirserver.errors import Conflict, Failure, Forbidden, Locked, NotFound
+from fhirserver.interactions.exchange import Request
+from fhirserver.interactions.services import Services
+from fhirserver.issues import Text
+from fhirserver.prescription.lines import Line
+from fhirserver.prescription.states import ENDED, Action, State
+from fhirserver.prescription.tasks import is_open
+from fhirserver.store import Planned, Transaction
+from fhirserver.store.kept.values import Task
+from fhirserver.workflow import taskwork
+from fhirserver.workflow.context import Work, Workflow, executor_of, prescriber_keys, present
+from fhirserver.workflow.marks import mark_of
+from fhirserver.workflow.taskwork import TaskWork
+
+REASON_SYSTEM: Final = "urn:fhirserver:CodeSystem:cancellation-reason"
+REASONS: Final[dict[str, str]] = {
+    "error": "erreur de prescription",
+    "wrong-patient": "mauvais patient",
+    "wrong-line": "mauvaise ligne",
+    "adverse-effect": "effet indésirable",
+    "contraindication": "contre-indication",
+    "treatment-change": "changement de traitement",
+    "patient-request": "demande du patient",
+    "duplicate": "doublon",
+    "replaced": "remplacée par une autre ordonnance",
+    "dispensing-error": "erreur de délivrance",
+    "returned": "produit rendu",
+    "other": "autre motif",
+}
+"""Codes of REASON_SYSTEM, with their names in French."""
+UNPUBLISH: Final = "prescription-unpublish"
+"""Kind of the outbox task that takes a prescription's document out of the DMP."""
+_WITHDRAWN: Final = frozenset({"entered-in-error"})
+
+
+def cancel(  # noqa: PLR0913, PLR0917 - what is cancelled, by whom, why
+    workflow: Workflow,
+    services: Services,
+    request: Request,
+    tasks: Sequence[str],
+    reason: Mapping[str, Any],
+    line: str | None = None,
+) -> list[str]:
+    """Cancel or stop Tasks of one prescription, or one line of them, all or none; return the ids of those changed.
+
+    Raises:
+        Locked: somebody holds one of them; he is told.
+        Forbidden, Gone, Conflict: as `states.decide` says.
+        NotFound: no such line.
+    """
+
+    def attempt(transaction: Transaction) -> list[str] | Failure:
+        work = Work(workflow, services, request, transaction, present())
+        found = [taskwork.load(work, identity) for identity in tasks]
+        if line is not None:
+            found = [task for task in found if line in task.lines]
+            if not found:
+                raise _no_line(line)
+        held = [task for task in found if task.hold is not None]
+        if held:
+            return _tell_holders(held, reason)
+        open_tasks = [task for task in found if task.view.state not in ENDED] or found[:1]
+        for task in open_tasks:
+            _end(task, reason, line)
+        return [task.stored.id for task in open_tasks]
+
+    outcome = services.store.transact(attempt) if request.unit is None else attempt(request.unit)
+    if isinstance(outcome, Failure):
+        raise outcome
+    return outcome
+
+
+def end_status(line: Line, *, begun: bool) -> str:
+    """Return the status of a line that ends before its time."""
+    if line.is_medicine:
+        return "stopped" if begun else "cancelled"
+    return "revoked"
+
+
+def end_whole(task: TaskWork, action: Action, reason: Mapping[str, Any]) -> None:
+    """End a Task and all its lines that are still open."""
+    transition = task.decide(action)
+    for reference in task.view.lines:
+        task.end_lines(end_status(task.lines[reference], begun=task.view.begun(reference)), [reference])
+    task.view.move(transition.target, task.work.now, reason)
+    task.view.give(None)
+    task.save()
+    if action is not Action.STOP:
+        task.work.transaction.enqueue(Task(UNPUBLISH, {"number": task.view.number}))
+
+
+def withdraw(workflow: Workflow, services: Services, request: Request, kind: str, identity: str) -> Planned:
+    """Take back the caller's own delivery, within the time for corrections; what it counted remains again.
+
+    Raises:
+        NotFound: no delivery that the caller may know of.
+        Forbidden: another's.
+        Conflict: too late, or the prescription has ended.
+    """
+
+    def attempt(transaction: Transaction) -> Planned:
+        work = Work(workflow, services, request, transaction, present())
+        stored = transaction.read(kind, identity)
+        mark = mark_of(stored)
+        if (
+            stored is None
+            or mark is None
+            or mark.part != "dispense"
+            or mark.task is None
+            or not services.guards.shows(services, request, stored)
+        ):
+            raise NotFound(
+                Text(f"{kind}/{identity} n'existe pas ici.", f"{kind}/{identity} is not here."), rule="unknown-id"
+            )
+        if set(mark.by).isdisjoint(prescriber_keys(request.caller)):
+            raise Forbidden(
+                Text("Seul son auteur annule une délivrance.", "Only its author takes a delivery back."),
+                rule="prescription-withdraw",
+            )
+        task = taskwork.load(work, mark.task)
+        _require_time(task, stored.updated + timedelta(minutes=workflow.settings.prescription_withdrawal), work)
+        resource: dict[str, Any] = jsontext.read(stored.body)
+        if resource.get("status") in _WITHDRAWN or not task.view.withdraw(f"{kind}/{identity}"):
+            raise Conflict(
+                Text("Cette délivrance est déjà annulée.", "This delivery was taken back already."),
+                rule="prescription-withdraw",
+            )
+        task.standings()
+        task.reopen_lines()
+        task.save()
+        return work.update({**resource, "status": "entered-in-error"}, mark, identity)
+
+    return services.store.transact(attempt) if request.unit is None else attempt(request.unit)
+
+
+def _end(task: TaskWork, reason: Mapping[str, Any], line: str | None) -> None:
+    action = Action.STOP if task.view.state is State.PARTLY_EXECUTED else Action.CANCEL
+    others = [reference for reference in task.view.lines if reference != line and is_open(task.lines[reference])]
+    if line is None or not others:
+        end_whole(task, action, reason)
+        return
+    task.decide(action)
+    task.end_lines(end_status(task.lines[line], begun=task.view.begun(line)), [line])
+    task.standings()
+    task.save()
+
+
+def _tell_holders(held: Sequence[TaskWork], reason: Mapping[str, Any]) -> Failure:
+    """Note the prescriber's wish on the Tasks that are held, and return the failure that he hears."""
+    for task in held:
+        if not task.situation().prescriber:
+            task.decide(Action.CANCEL)
+        said = reason.get("text") or next((one.get("display") for one in reason.get("coding", ())), "")
+        note = {
+            "time": task.work.now.isoformat(timespec="seconds"),
+            "text": f"Le prescripteur demande l'arrêt de cette ordonnance : {said}",
+        }
+        if executor_of(task.work.request.caller).name:
+            note["authorString"] = str(executor_of(task.work.request.caller).name)
+        task.view.task.setdefault("note", []).append(note)
+        task.save()
+    return Locked(
+        Text(
+            "Cette ordonnance est prise en charge par un professionnel : votre demande lui est transmise (note de la "
+            "tâche). Réessayez après sa clôture.",
+            "A professional holds this prescription: your request was passed on to him (note of the Task). Try again "
+            "once it is closed.",
+        ),
+        rule="prescription-cancel",
+    )
+
+
+def _require_time(task: TaskWork, until: Any, work: Work) -> None:
+    if task.view.state in ENDED:
+        raise Conflict(
+            Text(
+                "L'ordonnance est terminée : la délivrance ne s'annule plus.",
+                "The prescription has ended: the delivery can no longer be taken back.",
+            ),
+            rule="prescription-withdraw",
+        )
+    if work.now > until:
+        raise Conflict(
+            Text(
+                f"Le délai de correction est passé ({work.workflow.settings.prescription_withdrawal} minutes).",
+                f"The time for corrections is over ({work.workflow.settings.prescription_withdrawal} minutes).",
+            ),
+            rule="prescription-withdraw",
+        )
+    hold = task.hold
+    if hold is not None and not executor_of(work.request.caller).same(hold.executor, by_structure=task.by_structure):
+        raise Locked(
+            Text(
+                "Un autre professionnel tient l'ordonnance à présent : réessayez après sa clôture.",
+                "Another professional holds the prescription now: try again once it is closed.",
+            ),
+            rule="prescription-withdraw",
+        )
+
+
+def _no_line(line: str) -> NotFound:
+    return NotFound(
+        Text(
+            f"« {line[:100]} » n'est pas une ligne de cette ordonnance.",
+            f'"{line[:100]}" is no line of this prescription.',
+        ),
+        expression="Parameters",
+        rule="prescription-line",
+    )

@@ -1,0 +1,270 @@
+"""Dispensing: what is recorded of an issued line is decided upon, counted and kept in the commit that records it.
+
+`POST MedicationDispense` (or SupplyDelivery, Procedure, DiagnosticReport), alone or in a transaction, comes here, and
+so does `$dispense`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from fhirserver.access.caller import Role
+from fhirserver.errors import Gone, NotFound, Unprocessable
+from fhirserver.interactions.bundles.entries import Entry
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Finish
+from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes.references import local
+from fhirserver.issues import Text
+from fhirserver.prescription import elements
+from fhirserver.prescription.execution import deliveries, executions
+from fhirserver.prescription.execution.executions import EXECUTION_TYPES
+from fhirserver.prescription.states import Action
+from fhirserver.prescription.tasks import is_open
+from fhirserver.store import Stored, Transaction
+from fhirserver.store.commits import claims
+from fhirserver.workflow import pushes, taskwork
+from fhirserver.workflow.acts import holding
+from fhirserver.workflow.context import Work, Workflow, executor_of, prescriber_keys, present
+from fhirserver.workflow.marks import Mark, mark_of
+from fhirserver.workflow.taskwork import TaskWork
+
+TASK: Final = "prescription-task"
+"""`Request.memory`: the Task that `$dispense` was invoked on; what is recorded must be of it."""
+_KEY: Final = "dispense"
+_AN_IDENTIFIER: Final = Text("Cet identifiant de délivrance", "This delivery's identifier")
+_SINGLE: Final = frozenset({"MedicationDispense", "SupplyDelivery"})
+_UNFINISHED: Final = frozenset(
+    {"preparation", "in-progress", "on-hold", "unknown", "entered-in-error", "registered", "partial", "preliminary"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Execution:
+    """An entry that executes issued lines: the Task, and the lines' references."""
+
+    entry: Entry
+    task: str
+    lines: tuple[str, ...]
+
+
+def recorded(request: Request, found: Sequence[Entry]) -> list[Entry]:
+    """Return the entries that record an execution of some line, unless an operator writes plain FHIR."""
+    if request.caller.role in (Role.OPERATOR, Role.PATIENT) and TASK not in request.memory:
+        return []
+    return [
+        entry for entry, resource in pushes.written(found) if entry.kind in EXECUTION_TYPES and names_lines(resource)
+    ]
+
+
+def again(
+    services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
+) -> list[Answer] | None:
+    """Return the answers of the same push made before, by the dispenser's own identifiers."""
+    names = [name for entry in recorded(request, found) for name in _claims(request, entry.resource or {})]
+    if not names:
+        return None
+    claimed = pushes.before(transaction, names, pushes.told(request, found), _AN_IDENTIFIER)
+    if claimed is None:
+        return None
+    return pushes.answered(services, request, transaction, found, claimed["answers"])
+
+
+def plan(
+    workflow: Workflow, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
+) -> Finish | None:
+    """Decide on every execution of an issued line in a push.
+
+    Raises:
+        Conflict, Gone, PreconditionFailed, Locked, Forbidden, Unprocessable: it is not accepted; nothing is written.
+    """
+    work = Work(workflow, services, request, transaction, present())
+    executed = [one for entry in recorded(request, found) if (one := _of_issued(work, entry)) is not None]
+    if not executed:
+        return None
+    told = pushes.told(request, found)
+    names: list[str] = []
+    held: dict[str, TaskWork] = {}
+    for execution in executed:
+        own = _claims(request, execution.entry.resource or {})
+        if not own:
+            raise _without_identifier(execution.entry)
+        names += own
+        task = held.get(execution.task)
+        if task is None:
+            task = held[execution.task] = taskwork.load(work, execution.task)
+        _execute(task, execution)
+    for task in held.values():
+        task.standings()
+        holding.go_on(task)
+        task.save()
+
+    def finish(answers: Sequence[Answer]) -> None:
+        kept = pushes.remembered(answers)
+        for name in dict.fromkeys(names):
+            transaction.claim(name, {"digest": told, "answers": kept})
+
+    return finish
+
+
+def _execute(task: TaskWork, execution: _Execution) -> None:
+    """Decide on one entry, and write what was decided on it and on its Task."""
+    entry, work = execution.entry, task.work
+    place = f"Bundle.entry[{entry.position}].resource"
+    resource: dict[str, Any] = dict(entry.resource or {})
+    task.decide(Action.DISPENSE)
+    _require_finished(resource, place)
+    asked = executions.read(resource, work.today, place)
+    asked = replace(asked, dispenser=asked.dispenser | _names(work))
+    caller = work.request.caller
+    if len(execution.lines) > 1 and entry.kind in _SINGLE:
+        raise Unprocessable(
+            Text("Une délivrance exécute une seule ligne.", "A delivery executes one line."),
+            expression=place,
+            rule="prescription-line",
+        )
+    reference = f"{entry.kind}/{entry.identity}"
+    for name in execution.lines:
+        line = task.lines[name]
+        _require_patient(resource, line.resource, place)
+        if not is_open(line):
+            raise Gone(
+                Text(
+                    f"« {line.title} » a été annulée ou arrêtée par le prescripteur.",
+                    f'"{line.title}" was cancelled or stopped by the prescriber.',
+                ),
+                expression=place,
+                rule="prescription-line",
+            )
+        decision = deliveries.decide(line, task.view.delivered(name), asked, work.workflow.tables)
+        task.view.add(reference, name, decision.counted)
+        elements.set_value(resource, "delivery-outcome", "Code", str(decision.counted.outcome))
+        if decision.standing.next_date is not None:
+            elements.set_value(resource, "next-possible-date", "Date", decision.standing.next_date.isoformat())
+        if decision.standing.remaining is not None:
+            elements.set_value(resource, "remaining-quantity", "Quantity", decision.standing.remaining.quantity())
+    entry.resource = resource
+    mark = Mark(
+        task.mark.number, "dispense", prescriber_keys(caller), task.mark.secret, task.mark.opposed, task.stored.id
+    )
+    entry.marks = mark.kept()
+
+
+def _of_issued(work: Work, entry: Entry) -> _Execution | None:
+    """Return what an entry executes; None where none of its lines is issued.
+
+    Raises:
+        NotFound: a line that the caller may not know of.
+        Unprocessable: lines of several Tasks, or not of the Task that `$dispense` was invoked on.
+    """
+    place = f"Bundle.entry[{entry.position}].resource"
+    tasks, lines = set(), []
+    for kind, identity in _lines(work, entry.resource or {}):
+        stored = work.transaction.read(kind, identity)
+        mark = mark_of(stored)
+        if stored is None or mark is None or mark.part != "line" or mark.task is None:
+            continue
+        _require_seen(work, stored, place)
+        tasks.add(mark.task)
+        lines.append(f"{kind}/{identity}")
+    wanted = work.request.memory.get(TASK)
+    if wanted is not None and tasks != {wanted}:
+        raise Unprocessable(
+            Text("Cette ligne n'est pas de cette tâche.", "This line is not of this Task."),
+            expression=place,
+            rule="prescription-line",
+        )
+    if not tasks:
+        return None
+    if len(tasks) > 1:
+        raise Unprocessable(
+            Text(
+                "Ces lignes sont de plusieurs tâches : enregistrez une exécution pour chacune.",
+                "These lines are of several Tasks: record one execution for each.",
+            ),
+            expression=place,
+            rule="prescription-line",
+        )
+    return _Execution(entry, tasks.pop(), tuple(lines))
+
+
+def _require_seen(work: Work, stored: Stored, place: str) -> None:
+    if not work.services.guards.shows(work.services, work.request, stored):
+        raise NotFound(
+            Text(
+                "Cette ligne n'existe pas ici ; cherchez l'ordonnance par son numéro ($find-prescription).",
+                "This line is not here; find the prescription by its number ($find-prescription).",
+            ),
+            expression=place,
+            rule="unknown-id",
+        )
+
+
+def _require_finished(resource: dict[str, Any], place: str) -> None:
+    if resource.get("status") in _UNFINISHED:
+        raise Unprocessable(
+            Text(
+                f"Le statut « {resource['status']} » n'est pas celui d'une exécution terminée : enregistrez ce qui a "
+                "été délivré (completed, final) ou ne l'a pas été (declined, abandoned, not-done).",
+                f'The status "{resource["status"]}" is not that of a finished execution: record what was delivered '
+                "(completed, final) or was not (declined, abandoned, not-done).",
+            ),
+            expression=f"{place}.status",
+            rule="prescription-status",
+        )
+
+
+def _require_patient(resource: dict[str, Any], line: Any, place: str) -> None:
+    element = "patient" if resource["resourceType"] == "SupplyDelivery" else "subject"
+    said = (resource.get(element) or {}).get("reference")
+    prescribed = line.get("subject", {}).get("reference")
+    if said is not None and prescribed is not None and said.split("/_history/")[0] != prescribed:
+        raise Unprocessable(
+            Text("Cette ligne est celle d'un autre patient.", "This line is another patient's."),
+            expression=f"{place}.{element}",
+            rule="prescription-patient",
+        )
+
+
+def _names(work: Work) -> frozenset[str]:
+    caller = work.request.caller
+    return frozenset(name for name in (caller.rpps, f"8{caller.rpps}", caller.structure) if name)
+
+
+def names_lines(resource: dict[str, Any]) -> bool:
+    """Tell whether a resource says that it executes some line."""
+    try:
+        return bool(executions.lines_of(resource))
+    except (AttributeError, TypeError):
+        return False  # malformed: validation says where
+
+
+def _lines(work: Work, resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for text in dict.fromkeys(executions.lines_of(resource)):
+        target = local(text, work.request.base)
+        if target is not None:
+            yield target
+
+
+def _claims(request: Request, resource: dict[str, Any]) -> list[str]:
+    identifiers = resource.get("identifier")
+    executor = executor_of(request.caller).key
+    return [
+        claims.name(_KEY, executor, str(identifier.get("system", "")), str(identifier["value"]))
+        for identifier in (identifiers if isinstance(identifiers, list) else ())
+        if isinstance(identifier, dict) and identifier.get("value")
+    ]
+
+
+def _without_identifier(entry: Entry) -> Unprocessable:
+    return Unprocessable(
+        Text(
+            "Donnez un identifiant à cette délivrance (identifier) : il permet de la répéter sans la compter deux fois",
+            "Give this delivery an identifier: it lets you repeat it without its being counted twice.",
+        ),
+        expression=f"Bundle.entry[{entry.position}].resource.identifier",
+        rule="prescription-identifier",
+        code="required",
+    )

@@ -1,0 +1,189 @@
+"""Issuing, applied: active orders of a push become numbered prescriptions with their Tasks, in the same commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any, Final
+
+from fhirserver.access.caller import Role
+from fhirserver.errors import Unprocessable
+from fhirserver.interactions.bundles.entries import Entry
+from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.guards import Finish
+from fhirserver.interactions.services import Services
+from fhirserver.interactions.transaction import BUNDLE
+from fhirserver.interactions.writes import placing
+from fhirserver.issues import Text
+from fhirserver.prescription import checking, issuing, lines, number
+from fhirserver.prescription.issuing import Prescription, Sent
+from fhirserver.prescription.lines import PARIS
+from fhirserver.prescription.tasks import Executor, View
+from fhirserver.store import Task, Transaction
+from fhirserver.store.commits import claims
+from fhirserver.workflow import pushes
+from fhirserver.workflow.acts import replacing
+from fhirserver.workflow.context import Work, Workflow, prescriber_keys, present
+from fhirserver.workflow.marks import Mark, mark_of
+from fhirserver.workflow.parties import Parties
+
+ISSUE: Final = "prescription-issue"
+"""`Request.memory`: the push goes through `$issue-prescription`, so that its orders are issued whoever sends them."""
+ISSUED: Final = "prescriptions-issued"
+"""`Request.memory`: what the push issued, a list of `{number, tasks}`."""
+PRINT: Final = "prescription-print"
+EXPIRE: Final = "prescription-expire"
+PUBLISH: Final = "prescription-publish"
+"""Kinds of outbox tasks."""
+_KEY: Final = "push"
+_A_GROUP: Final = Text("Cet identifiant de groupe", "This group identifier")
+
+
+@dataclass(frozen=True, slots=True)
+class _Issue:
+    prescription: Prescription
+    number: str
+    tasks: tuple[str, ...]
+
+
+def orders(request: Request, found: Sequence[Entry]) -> list[Entry]:
+    """Return the entries of a push that are issued: active orders, unless an operator writes plain FHIR."""
+    if request.caller.role in (Role.OPERATOR, Role.PATIENT) and ISSUE not in request.memory:
+        return []
+    return [entry for entry, resource in pushes.written(found) if issuing.is_order(resource)]
+
+
+def again(
+    services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
+) -> list[Answer] | None:
+    """Return the answers of the same push made before, by the editor's group identifiers."""
+    names = _claims(request, [entry.resource or {} for entry in orders(request, found)])
+    if not names:
+        return None
+    claimed = pushes.before(transaction, names, pushes.told(request, found), _A_GROUP)
+    if claimed is None:
+        return None
+    request.memory[ISSUED] = claimed["issued"]
+    if len(claimed["issued"]) == 1:
+        request.memory[BUNDLE] = {"identifier": claimed["identifier"]}
+    return pushes.answered(services, request, transaction, found, claimed["answers"])
+
+
+def plan(
+    workflow: Workflow, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
+) -> Finish | None:
+    """Plan all prescriptions of a push.
+
+    Raises:
+        Unprocessable, Forbidden: it is not issued; the issues name the elements.
+    """
+    chosen = [entry for entry in orders(request, found) if not _is_issued(transaction, entry)]
+    if not chosen:
+        return None
+    work = Work(workflow, services, request, transaction, present())
+    told = pushes.told(request, found)
+    parties = Parties(work, found)
+    by_position = {entry.position: entry for entry in chosen}
+    names = _claims(request, [entry.resource or {} for entry in chosen])
+    sent = [_sent(entry, parties, workflow) for entry in chosen]
+    issued = [
+        _issue(work, parties, prescription, by_position) for prescription in issuing.prescriptions(sent, workflow.root)
+    ]
+    summary = [{"number": each.number, "tasks": list(each.tasks)} for each in issued]
+    replacing.apply(work)
+    request.memory[ISSUED] = summary
+    identifier = workflow.identifier(issued[0].number)
+    if len(issued) == 1:
+        request.memory[BUNDLE] = {"identifier": identifier}
+
+    def finish(answers: Sequence[Answer]) -> None:
+        kept = pushes.remembered(answers)
+        for name in names:
+            transaction.claim(name, {"digest": told, "answers": kept, "issued": summary, "identifier": identifier})
+
+    return finish
+
+
+def _issue(work: Work, parties: Parties, prescription: Prescription, entries: dict[int, Entry]) -> _Issue:
+    """Plan one prescription: its lines under their number, its Tasks, and what is to be done after the commit."""
+    caller, workflow, transaction = work.request.caller, work.workflow, work.transaction
+    rpps = None
+    for line in prescription.lines:
+        rpps = parties.require_prescriber(line, caller)
+        parties.require_patient(line)
+    facts = parties.facts(prescription.lines[0], caller)
+    refusals = checking.refusals(prescription.lines, facts, workflow.tables)
+    if refusals:
+        raise Unprocessable(refusals[0].text, issues=refusals)
+    chosen = number.issue(workflow.settings.prescription_prefix)
+    by = (f"rpps:{rpps}",) if rpps else prescriber_keys(caller)
+    planned = issuing.plan(prescription, chosen, workflow.root, _reference(rpps), work.now, workflow.tables)
+    by_reference = {each.reference: each.line for each in prescription.sent}
+    tasks = {kind: transaction.reserve("Task", *placing.place(task)) for kind, task in planned.tasks.items()}
+    for each in prescription.sent:
+        entries[each.at].resource = planned.resources[each.at]
+        mark = Mark(chosen, "line", by, prescription.secret, task=tasks[each.line.kind])
+        entries[each.at].marks = mark.kept()
+    of_task = Mark(chosen, "task", by, prescription.secret, prescription.opposed)
+    printed = transaction.reserve("Binary", beside=next(iter(tasks.values())))
+    for kind, task in planned.tasks.items():
+        View(task).add_print(f"Binary/{printed}")
+        former = replacing.replaced(work.request)
+        if former:
+            task["basedOn"] = [{"reference": f"Task/{identity}"} for identity in former]
+        work.create(task, of_task, tasks[kind])
+        expire_later(work, task, tasks[kind], by_reference)
+    transaction.claim(claims.name("number", chosen), {"tasks": list(tasks.values())})
+    body = {
+        "task": next(iter(tasks.values())),
+        "binary": printed,
+        "lines": [each.reference for each in prescription.sent],
+        "observations": parties.observations,
+        "profession": caller.profession if caller.rpps else None,
+    }
+    transaction.enqueue(Task(PRINT, body))
+    if not prescription.secret:
+        transaction.enqueue(Task(PUBLISH, body))
+    return _Issue(prescription, chosen, tuple(tasks.values()))
+
+
+def expire_later(work: Work, task: dict[str, Any], identity: str, by_reference: dict[str, lines.Line]) -> None:
+    """Have the Task expire after the last day on which anything of it may be executed, as things stand."""
+    last = View(task).ends(by_reference, work.workflow.tables)
+    if last is None:
+        return
+    due = datetime.combine(last + timedelta(days=1), time(), PARIS)
+    delay = max(0.0, (due - work.now).total_seconds())
+    work.transaction.enqueue(Task(EXPIRE, {"task": identity}, delay=delay))
+
+
+def _sent(entry: Entry, parties: Parties, workflow: Workflow) -> Sent:
+    resource = entry.resource or {}
+    line = lines.read(
+        resource,
+        f"Bundle.entry[{entry.position}].resource",
+        resolve=parties.resolve,
+        kinds=workflow.tables.kinds,
+    )
+    return Sent(line, f"{entry.kind}/{entry.identity}", entry.position)
+
+
+def _is_issued(transaction: Transaction, entry: Entry) -> bool:
+    """Tell whether an update is of a line that is issued already: the guard of writes refuses it."""
+    if entry.method != "PUT" or entry.identity is None:
+        return False
+    return mark_of(transaction.read(entry.kind, entry.identity)) is not None
+
+
+def _claims(request: Request, resources: Sequence[dict[str, Any]]) -> list[str]:
+    names = []
+    for resource in resources:
+        group = lines.group_of(resource)
+        if group is not None and group.get("value"):
+            names.append(pushes.claim_of(_KEY, request, str(group.get("system", "")), str(group["value"])))
+    return list(dict.fromkeys(names))
+
+
+def _reference(rpps: str | None) -> dict[str, Any] | None:
+    return Executor(rpps).reference() if rpps else None

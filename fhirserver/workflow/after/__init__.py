@@ -1,0 +1,1 @@
+"""What follows a commit: the PDF, the receipts, the worker of the outbox."""
