@@ -14,7 +14,7 @@ from fhirserver.terminology import CodeState, Membership, Verdict
 from fhirserver.validation.elements.formats import is_absolute
 from fhirserver.validation.kit import Kit
 from fhirserver.validation.profiles.tree import Element
-from fhirserver.validation.run import Path, Run, Step
+from fhirserver.validation.run import Path, Run, Silent, Step
 from fhirserver.validation.texts import codes as texts
 
 _MAX: Final = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
@@ -142,6 +142,12 @@ def _remembered(ask: Callable[..., Findings], key_of: Callable[[Any], Hashable])
                 at = (at, name, index)
             run.add(finding.severity, finding.code, at, finding.rule, finding.text)
 
+    return Step(check, _known_to_be_right(known, key_of), "terminology")
+
+
+def _known_to_be_right(known: dict[Hashable, Findings], key_of: Callable[[Any], Hashable]) -> Silent:
+    """Return the test for codes of which nothing was found, or nothing but what this run has said already."""
+
     def silent(value: Any, run: Run) -> bool:
         try:
             found = known.get(key_of(value), _NEW)
@@ -152,7 +158,7 @@ def _remembered(ask: Callable[..., Findings], key_of: Callable[[Any], Hashable])
         said = (UNVERIFIED, value.get("system"))
         return said in run.memory and all(finding.rule == UNVERIFIED for finding in found)
 
-    return Step(check, silent, "terminology")
+    return silent
 
 
 def _plain(kit: Kit, binding: Binding, element: Element) -> Step:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fhirserver.validation.run import Path, Run, Step
+from fhirserver.validation.run import Path, Run, Silent, Step
 from fhirserver.validation.texts import references as texts
 
 if TYPE_CHECKING:
@@ -142,8 +142,13 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Step:
         elif target is not None and wanted.profiled:
             _judge_profiles(wanted, allowed[found], target, path, run)
 
+    return Step(check, _right_target(wanted, types))
+
+
+def _right_target(wanted: _Wanted, types: frozenset[str]) -> Silent:
+    """Return the test for a reference that names an allowed type, and leads to nothing that must be looked at."""
     anywhere = not wanted.aggregation and wanted.versioning == "either"
-    right = types if wanted.anything else types & allowed.keys()
+    right = types if wanted.anything else types & wanted.allowed.keys()
 
     def silent(value: Any, run: Run) -> bool:
         reference = value.get("reference")
@@ -151,7 +156,7 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Step:
             return False
         return reference.partition("/")[0] in right and "?" not in reference
 
-    return Step(check, silent)
+    return silent
 
 
 def _look(wanted: _Wanted, value: dict[str, Any], reference: str, path: Path, run: Run) -> Target | None:

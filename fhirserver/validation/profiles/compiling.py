@@ -37,7 +37,7 @@ from fhirserver.validation.profiles.slicing import Slicing, single, sliced_rule
 from fhirserver.validation.profiles.tree import Element, walk_to
 from fhirserver.validation.profiles.writing import write
 from fhirserver.validation.resources.nested import resource_value
-from fhirserver.validation.run import Check, Path, Rule, Run, Step
+from fhirserver.validation.run import Check, Path, Rule, Run
 from fhirserver.validation.texts import rules as rule_texts
 from fhirserver.validation.texts import structure as texts
 from fhirserver.validation.texts import values as value_texts
@@ -110,9 +110,7 @@ class Compiler:
     def _property(self, shape: Shape, child: Element, owner: str, *, is_resource: bool) -> None:
         name = child.name
         if name in ("extension", "modifierExtension"):
-            shape.rules[name] = Property(
-                extension_rule(self, child, modifier=name == "modifierExtension", owner=owner)
-            )
+            shape.rules[name] = Property(extension_rule(self, child, modifier=name == "modifierExtension", owner=owner))
             if child.most == "0":
                 shape.rules[name] = prohibited(name, child.origin)
             if child.least:
@@ -238,9 +236,11 @@ class Compiler:
 
     def _primitive_steps(self, child: Element, code: str) -> tuple[list[Check], bool]:
         """Return what an element asks of a primitive value, and whether that depends on the value alone."""
-        pure = [*self._constant_steps(child), *limit_steps(child, code), *binding_steps(self.kit, child, code)]
+        steps = [*self._constant_steps(child), *limit_steps(child, code)]
+        steps.extend(binding_steps(self.kit, child, code))
         others = [*invariants_of(self.kit, [child], code).steps, *SPECIAL.get(code, ())]
-        return [*pure, *others], not others
+        steps.extend(others)
+        return steps, not others
 
     def value(self, child: Element, one_type: dict[str, Any]) -> Check:
         """Compile the check of one complex value of an element."""
@@ -251,11 +251,9 @@ class Compiler:
         if code in _ANY_RESOURCE or code in self.kit.resource_types:
             return resource_value(self.kit, child, one_type)
         profiles = [p for p in one_type.get("profile", ()) if self.kit.tree(p) is not None]
-        steps: list[Check] = [
-            *self._constant_steps(child),
-            *binding_steps(self.kit, child, code),
-            *limit_steps(child, code),
-        ]
+        steps = self._constant_steps(child)
+        steps.extend(binding_steps(self.kit, child, code))
+        steps.extend(limit_steps(child, code))
         if code == "Reference":
             steps.append(target_step(self.kit, child, one_type))
         root = None if code in _INLINE or not code else self.kit.tree(code)

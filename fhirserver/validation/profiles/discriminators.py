@@ -242,6 +242,10 @@ def _follow(item: Item, name: str, argument: str | None, run: Run) -> Iterable[I
     ]
 
 
+def _text(value: Any) -> str:
+    return value if type(value) is str else ""
+
+
 def _list(value: Any) -> list[Any]:
     return value if type(value) is list else []
 
@@ -366,7 +370,7 @@ def _bound(kit: Kit, value_set: str, path: str, reach: Callable[[Item, Run], lis
         return any(
             type(one) is dict
             and type(one.get("code")) is str
-            and kit.terminology.member(value_set, one.get("system") or "", one["code"]).verdict is not Verdict.OUT
+            and kit.terminology.member(value_set, _text(one.get("system")), one["code"]).verdict is not Verdict.OUT
             for one in _list(codings)
         )
 

@@ -3,7 +3,7 @@
 Objects of the same kind have the same few sets of properties again and again. Which rules apply, whether all that is
 required is there, whether a choice has one type only, and the invariants that ask for presence alone depend on the
 names of the properties and not on values: they are decided once for each sequence of names, and remembered as a plan
-when nothing is wrong. A plan that is used often is written as source (`profiles/writing.py`).
+where the structure is right. A plan that is used often is written as source (`profiles/writing.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fhirserver.validation.elements.formats import json_type
-from fhirserver.validation.profiles.invariants import Presence
+from fhirserver.validation.profiles.invariants import Constraint, Presence
 from fhirserver.validation.profiles.properties import Property
 from fhirserver.validation.run import Check, Path, Rule, Run, Silent, Step
 from fhirserver.validation.texts import structure as texts
@@ -62,6 +62,10 @@ class Shape:
     presence: list[Presence] = field(default_factory=list)
     steps: list[Check] = field(default_factory=list)
     is_resource: bool = False
+
+    def broken(self, names: tuple[str, ...]) -> tuple[Constraint, ...]:
+        """Return the invariants that an object with these properties breaks, whatever their values."""
+        return tuple(presence.constraint for presence in self.presence if not presence.holds(names))
 
 
 class ObjectCheck:
@@ -116,18 +120,16 @@ class ObjectCheck:
         right &= self._all_there(value, path, run)
         right &= self._one_choice(value, path, run)
         right &= self._not_empty(value, path, run)
-        for presence in shape.presence:
-            if not presence.holds(value):
-                right = False
-                if run.invariants:
-                    presence.constraint.report(path, run)
+        names = tuple(value)
+        broken = shape.broken(names)
+        for constraint in broken if run.invariants else ():
+            constraint.report(path, run)
         if right and len(self.plans) < _MOST_PLANS:
-            names = tuple(value)
-            self.plans[names] = self._plan(names, plan)
+            self.plans[names] = self._plan(names, plan, broken)
         for step in self.steps:
             step(value, path, run)
 
-    def _plan(self, names: tuple[str, ...], rules: Sequence[Rule]) -> Check:
+    def _plan(self, names: tuple[str, ...], rules: Sequence[Rule], broken: Sequence[Constraint]) -> Check:
         """Return a plan that goes through its rules one by one, until it has been used often."""
         steps, left = self.steps, self._most
 
@@ -135,6 +137,8 @@ class ObjectCheck:
             nonlocal left
             for rule, item in zip(rules, value.values()):  # noqa: B905 - both have one for each name; saying so costs 4 %
                 rule(item, value, path, run)
+            for constraint in broken if run.invariants else ():
+                constraint.report(path, run)
             for step in steps:
                 step(value, path, run)
             left -= 1

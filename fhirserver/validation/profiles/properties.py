@@ -285,7 +285,6 @@ def primitives(  # noqa: PLR0913 - what an element is, by name
 
 def sibling_of(name: str, key: str, check: Check, *, repeats: bool) -> Property:
     """Return the `_` sibling of a primitive: its id and extensions."""
-
     if not repeats:
         return one(name, check)
 

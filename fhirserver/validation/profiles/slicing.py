@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from fhirserver.validation.elements.formats import json_type
 from fhirserver.validation.profiles.discriminators import Condition, Item, Undecidable, conditions_of
-from fhirserver.validation.profiles.properties import Bounds, Property, one, primitive_item
+from fhirserver.validation.profiles.properties import Bounds, Property, primitive_item
+from fhirserver.validation.profiles.properties import one as one_object
 from fhirserver.validation.run import Check, Path, Rule, Run, Step
 from fhirserver.validation.texts import structure as texts
 
@@ -203,7 +204,7 @@ def _typed(slicing: Slicing, rest: Check, label: str, kind: str) -> Property:
 
         return Property(rule)
 
-    return primitive_item(check, label) if isinstance(check, Step) else one(label, check)
+    return primitive_item(check, label) if isinstance(check, Step) else one_object(label, check)
 
 
 def single(compiler: Compiler, element: Element, label: str, one_type: dict[str, Any], slicing: Slicing) -> Property:

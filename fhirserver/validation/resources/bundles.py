@@ -28,7 +28,8 @@ def bundle_rules(value: Any, path: Path, run: Run) -> None:
     entries = value.get("entry")
     if type(entries) is not list:
         return
-    kind = value.get("type")
+    stated = value.get("type")
+    kind = stated if type(stated) is str else None
     for index, entry in enumerate(entries):
         if type(entry) is dict:
             _entry(entry, kind, (path, "entry", index), run)
@@ -38,7 +39,7 @@ def bundle_rules(value: Any, path: Path, run: Run) -> None:
         _closed(value, entries, kind, path, run)
 
 
-def _entry(entry: dict[str, Any], kind: Any, path: Path, run: Run) -> None:
+def _entry(entry: dict[str, Any], kind: str | None, path: Path, run: Run) -> None:
     url, resource = entry.get("fullUrl"), entry.get("resource")
     if type(resource) is not dict:
         return
@@ -55,7 +56,7 @@ def _entry(entry: dict[str, Any], kind: Any, path: Path, run: Run) -> None:
         run.error("value", path, "bundle-full-url", texts.url_differs(url, f"{named}/{own}"))
 
 
-def _without_url(resource: dict[str, Any], kind: Any, path: Path, run: Run) -> None:
+def _without_url(resource: dict[str, Any], kind: str | None, path: Path, run: Run) -> None:
     """Judge an entry without fullUrl: only entries of transactions and batches, and of their responses, may be so."""
     if kind in _RESPONSES:
         return

@@ -308,3 +308,17 @@ def test_ten_thousand_items_are_judged_in_one_pass(made: Made) -> None:
 def test_malformed_items_of_a_sliced_element_are_reported_and_nothing_breaks(made: Made, value: Any) -> None:
     found = made(by_system("closed")).validate({"resourceType": "Patient", "identifier": [value]}, [URL])
     assert any(str(where).startswith("Patient.identifier") for where, _ in errors(found))
+
+
+@pytest.mark.parametrize("system", [{"x": 1}, ["http://x"], 5])
+def test_a_slice_bound_to_a_value_set_bears_a_system_that_is_no_text(made: Made, system: Any) -> None:
+    value_set = {"strength": "required", "valueSet": "http://hl7.org/fhir/ValueSet/observation-category"}
+    bound = profile(
+        "P",
+        "Observation",
+        element("Observation.category", slicing=sliced("value", "$this")),
+        element("Observation.category", id="Observation.category:a", sliceName="a", binding=value_set),
+    )
+    category = [{"coding": [{"system": system, "code": "vital-signs"}]}]
+    resource = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "category": category}
+    assert errors(made(bound).validate(resource, [URL]))[0][0] == "Observation.category[0].coding[0].system"

@@ -38,6 +38,10 @@ def codes(issues: list[Issue]) -> set[str]:
             {"resourceType": "Patient", "name": [{"given": ["a"], "_given": [None, {"id": "x"}]}]},
             "Patient.name[0].given",
         ),
+        (
+            {"resourceType": "Bundle", "type": ["collection"], "entry": [{"resource": {"resourceType": "Basic"}}]},
+            "Bundle.type",
+        ),
         ({"resourceType": "Rocket"}, "Rocket"),
         ({}, "Resource"),
         ({"resourceType": 3}, "Resource"),
