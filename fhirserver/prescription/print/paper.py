@@ -1,0 +1,67 @@
+"""What all printed pages share: the embedded font, its styles, and text that it can show."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+from xml.sax.saxutils import escape
+
+from reportlab.lib.colors import HexColor
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
+FACE: Final = "Vera"
+BOLD: Final = "VeraBd"
+MARGIN: Final = 18 * mm
+INK: Final = HexColor("#1b1b1f")
+GREY: Final = HexColor("#5c5c66")
+TEXT: Final = ParagraphStyle("text", fontName=FACE, fontSize=9.5, leading=13, textColor=INK)
+TITLE: Final = ParagraphStyle("title", parent=TEXT, fontName=BOLD, fontSize=10.5, leading=14)
+MENTION: Final = ParagraphStyle("mention", parent=TEXT, fontSize=8.5, leading=11.5, textColor=GREY)
+
+
+def write_column(canvas: Canvas, x: float, y: float, lines: Sequence[tuple[str, float, str]]) -> None:
+    """Draw lines below each other, each as face, size in points, text; `y` is the first one's foot."""
+    canvas.setFillColor(INK)
+    for face, size, text in lines:
+        canvas.setFont(face, size)
+        canvas.drawString(x, y, shown(text))
+        y -= size * 1.35
+
+
+def marked(text: str) -> str:
+    """Return a text for a Paragraph, which reads markup."""
+    return escape(shown(text))
+
+
+def shown(text: str) -> str:
+    """Replace what the embedded font lacks by its plain letter, and drop control characters."""
+    known = _known_characters()
+    kept = []
+    for character in unicodedata.normalize("NFC", text):
+        if ord(character) in known:
+            kept.append(character)
+        else:
+            parts = unicodedata.normalize("NFKD", character).replace("\u2044", "/")  # ⅓ must not become 13
+            plain = "".join(part for part in parts if ord(part) in known)
+            kept.append(plain or ("?" if character.isprintable() else ""))
+    return "".join(kept)
+
+
+@cache
+def _known_characters() -> frozenset[int]:
+    register_fonts()
+    return frozenset(pdfmetrics.getFont(FACE).face.charToGlyph)
+
+
+@cache
+def register_fonts() -> None:
+    """Have the embedded fonts known; once for each process."""
+    for name in (FACE, BOLD):
+        pdfmetrics.registerFont(TTFont(name, f"{name}.ttf"))
+    pdfmetrics.registerFontFamily(FACE, normal=FACE, bold=BOLD, italic=FACE, boldItalic=BOLD)
