@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,6 +19,7 @@ from fhirserver.fhirpath import Engine
 from fhirserver.interactions import patch
 from fhirserver.interactions.capabilities import Capabilities
 from fhirserver.interactions.guards import Guards
+from fhirserver.interactions.outbox import Handler
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.writes.checking import Checker
@@ -49,8 +50,8 @@ from fhirserver.wire.application import build
 from fhirserver.wire.formats import JSON, Formats, xml
 from fhirserver.wire.gateway import Gateway
 from fhirserver.wire.xml.formatting import XmlCodec
+from fhirserver.workflow.after import handlers as prescription_handlers
 from fhirserver.workflow.after.receipts import published
-from fhirserver.workflow.after.worker import Worker
 from fhirserver.workflow.context import Workflow, workflow
 from fhirserver.workflow.guard import PrescriptionGuard
 
@@ -121,6 +122,15 @@ def guards(settings: Settings, policy: Policy, prescriptions: Workflow) -> Guard
     return Guards((PrescriptionGuard(prescriptions), documents, records))
 
 
+def handlers(settings: Settings) -> Sequence[Mapping[str, Handler]]:
+    """Return what does the tasks of the outbox, by their kind.
+
+    The tasks of one mapping are done one after the other, those of several mappings side by side: what takes long needs
+    a mapping of its own.
+    """
+    return (prescription_handlers.handlers(workflow(settings)),)
+
+
 def searcher(settings: Settings, store: Store, registry: Registry, rules: Rules) -> Searcher:
     """Return what searches the store."""
     secret = settings.cursor_secret.encode() or made_secret(settings.state / "cursor.key")
@@ -149,7 +159,6 @@ def create_app(settings: Settings, *, ahead: bool = False) -> Flask:
     believed = verifier(settings)
     gateway = Gateway(settings, formats, believed, made.router, store.audit.record)
     app = build(gateway, store.ping, made.types, made.operations.all)
-    Worker(workflow(settings), made).start()
     signing = published(workflow(settings).key)
     app.add_url_rule("/.well-known/jwks.json", "keys", lambda: signing)
     browser.add(app, gateway, believed, facts(made, tuple(issuer.PERSONAS)))

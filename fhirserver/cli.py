@@ -11,6 +11,7 @@ from fhirserver import __version__
 
 COMMANDS: Final = {
     "serve": "fhirserver.serving.commands:serve",
+    "outbox": "fhirserver.serving.commands:outbox",
     "settings": "fhirserver.serving.commands:settings",
     "token": "fhirserver.access.commands:token",
     "load": "fhirserver.serving.load_command:load",

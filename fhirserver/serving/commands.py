@@ -1,4 +1,4 @@
-"""`fhirserver serve` and `fhirserver settings`."""
+"""`fhirserver serve`, `fhirserver outbox` and `fhirserver settings`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from fhirserver import settings as configuration
+from fhirserver.serving.outbox import work
 from fhirserver.serving.running import run
 from fhirserver.store.local import LocalMongodError
 
@@ -26,6 +27,22 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
         run(chosen)
     except (configuration.SettingError, LocalMongodError) as error:
         raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.option("--beside", type=int, hidden=True, help="Process with which to end.")
+def outbox(beside: int | None) -> None:
+    """Do what commits leave to be done (prints, expiry, publication), as `serve` does by itself.
+
+    For further machines that only do this: MONGODB_URI names the database.
+    """
+    try:
+        chosen = configuration.read()
+    except configuration.SettingError as error:
+        raise click.ClickException(str(error)) from error
+    if not chosen.mongodb_uri:
+        raise click.UsageError("MONGODB_URI is not set: it names the replica set whose outbox is worked through.")
+    work(chosen, beside)
 
 
 @click.command()

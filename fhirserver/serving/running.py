@@ -19,6 +19,7 @@ from granian.log import LogLevels
 
 from fhirserver import app
 from fhirserver.access import issuer
+from fhirserver.serving.outbox import Companion
 from fhirserver.settings import Settings, environment
 from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
@@ -56,6 +57,7 @@ def run(settings: Settings) -> None:
             log_level=LogLevels.warning,
         )
         signal.signal(signal.SIGINT, _end)
+        stack.enter_context(Companion())
         server.serve()
 
 

@@ -1,7 +1,7 @@
-"""Does what commits leave to be done after them, in a thread of each server process.
+"""Does what commits leave to be done after them (`Transaction.enqueue`), each kind by its handler.
 
-Each outbox task is done by one worker, and its effect commits together with its being done: exactly once, also when
-servers are killed in between.
+Each outbox task is done by one worker, and its effect commits together with its being done (`Outbox.complete`): exactly
+once, also when processes are killed in between. `app.handlers` names the handlers; `serving/outbox.py` runs them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,10 @@ from typing import Final
 
 from fhirserver.errors import Failure
 from fhirserver.interactions.services import Services
-from fhirserver.records import prescriptions
-from fhirserver.store import Transaction
 from fhirserver.store.outbox import Lease, LeaseLost
-from fhirserver.workflow.acts import cancelling, expiring, issuing
-from fhirserver.workflow.after import printing
-from fhirserver.workflow.context import Workflow
 
-Handler = Callable[[Workflow, Services, Lease], None]
+Handler = Callable[[Services, Lease], None]
+"""Does one task: plans its effect and `services.store.outbox.complete(transaction, lease)` in one transaction."""
 
 _log: Final = logging.getLogger("fhirserver")
 _IDLE: Final = 0.25
@@ -28,29 +24,17 @@ _IDLE: Final = 0.25
 _TROUBLE: Final = 2.0
 
 
-def _expire(workflow: Workflow, services: Services, lease: Lease) -> None:
-    expiring.expire(workflow, services, lease.body["task"])
-
-    def done(transaction: Transaction) -> None:
-        services.store.outbox.complete(transaction, lease)
-
-    services.store.transact(done)
-
-
-HANDLERS: Final[Mapping[str, Handler]] = {
-    issuing.PRINT: printing.draw,
-    issuing.EXPIRE: _expire,
-    issuing.PUBLISH: prescriptions.publish,
-    cancelling.UNPUBLISH: prescriptions.withdraw,
-}
-
-
 class Worker:
-    """Works through the outbox until it is stopped."""
+    """Works through the outbox, one task after the other, until it is stopped.
 
-    def __init__(self, workflow: Workflow, services: Services) -> None:
-        self._workflow = workflow
+    Args:
+        services: what handlers work with.
+        handlers: by kind of task; tasks of other kinds are left to other workers.
+    """
+
+    def __init__(self, services: Services, handlers: Mapping[str, Handler]) -> None:
         self._services = services
+        self._handlers = handlers
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
@@ -61,21 +45,24 @@ class Worker:
     def stop(self) -> None:
         """End after the task under way."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
+
+    def join(self, seconds: float) -> None:
+        """Wait for the end of the task under way, but not longer."""
+        self._thread.join(timeout=seconds)
 
     def once(self) -> bool:
         """Do one task that is due; False if there is none."""
-        lease = self._services.store.outbox.take(list(HANDLERS))
+        outbox = self._services.store.outbox
+        lease = outbox.take(list(self._handlers))
         if lease is None:
             return False
         try:
-            HANDLERS[lease.kind](self._workflow, self._services, lease)
+            self._handlers[lease.kind](self._services, lease)
         except LeaseLost:
             _log.info("outbox task %s was taken by another worker", lease.id)
         except Exception as error:  # noqa: BLE001 - a task that fails is tried again, whatever the reason; it is logged
             _log.exception("outbox task %s (%s) failed, attempt %s", lease.id, lease.kind, lease.tries)
-            self._services.store.outbox.fail(lease, f"{type(error).__name__}: {error}")
+            outbox.fail(lease, f"{type(error).__name__}: {error}")
         return True
 
     def _run(self) -> None:

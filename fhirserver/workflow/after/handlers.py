@@ -1,0 +1,34 @@
+"""What the commits of a prescription leave to be done after them, and what does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from fhirserver.interactions.outbox import Handler
+from fhirserver.interactions.services import Services
+from fhirserver.records.after import prescriptions
+from fhirserver.store import Transaction
+from fhirserver.store.outbox import Lease
+from fhirserver.workflow.acts import cancelling, expiring, issuing
+from fhirserver.workflow.after import printing
+from fhirserver.workflow.context import Workflow
+
+
+def handlers(workflow: Workflow) -> Mapping[str, Handler]:
+    """Return what does each kind of task: print, expiry, and publishing in the DMP."""
+    return {
+        issuing.PRINT: partial(printing.draw, workflow),
+        issuing.EXPIRE: partial(_expire, workflow),
+        issuing.PUBLISH: partial(prescriptions.publish, workflow),
+        cancelling.UNPUBLISH: partial(prescriptions.withdraw, workflow),
+    }
+
+
+def _expire(workflow: Workflow, services: Services, lease: Lease) -> None:
+    expiring.expire(workflow, services, lease.body["task"])
+
+    def done(transaction: Transaction) -> None:
+        services.store.outbox.complete(transaction, lease)
+
+    services.store.transact(done)
