@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "settings": "fhirserver.serving.commands:settings",
     "token": "fhirserver.access.commands:token",
     "load": "fhirserver.serving.load_command:load",
+    "audit": "fhirserver.store.commands:audit",
     "collect": "fhirserver.store.commands:collect",
     "demo": "fhirserver.demo.commands:demo",
     "dmp": "fhirserver.dmp.commands:dmp",

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from fhirserver import cli
-from fhirserver.store import Store
+from fhirserver.store import Draft, Store
 from fhirserver.store.local import LocalMongod
 
 
@@ -31,3 +33,39 @@ def test_collect_without_a_database_says_what_is_missing(monkeypatch: pytest.Mon
     ran = CliRunner().invoke(cli.main, ["collect"])
     assert ran.exit_code == 2
     assert "MONGODB_URI" in ran.output
+
+
+def told(store: Store, mongod: LocalMongod, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[dict[str, Any]]:
+    monkeypatch.setenv("MONGODB_URI", mongod.uri)
+    monkeypatch.setenv("FHIRSERVER_DATABASE", store.database.name)
+    ran = CliRunner().invoke(cli.main, ["audit", *arguments])
+    assert ran.exit_code == 0, ran.output
+    return [json.loads(line) for line in ran.output.splitlines()]
+
+
+def test_audit_tells_reads_and_writes_of_a_resource_in_the_order_of_time(
+    mongod: LocalMongod, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = {"who": {"rpps": "10005173140", "client": "editor"}, "why": "TREAT", "where": {"request": "1"}}
+    draft = Draft({"resourceType": "Patient", "active": True}, origin=origin)
+    made = store.transact(lambda tx: tx.create(draft)).stored
+    store.transact(lambda tx: tx.create(draft))
+    store.transact(lambda tx: tx.delete("Patient", made.id, origin))
+    reader = {"who": {"rpps": "10005173157"}, "why": "TREAT", "where": {}}
+    store.audit.record([{"action": "search", "type": "Patient", "id": None, "found": [f"Patient/{made.id}"], **reader}])
+    every = told(store, mongod, monkeypatch)
+    assert [access["action"] for access in every] == ["POST", "POST", "DELETE", "search"]
+    of_it = told(store, mongod, monkeypatch, "--resource", f"Patient/{made.id}")
+    assert [(access["action"], access.get("version")) for access in of_it] == [
+        ("POST", 1),
+        ("DELETE", 2),
+        ("search", None),
+    ]
+    assert [access["action"] for access in told(store, mongod, monkeypatch, "--by", "10005173157")] == ["search"]
+    assert told(store, mongod, monkeypatch, "--until", "2020-01-01") == []
+
+
+def test_audit_refuses_a_span_that_ends_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = CliRunner().invoke(cli.main, ["audit", "--since", "2026-01-02", "--until", "2026-01-01"])
+    assert ran.exit_code == 2
+    assert "--since" in ran.output
