@@ -31,6 +31,7 @@ from fhirserver.pages import browser
 from fhirserver.pages.facts import facts
 from fhirserver.records import indexes as record_indexes
 from fhirserver.records.guard import RecordGuard
+from fhirserver.records.after import notifying
 from fhirserver.search.asked.codes import TerminologyTokens
 from fhirserver.search.asked.cursors import Cursors
 from fhirserver.search.asked.parse import Rules
@@ -128,7 +129,14 @@ def handlers(settings: Settings) -> Sequence[Mapping[str, Handler]]:
     The tasks of one mapping are done one after the other, those of several mappings side by side: what takes long needs
     a mapping of its own.
     """
-    return (prescription_handlers.handlers(workflow(settings)),)
+    requests = {accepting.KIND: doing.do}
+    matrix = habilitation.load(settings.dmp_habilitation)
+    return (
+        {**prescription_handlers.handlers(workflow(settings)), **notifying.writing(matrix)},
+        notifying.sending(),
+        requests,
+        requests,
+    )
 
 
 def searcher(settings: Settings, store: Store, registry: Registry, rules: Rules) -> Searcher:

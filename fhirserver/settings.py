@@ -236,6 +236,11 @@ class Settings:
     cursor_secret: str = _setting(
         "", "Secret of page links, the same on all machines of one service. Empty: made in the state folder."
     )
+    dmp_notify_url: str = _setting(
+        "",
+        "Address of the operator's gateway for messages to patients (e-mail, SMS): each notification is sent there by "
+        "POST, as a Communication without anything about health, until it is taken. Empty: none is sent.",
+    )
     token_audience: str = _setting("fhirserver", "Audience (`aud`) that a token must name.")
     demo_issuer: Literal["auto", "on", "off"] = _setting(
         "auto",

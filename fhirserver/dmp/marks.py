@@ -11,6 +11,7 @@ each version of a DocumentReference:
 | `authors` | document | `rpps:…`, `structure:…`, `ins:…` of its authors |
 | `document` | content | id of the DocumentReference whose content this is |
 | `documents` | list | ids of the DocumentReferences that it lists |
+| `notice` | notification | the event; `about`: id of the DocumentReference that it tells of; `secret` |
 """
 
 from __future__ import annotations
@@ -53,6 +54,19 @@ def of_content(record: str, document: str) -> dict[str, Any]:
 def of_list(record: str, documents: Sequence[str]) -> dict[str, Any]:
     """Return the marks of a submission set or folder."""
     return {"record": record, "documents": list(documents)}
+
+
+def of_notice(record: str, event: str, document: str | None, *, secret: bool) -> dict[str, Any]:
+    """Return the marks of a notification to the patient.
+
+    Args:
+        record: the patient's record.
+        event: of which it tells.
+        document: id of the DocumentReference that it is about.
+        secret: whether it tells of a minor's secret, which representatives must not know of.
+    """
+    told = {"record": record, "notice": event}
+    return told | ({"about": document} if document else {}) | ({"secret": "1"} if secret else {})
 
 
 def judged(marks: Mapping[str, Any], names: Sequence[str]) -> Document:

@@ -27,6 +27,7 @@ from fhirserver.interactions.shown import visibility
 from fhirserver.issues import Text
 from fhirserver.operations.registry import Call, Operation
 from fhirserver.records import callers, existence, keeping
+from fhirserver.records.after import notices
 from fhirserver.store import Transaction
 
 CONSULTATION: Final = timedelta(days=1)
@@ -125,8 +126,15 @@ def _run(call: Call, matrix: Habilitation) -> Answer:
 
 def _perform(call: Call, matrix: Habilitation, key: str, asked: Asked) -> None:
     def work(transaction: Transaction) -> None:
-        _allow(call, matrix, keeping.read(transaction, key), asked)
-        keeping.change(call.services, call.request, transaction, key, lambda record: ACTS[asked.act](record, asked))
+        before = keeping.read(transaction, key)
+        _allow(call, matrix, before, asked)
+        caller = call.request.caller
+        after = keeping.change(
+            call.services, call.request, transaction, key, lambda record: ACTS[asked.act](record, asked)
+        )
+        if after != before and callers.part(caller, matrix) is not Part.PATIENT:
+            who = caller.name or next(iter(callers.names(caller)), "")
+            notices.of_act(transaction, key, asked.act, who, secret=caller.secret)
 
     call.services.store.transact(work)
 

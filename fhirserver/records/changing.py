@@ -12,6 +12,7 @@ from typing import Any, Final
 from fhirserver import jsontext
 from fhirserver.access.caller import Role
 from fhirserver.dmp import attributes, marks
+from fhirserver.dmp import labels as label
 from fhirserver.dmp.attributes import Changer
 from fhirserver.dmp.habilitation import Habilitation
 from fhirserver.dmp.records.views import age
@@ -23,6 +24,7 @@ from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown.visibility import not_found
 from fhirserver.issues import Text
 from fhirserver.records import callers, keeping, sight
+from fhirserver.records.after import notices
 from fhirserver.store import Stored
 
 _METHODS: Final = {"update": "PUT", "delete": "DELETE", "patch": "PATCH", "create": "POST"}
@@ -106,6 +108,9 @@ def _by_patient(services: Services, request: Request, write: Write) -> None:
     own = callers.key(caller)
     marked = request.marks.get("dmp", {})
     if write.interaction == "create" and own is not None and marked.get("record") == own:
+    hidden = label.HIDDEN_FROM_PATIENT
+    if hidden in str(mark["labels"]).split() and hidden not in told["labels"].split() and request.unit is not None:
+        notices.of_document(request.unit, mark["record"], current.id, caller.name or "")
         return
     if write.kind == "Observation" and write.interaction in ("create", "update") and not caller.representative:
         resource = dict(write.proposed or {})

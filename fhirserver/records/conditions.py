@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 
 from fhirserver.dmp import labels as label
 from fhirserver.dmp.habilitation import Habilitation
-from fhirserver.dmp.visibility import Document, Reader, Standing, decide, enter
+from fhirserver.dmp.records.record import EVENTS
+from fhirserver.dmp.visibility import Document, Part, Reader, Standing, decide, enter
 from fhirserver.errors import BadRequest
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
@@ -45,12 +46,16 @@ class Clause(NamedTuple):
 
 def limit(services: Services, request: Request, matrix: Habilitation, kind: str) -> Node | None:
     """Return what of a type the caller may find; None: everything."""
-    if kind not in ("DocumentReference", "List", "Binary", "Bundle", "Basic") or callers.is_exempt(request.caller):
+    if kind not in ("DocumentReference", "List", "Binary", "Bundle", "Basic", "Communication") or callers.is_exempt(
+        request.caller
+    ):
         return None
     if kind == "DocumentReference":
         return Or((_PLAIN, documents(services, request, matrix)))
     if kind == "List":
         return Or((_PLAIN, _lists(services, request, matrix)))
+    if kind == "Communication":
+        return Or((_PLAIN, _notices(services, request, matrix)))
     # contents are read by their address; the record's own resource is shown by $dmp
     return _PLAIN
 
@@ -92,6 +97,21 @@ def _lists(services: Services, request: Request, matrix: Habilitation) -> Node:
     hidden = _select(services, tuple(enterable), Not(seen))
     shown = Or(tuple(alternatives))
     return And((shown, Not(Written("dmp.documents", hidden)))) if hidden else shown
+
+
+def _notices(services: Services, request: Request, matrix: Habilitation) -> Node:
+    """Return the condition on notifications: those of the own record, about nothing that is hidden."""
+    own = callers.key(request.caller)
+    reader = keeping.opened(services, request, matrix, own).reader if own is not None else None
+    if own is None or reader is None or not (reader.part is Part.PATIENT or reader.represents):
+        return Or(())
+    terms: list[Node] = [Written("dmp.record", (own,)), Written("dmp.notice", EVENTS)]
+    hidden = _select(services, (own,), Not(documents(services, request, matrix)))
+    if hidden:
+        terms.append(Not(Written("dmp.about", hidden)))
+    if reader.part is not Part.PATIENT:
+        terms.append(Written("dmp.secret", ()))
+    return And(tuple(terms))
 
 
 def _select(services: Services, keys: tuple[str, ...], condition: Node) -> tuple[str, ...]:

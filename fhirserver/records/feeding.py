@@ -20,6 +20,8 @@ from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.records import callers, keeping
+from fhirserver.records.after import notices
+from fhirserver.records.sight import KIND
 from fhirserver.store import Transaction
 
 RELIABILITY = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-identity-reliability"
@@ -45,7 +47,12 @@ def plan(services: Services, request: Request, transaction: Transaction, found: 
             record = keeping.change(
                 services, request, transaction, key, lambda record: acts.create(record, datetime.now(UTC))
             )
+            notices.of_act(transaction, key, "create", sender(request))
         _require_fed(record)
+        if request.caller.role is not Role.PATIENT and "document" in record.notified:
+            for entry in found:
+                if entry.marks.get("dmp", {}).get("record") == key and entry.kind == KIND:
+                    notices.of_document(transaction, key, str(entry.identity), sender(request))
 
 
 def identities(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
@@ -75,6 +82,12 @@ def is_qualified(patient: dict[str, Any]) -> bool:
                 if part.get("url") == "identityStatus" and part.get("valueCoding", {}).get("code") == "VALI":
                     return True
     return False
+
+
+def sender(request: Request) -> str:
+    """Return how who feeds a record is called, for display."""
+    caller = request.caller
+    return caller.name or caller.structure or caller.rpps or ""
 
 
 def _own(request: Request, found: Sequence[Entry], key: str) -> None:

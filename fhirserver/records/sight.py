@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fhirserver.dmp import marks
 from fhirserver.dmp.habilitation import Habilitation
-from fhirserver.dmp.visibility import Decision, decide, enter
+from fhirserver.dmp.visibility import Decision, Part, decide, enter
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.records import callers, keeping
@@ -44,14 +44,23 @@ def judge(services: Services, request: Request, matrix: Habilitation, stored: St
             present = mark_of(current)
             return _document(services, request, matrix, present) if present is not None else _HIDDEN
         return seen
-    if "document" in mark:
-        return _all(services, request, matrix, [mark["document"]])
-    if "documents" in mark:
-        entry = _entry(services, request, matrix, mark["record"])
-        if not mark["documents"]:
-            return entry
-        return _all(services, request, matrix, mark["documents"])
-    return _HIDDEN
+    if "notice" in mark:
+        return _notice(services, request, matrix, mark)
+    if "documents" in mark and not mark["documents"]:
+        return _entry(services, request, matrix, mark["record"])
+    shown = [mark["document"]] if "document" in mark else mark.get("documents", ())
+    return _all(services, request, matrix, shown)
+
+
+def _notice(services: Services, request: Request, matrix: Habilitation, mark: Mapping[str, Any]) -> Decision:
+    """Decide on a notification: the patient's, and his representatives', as far as they see what it is about."""
+    reader = keeping.opened(services, request, matrix, mark["record"]).reader
+    represents = reader.part is Part.REPRESENTATIVE and reader.represents and "secret" not in mark
+    if reader.part is not Part.PATIENT and not represents:
+        return _HIDDEN
+    if "about" in mark:
+        return _all(services, request, matrix, [mark["about"]])
+    return Decision(visible=True, reason=reader.part.value)
 
 
 def _entry(services: Services, request: Request, matrix: Habilitation, key: str) -> Decision:

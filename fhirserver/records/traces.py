@@ -7,21 +7,24 @@ and the rule by which he was let in. `GET AuditEvent` by a patient's token lists
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from fhirserver.access.caller import Role
 from fhirserver.access.decide import decide
 from fhirserver.dmp.habilitation import Habilitation
-from fhirserver.dmp.visibility import REASONS
+from fhirserver.dmp.visibility import REASONS, Mode, Part
 from fhirserver.errors import BadRequest
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Language, Text
 from fhirserver.records import callers, keeping, sight
 from fhirserver.store import Stored
+from fhirserver.prescription.lines import paris_day
 
+from fhirserver.records.after import notices
+from fhirserver.records.after.notices import Access
 _MOST: Final = 1_000
 _ACTION: Final = "dmp-access"
 _CONTROL: Final = frozenset(("_format", "_pretty", "_count", "_sort", "patient", "patient.identifier", "date"))
@@ -51,6 +54,24 @@ def note(services: Services, request: Request, matrix: Habilitation, found: Sequ
         )
 
 
+        if opened.reader.mode is not Mode.NORMAL:
+            _tell(services, request, opened)
+
+
+def _tell(services: Services, request: Request, opened: keeping.Opened) -> None:
+    """Have the patient told of an access in an emergency or by a regulation centre, once a day for each reader."""
+    record, caller = opened.record, request.caller
+    if "access" not in record.notified:
+        return
+    reader = callers.names(caller)[0]
+    day = paris_day(datetime.now(UTC)).isoformat()
+    access = Access(opened.reader.mode.value, reader, caller.name or reader, day, caller.secret)
+    if services.store.read("Communication", access.identity(record.key)) is not None:
+        return
+    if request.unit is not None:
+        notices.of_access(request.unit, record.key, access)
+    else:
+        services.store.transact(lambda transaction: notices.of_access(transaction, record.key, access))
 def is_asked(request: Request, kind: str) -> bool:
     """Tell whether a patient asks who accessed his record."""
     return kind == "AuditEvent" and request.caller.role is Role.PATIENT

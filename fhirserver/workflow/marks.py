@@ -50,6 +50,11 @@ class Mark:
         return {"rx": found}
 
 
+def dmp_order(number: str) -> str:
+    """Return the key under which the outbox keeps the order of what becomes of a prescription in the DMP."""
+    return f"dmp {number}"
+
+
 def mark_of(stored: Stored | None) -> Mark | None:
     """Return the mark of a version; None where it belongs to no issued prescription."""
     kept = stored.origin.get("rx") if stored is not None else None

@@ -92,7 +92,7 @@ class Record:
     team: tuple[Span, ...] = ()
     consents: tuple[Span, ...] = ()
     representatives: tuple[str, ...] = ()
-    notified: tuple[str, ...] = field(default=("document", "access"))
+    notified: tuple[str, ...] = field(default=("document", "access", "record"))
 
     @property
     def system(self) -> str:
@@ -152,8 +152,15 @@ class Record:
         )
 
 
-EVENTS: Final = ("document", "access")
-"""Of what a patient may be notified: a new document, somebody's access."""
+EVENTS: Final = ("document", "access", "record")
+"""Of what a patient may be notified: a new document; an access without his authorisation, or a professional who states
+one; any other change of the record that is not his own."""
+EVENT_OF_ACT: Final = {
+    **dict.fromkeys(("join", "consent", "treat"), "access"),
+    **dict.fromkeys(("create", "close", "reopen", "attach", "detach", "oppose", "accept"), "record"),
+    **dict.fromkeys(("block", "unblock", "represent", "unrepresent"), "record"),
+}
+"""The event that an act of somebody else than the patient is to him."""
 
 
 def create(record: Record, now: datetime) -> Record:

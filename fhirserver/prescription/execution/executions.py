@@ -21,6 +21,8 @@ from fhirserver.prescription.rules.outcomes import NotDelivered, Outcome
 Resource = Mapping[str, Any]
 
 EXECUTION_TYPES: Final = frozenset({"MedicationDispense", "SupplyDelivery", "Procedure", "DiagnosticReport"})
+DISPENSES: Final = frozenset({"MedicationDispense", "SupplyDelivery"})
+"""Those by which something is handed over."""
 _NOT_DONE: Final = frozenset({"declined", "cancelled", "abandoned", "not-done", "stopped"})
 _DATES: Final = {
     "MedicationDispense": ("whenHandedOver", "whenPrepared"),

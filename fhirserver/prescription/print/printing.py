@@ -98,7 +98,7 @@ def prescription(
         number=number,
         date=_shown(drafted) if drafted else "",
         prescriber=_prescriber(sources, lines),
-        patient=_patient(sources),
+        patient=printed_patient(sources.patient, sources.observations),
         lines=tuple(_line(line) for line in lines),
         bizone=bool(flags & {Flag.BIZONE, Flag.LONG_TERM_ILLNESS}),
         secured=Flag.SECURED in flags or (not code_is_secured and any(_secured(line, known) for line in lines)),
@@ -119,13 +119,14 @@ def _prescriber(sources: Sources, lines: Sequence[Line]) -> PrintedPrescriber:
     )
 
 
-def _patient(sources: Sources) -> PrintedPatient:
-    facts = patient_facts(sources.patient, sources.observations)
+def printed_patient(patient: Resource, observations: Sequence[Resource] = ()) -> PrintedPatient:
+    """Return the mentions of a patient; `observations`: weight and height where they are to be printed."""
+    facts = patient_facts(patient, observations)
     return PrintedPatient(
-        name=people.name(sources.patient, official=True),
+        name=people.name(patient, official=True),
         sex={"female": "Féminin", "male": "Masculin"}.get(facts.sex or "", "Sexe non précisé"),
-        birth_date=_birth(sources.patient, facts),
-        ins=people.ins(sources.patient),
+        birth_date=_birth(patient, facts),
+        ins=people.ins(patient),
         measures=tuple(_measures(facts)),
     )
 

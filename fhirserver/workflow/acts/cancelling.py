@@ -15,6 +15,7 @@ from fhirserver.errors import Conflict, Failure, Forbidden, Locked, NotFound
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
+from fhirserver.prescription.execution.executions import DISPENSES
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.states import ENDED, Action, State
 from fhirserver.prescription.tasks import is_open
@@ -22,7 +23,7 @@ from fhirserver.store import Planned, Transaction
 from fhirserver.store.kept.values import Task
 from fhirserver.workflow import taskwork
 from fhirserver.workflow.context import Work, Workflow, executor_of, prescriber_keys, present
-from fhirserver.workflow.marks import mark_of
+from fhirserver.workflow.marks import dmp_order, mark_of
 from fhirserver.workflow.taskwork import TaskWork
 
 REASON_SYSTEM: Final = "urn:fhirserver:CodeSystem:cancellation-reason"
@@ -43,6 +44,8 @@ REASONS: Final[dict[str, str]] = {
 """Codes of REASON_SYSTEM, with their names in French."""
 UNPUBLISH: Final = "prescription-unpublish"
 """Kind of the outbox task that takes a prescription's document out of the DMP."""
+UNDISPENSE: Final = "prescription-undispense"
+"""Kind of the outbox task that takes a delivery out of the DMP."""
 _WITHDRAWN: Final = frozenset({"entered-in-error"})
 
 
@@ -99,7 +102,8 @@ def end_whole(task: TaskWork, action: Action, reason: Mapping[str, Any]) -> None
     task.view.give(None)
     task.save()
     if action is not Action.STOP:
-        task.work.transaction.enqueue(Task(UNPUBLISH, {"number": task.view.number}))
+        number = task.view.number
+        task.work.transaction.enqueue(Task(UNPUBLISH, {"number": number}, dmp_order(number)))
 
 
 def withdraw(workflow: Workflow, services: Services, request: Request, kind: str, identity: str) -> Planned:
@@ -141,6 +145,8 @@ def withdraw(workflow: Workflow, services: Services, request: Request, kind: str
         task.standings()
         task.reopen_lines()
         task.save()
+        if kind in DISPENSES:
+            transaction.enqueue(Task(UNDISPENSE, {"delivery": f"{kind}/{identity}"}, dmp_order(mark.number)))
         return work.update({**resource, "status": "entered-in-error"}, mark, identity)
 
     return services.store.transact(attempt) if request.unit is None else attempt(request.unit)

@@ -20,22 +20,23 @@ from fhirserver.interactions.writes.references import local
 from fhirserver.issues import Text
 from fhirserver.prescription import elements
 from fhirserver.prescription.execution import deliveries, executions
-from fhirserver.prescription.execution.executions import EXECUTION_TYPES
+from fhirserver.prescription.execution.executions import DISPENSES, EXECUTION_TYPES
 from fhirserver.prescription.states import Action
 from fhirserver.prescription.tasks import is_open
-from fhirserver.store import Stored, Transaction
+from fhirserver.store import Stored, Task, Transaction
 from fhirserver.store.commits import claims
 from fhirserver.workflow import pushes, taskwork
 from fhirserver.workflow.acts import holding
 from fhirserver.workflow.context import Work, Workflow, executor_of, prescriber_keys, present
-from fhirserver.workflow.marks import Mark, mark_of
+from fhirserver.workflow.marks import Mark, dmp_order, mark_of
 from fhirserver.workflow.taskwork import TaskWork
 
 TASK: Final = "prescription-task"
 """`Request.memory`: the Task that `$dispense` was invoked on; what is recorded must be of it."""
+PUBLISH: Final = "prescription-publish-dispense"
+"""Kind of the outbox task that puts what was delivered into the DMP."""
 _KEY: Final = "dispense"
 _AN_IDENTIFIER: Final = Text("Cet identifiant de délivrance", "This delivery's identifier")
-_SINGLE: Final = frozenset({"MedicationDispense", "SupplyDelivery"})
 _UNFINISHED: Final = frozenset(
     {"preparation", "in-progress", "on-hold", "unknown", "entered-in-error", "registered", "partial", "preliminary"}
 )
@@ -100,6 +101,7 @@ def plan(
         task.standings()
         holding.go_on(task)
         task.save()
+        _publish(task, executed)
 
     def finish(answers: Sequence[Answer]) -> None:
         kept = pushes.remembered(answers)
@@ -107,6 +109,18 @@ def plan(
             transaction.claim(name, {"digest": told, "answers": kept})
 
     return finish
+
+
+def _publish(task: TaskWork, executed: Sequence[_Execution]) -> None:
+    """Have what was handed over of a Task appear in the DMP, unless nobody, or no prescriber, may know of it."""
+    handed = [
+        f"{each.entry.kind}/{each.entry.identity}"
+        for each in executed
+        if each.task == task.stored.id and each.entry.kind in DISPENSES
+    ]
+    if handed and not task.mark.secret and not task.mark.opposed:
+        number = task.view.number
+        task.work.transaction.enqueue(Task(PUBLISH, {"deliveries": handed}, dmp_order(number)))
 
 
 def _execute(task: TaskWork, execution: _Execution) -> None:
@@ -119,7 +133,7 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
     asked = executions.read(resource, work.today, place)
     asked = replace(asked, dispenser=asked.dispenser | _names(work))
     caller = work.request.caller
-    if len(execution.lines) > 1 and entry.kind in _SINGLE:
+    if len(execution.lines) > 1 and entry.kind in DISPENSES:
         raise Unprocessable(
             Text("Une délivrance exécute une seule ligne.", "A delivery executes one line."),
             expression=place,

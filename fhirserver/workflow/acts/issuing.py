@@ -25,7 +25,7 @@ from fhirserver.store.commits import claims
 from fhirserver.workflow import pushes
 from fhirserver.workflow.acts import replacing
 from fhirserver.workflow.context import Work, Workflow, prescriber_keys, present
-from fhirserver.workflow.marks import Mark, mark_of
+from fhirserver.workflow.marks import Mark, dmp_order, mark_of
 from fhirserver.workflow.parties import Parties
 
 ISSUE: Final = "prescription-issue"
@@ -144,7 +144,7 @@ def _issue(work: Work, parties: Parties, prescription: Prescription, entries: di
     }
     transaction.enqueue(Task(PRINT, body))
     if not prescription.secret:
-        transaction.enqueue(Task(PUBLISH, body))
+        transaction.enqueue(Task(PUBLISH, body, dmp_order(chosen)))
     return _Issue(prescription, chosen, tuple(tasks.values()))
 
 

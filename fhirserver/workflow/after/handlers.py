@@ -7,10 +7,10 @@ from functools import partial
 
 from fhirserver.interactions.outbox import Handler
 from fhirserver.interactions.services import Services
-from fhirserver.records.after import prescriptions
+from fhirserver.records.after import dispensings, prescriptions
 from fhirserver.store import Transaction
 from fhirserver.store.outbox import Lease
-from fhirserver.workflow.acts import cancelling, expiring, issuing
+from fhirserver.workflow.acts import cancelling, dispensing, expiring, issuing
 from fhirserver.workflow.after import printing
 from fhirserver.workflow.context import Workflow
 
@@ -22,6 +22,8 @@ def handlers(workflow: Workflow) -> Mapping[str, Handler]:
         issuing.EXPIRE: partial(_expire, workflow),
         issuing.PUBLISH: partial(prescriptions.publish, workflow),
         cancelling.UNPUBLISH: partial(prescriptions.withdraw, workflow),
+        dispensing.PUBLISH: partial(dispensings.publish, workflow),
+        cancelling.UNDISPENSE: partial(dispensings.withdraw, workflow),
     }
 
 

@@ -1,7 +1,8 @@
 """A prescription issued here appears in the patient's active DMP: one document a type, with the PDF of its lines.
 
 Done from the outbox: the documents and the end of the task are one commit, so that each appears exactly once. Never for
-what is secret (termination of pregnancy), nor where the record is not active or its feeding is opposed.
+what is secret (termination of pregnancy), nor where the record is not active or its feeding is opposed. What is
+cancelled leaves the record; what another prescription replaces is superseded, and its successor says so.
 """
 
 from __future__ import annotations
@@ -10,16 +11,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fhirserver import jsontext
-from fhirserver.dmp import issued, marks
-from fhirserver.dmp.issued import Issued
-from fhirserver.dmp.names import URI
+from fhirserver.dmp import issued
+from fhirserver.dmp.issued import Author, Issued
 from fhirserver.dmp.visibility import DELETED
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.shown.selecting import identities
 from fhirserver.prescription.states import State
 from fhirserver.prescription.tasks import View
 from fhirserver.records import keeping
-from fhirserver.store import Draft, Transaction
+from fhirserver.records.after import documents
+from fhirserver.store import Stored, Transaction
 from fhirserver.store.commits import claims
 from fhirserver.store.outbox import Lease
 from fhirserver.workflow.acts.expiring import server_request
@@ -28,7 +28,6 @@ from fhirserver.workflow.context import Work, Workflow, present
 from fhirserver.workflow.marks import mark_of
 from fhirserver.workflow.parties import Parties
 
-_KIND: Final = "DocumentReference"
 _GONE: Final = frozenset({State.CANCELLED, State.REPLACED})
 
 
@@ -61,33 +60,9 @@ def _withdraw(work: Work, number: str) -> None:
     for document_type, states in by_type.items():
         if states - _GONE:
             continue
-        value = f"{URI}|{issued.unique_id(number, document_type)}"
-        for identity in identities(work.services, _KIND, [("identifier", value)], 1, work.transaction):
-            _end(work, identity, "superseded" if State.REPLACED in states else DELETED)
-
-
-def _end(work: Work, identity: str, status: str) -> None:
-    """Plan the version that says that a document holds no more, if it does."""
-    current = work.transaction.read(_KIND, identity)
-    if current is None or current.deleted or "dmp" not in current.origin:
-        return
-    document = jsontext.read(current.body)
-    if document["status"] != "current":
-        return
-    kept = current.origin["dmp"]
-    changed = {**document, "status": status}
-    work.transaction.update(
-        Draft(
-            resource=changed,
-            id=identity,
-            index=work.services.indexer.extract(changed),
-            origin={
-                **work.request.provenance(),
-                "dmp": marks.of_document(changed, kept["record"], kept["authors"]),
-            },
-            method="PATCH",
-        )
-    )
+        identity = documents.named(work, issued.unique_id(number, document_type))
+        if identity is not None:
+            documents.end(work, identity, "superseded" if State.REPLACED in states else DELETED)
 
 
 def _tasks(work: Work, number: str) -> list[View]:
@@ -105,7 +80,7 @@ def _publish(work: Work, body: Mapping[str, Any]) -> None:
     lines = printing.lines_of(work, body)
     first = lines[0].resource
     subject = str(first.get("subject", {}).get("reference", ""))
-    key = _record(work, subject)
+    key = documents.record_of(work, subject)
     if key is None or not keeping.read(work.transaction, key).fed:
         return
     rpps = next((name.partition(":")[2] for name in mark.by if name.startswith("rpps:")), None)
@@ -119,52 +94,30 @@ def _publish(work: Work, body: Mapping[str, Any]) -> None:
             continue
         document_type = issued.type_of(line.kind.value)
         by_type.setdefault(document_type, []).append(reference)
-        secret[document_type] = secret.get(document_type, False) or issued.is_minors_secret(line.resource)
+        secret[document_type] = secret.get(document_type, False) or documents.is_minors_secret(line)
     person, _ = Parties(work).prescriber(first)
-    name = _name(person) or str(first.get("requester", {}).get("display", "")) or rpps
+    name = documents.called(person) or str(first.get("requester", {}).get("display", "")) or rpps
     for document_type, references in by_type.items():
         content = printing.drawn(work, task, {**body, "lines": references})
-        told = Issued(mark.number, document_type, subject, rpps, name, work.now, secret[document_type])
-        _store(work, key, told, content)
-
-
-def _store(work: Work, key: str, told: Issued, content: bytes) -> None:
-    transaction = work.transaction
-    patient = told.subject.partition("/")[2]
-    identity = transaction.reserve(_KIND, None, patient)
-    binary = transaction.reserve("Binary", None, identity)
-    document = issued.document(told, content, f"Binary/{binary}")
-    held = {
-        "resourceType": "Binary",
-        "contentType": "application/pdf",
-        "securityContext": {"reference": f"{_KIND}/{identity}"},
-    }
-    _create(work, held, binary, marks.of_content(key, identity), transaction.put_file(content))
-    _create(work, document, identity, marks.of_document(document, key))
-
-
-def _create(work: Work, resource: dict[str, Any], identity: str, mark: dict[str, Any], *files: Any) -> None:
-    work.transaction.create(
-        Draft(
-            resource=resource,
-            id=identity,
-            index=work.services.indexer.extract({**resource, "id": identity}),
-            origin={**work.request.provenance(), "dmp": mark},
-            files=files,
+        told = Issued(
+            issued.unique_id(mark.number, document_type),
+            document_type,
+            subject,
+            Author(rpps, None, name),
+            work.now,
+            secret[document_type],
+            replaces=_replaced(work, task, document_type),
         )
-    )
+        documents.store(work, key, told, content)
 
 
-def _record(work: Work, subject: str) -> str | None:
-    """Return the record of the patient whom a line names; None where he has no INS."""
-    kind, _, identity = subject.partition("/")
-    stored = work.transaction.read("Patient", identity) if kind == "Patient" else None
-    keys = keeping.of_patient(jsontext.read(stored.body)) if stored is not None and not stored.deleted else []
-    return keys[0] if keys else None
-
-
-def _name(person: Mapping[str, Any] | None) -> str:
-    """Return how a person is called, for display."""
-    name: Mapping[str, Any] = next(iter((person or {}).get("name", ())), {})
-    parts = [*name.get("prefix", ()), *name.get("given", ()), name.get("family", "")]
-    return str(name.get("text") or " ".join(part for part in parts if part))
+def _replaced(work: Work, task: Stored, document_type: str) -> str | None:
+    """Return the reference to the document of a type of the prescription that a new one replaces, superseding it."""
+    for former in jsontext.read(task.body).get("basedOn", ()):
+        stored = work.transaction.read("Task", str(former.get("reference", "")).removeprefix("Task/"))
+        mark = mark_of(stored)
+        identity = documents.named(work, issued.unique_id(mark.number, document_type)) if mark is not None else None
+        if identity is not None:
+            documents.end(work, identity, "superseded")
+            return f"{documents.KIND}/{identity}"
+    return None

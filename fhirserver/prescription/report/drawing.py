@@ -1,0 +1,95 @@
+"""The report of a dispensing as a PDF: A4, French, in the form of the printed ordonnance."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Final
+
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.units import mm
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable, Frame, KeepTogether, PageTemplate, Paragraph, Spacer
+from reportlab.platypus.doctemplate import BaseDocTemplate
+
+from fhirserver.prescription.print.paper import (
+    BOLD,
+    FACE,
+    GREY,
+    MARGIN,
+    MENTION,
+    TEXT,
+    TITLE,
+    marked,
+    register_fonts,
+    shown,
+    write_column,
+)
+from fhirserver.prescription.report.dispensed import Report
+
+_HEADER: Final = 66 * mm
+_FOOTER: Final = 20 * mm
+
+
+def draw(report: Report) -> bytes:
+    """Draw the report; equal content gives equal bytes."""
+    register_fonts()
+    output = io.BytesIO()
+    document = BaseDocTemplate(
+        output,
+        pagesize=A4,
+        title=f"Dispensation de l'ordonnance {report.number}",
+        author=shown(report.dispenser.name),
+        lang="fr-FR",
+        invariant=1,
+    )
+    width, height = A4
+    frame = Frame(MARGIN, _FOOTER, width - 2 * MARGIN, height - _HEADER - _FOOTER, 0, 0, 0, 0)
+
+    def decorate(canvas: Canvas, _: Any) -> None:
+        _draw_header(canvas, report)
+        canvas.setFont(FACE, 8)
+        canvas.setFillColor(GREY)
+        canvas.drawRightString(width - MARGIN, 9 * mm, f"Page {canvas.getPageNumber()}")
+
+    document.addPageTemplates(PageTemplate(frames=[frame], onPage=decorate))
+    document.build(_body(report))
+    return output.getvalue()
+
+
+def _body(report: Report) -> list[Flowable]:
+    source = f"Ordonnance n° {report.number}"
+    if report.drafted:
+        source += f" du {report.drafted}"
+    if report.prescriber:
+        source += f", prescrite par {report.prescriber}"
+    flowables: list[Flowable] = [Paragraph(marked(source), MENTION), Spacer(1, 4 * mm)]
+    for position, line in enumerate(report.lines, 1):
+        parts: list[Flowable] = [Paragraph(f"{position}. {marked(line.title)}", TITLE)]
+        parts += [Paragraph(marked(text), TEXT) for text in line.sentences]
+        parts.append(Spacer(1, 4 * mm))
+        flowables.append(KeepTogether(parts))
+    return flowables
+
+
+def _draw_header(canvas: Canvas, report: Report) -> None:
+    width, height = A4
+    top = height - 16 * mm
+    dispenser, patient = report.dispenser, report.patient
+    write_column(canvas, MARGIN, top, [(BOLD, 13, "Compte rendu de dispensation")])
+    write_column(canvas, 130 * mm, top, [(FACE, 9, f"Le {report.on}")])
+    left = [
+        (BOLD, 10.5, dispenser.name),
+        (FACE, 9, dispenser.quality),
+        *((FACE, 8, text) for text in (*dispenser.address, *dispenser.identifiers, *dispenser.telecoms)),
+    ]
+    write_column(canvas, MARGIN, top - 11 * mm, [line for line in left if line[2]])
+    born = "née" if patient.sex.startswith("F") else "né"
+    right = [
+        (BOLD, 10, patient.name),
+        (FACE, 8.5, f"{patient.sex}, {born} le {patient.birth_date}" if patient.birth_date else patient.sex),
+        (FACE, 8.5, f"INS {patient.ins}" if patient.ins else ""),
+    ]
+    write_column(canvas, 105 * mm, top - 11 * mm, [line for line in right if line[2]])
+    canvas.setStrokeColor(GREY)
+    canvas.setLineWidth(0.5)
+    canvas.line(MARGIN, height - _HEADER + 5 * mm, width - MARGIN, height - _HEADER + 5 * mm)

@@ -1,0 +1,111 @@
+"""Documents that the server itself puts into a record, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fhirserver import jsontext
+from fhirserver.dmp import issued, labels, marks
+from fhirserver.dmp.issued import Issued
+from fhirserver.dmp.names import URI
+from fhirserver.interactions.shown.selecting import identities
+from fhirserver.prescription.elements import Flag
+from fhirserver.prescription.lines import Line
+from fhirserver.records import keeping
+from fhirserver.records.after import notices
+from fhirserver.store import Draft, Stored, Transaction
+from fhirserver.workflow.context import Work
+
+KIND: Final = "DocumentReference"
+
+
+def store(work: Work, key: str, told: Issued, content: bytes) -> None:
+    """Plan a document with its content in a record, and tell the patient of it."""
+    transaction = work.transaction
+    patient = told.subject.partition("/")[2]
+    identity = transaction.reserve(KIND, None, patient)
+    binary = transaction.reserve("Binary", None, identity)
+    document = issued.document(told, content, f"Binary/{binary}")
+    held = {
+        "resourceType": "Binary",
+        "contentType": "application/pdf",
+        "securityContext": {"reference": f"{KIND}/{identity}"},
+    }
+    _create(work, held, binary, marks.of_content(key, identity), transaction.put_file(content))
+    _create(work, document, identity, marks.of_document(document, key))
+    notices.of_document(transaction, key, identity, told.author.name)
+
+
+def find(work: Work, parameter: str, value: str) -> list[str]:
+    """Return the ids of the documents that a criterion selects, a few at most."""
+    return identities(work.services, KIND, [(parameter, value)], 5, work.transaction)
+
+
+def named(work: Work, unique_id: str) -> str | None:
+    """Return the id of the document of a uniqueId."""
+    return next(iter(find(work, "identifier", f"{URI}|{unique_id}")), None)
+
+
+def end(work: Work, identity: str, status: str) -> None:
+    """Plan the version that says that a document holds no more, if it does."""
+    current = work.transaction.read(KIND, identity)
+    if current is None or current.deleted or "dmp" not in current.origin:
+        return
+    document = jsontext.read(current.body)
+    if document["status"] != "current":
+        return
+    kept = current.origin["dmp"]
+    changed = {**document, "status": status}
+    work.transaction.update(
+        Draft(
+            resource=changed,
+            id=identity,
+            index=work.services.indexer.extract(changed),
+            origin={
+                **work.request.provenance(),
+                "dmp": marks.of_document(changed, kept["record"], kept["authors"]),
+            },
+            method="PATCH",
+        )
+    )
+
+
+def record_of(work: Work, subject: str) -> str | None:
+    """Return the record of the patient whom a reference names; None where he has no INS."""
+    stored = patient_of(work.transaction, subject)
+    keys = keeping.of_patient(jsontext.read(stored.body)) if stored is not None else []
+    return keys[0] if keys else None
+
+
+def patient_of(transaction: Transaction, subject: str) -> Stored | None:
+    """Return the Patient whom a reference names; None where he is not here."""
+    kind, _, identity = subject.partition("/")
+    stored = transaction.read("Patient", identity) if kind == "Patient" else None
+    return None if stored is None or stored.deleted else stored
+
+
+def is_minors_secret(line: Line) -> bool:
+    """Tell whether a line is a minor's secret: by the prescriber's mention, or by its label."""
+    security = line.resource.get("meta", {}).get("security", ())
+    labelled = any(label.get("code") == labels.HIDDEN_FROM_REPRESENTATIVES for label in security)
+    return labelled or Flag.MINOR_SECRET in line.flags
+
+
+def called(person: Mapping[str, Any] | None) -> str:
+    """Return how a person is called, for display."""
+    name: Mapping[str, Any] = next(iter((person or {}).get("name", ())), {})
+    parts = [*name.get("prefix", ()), *name.get("given", ()), name.get("family", "")]
+    return str(name.get("text") or " ".join(part for part in parts if part))
+
+
+def _create(work: Work, resource: dict[str, Any], identity: str, mark: dict[str, Any], *files: Any) -> None:
+    work.transaction.create(
+        Draft(
+            resource=resource,
+            id=identity,
+            index=work.services.indexer.extract({**resource, "id": identity}),
+            origin={**work.request.provenance(), "dmp": mark},
+            files=files,
+        )
+    )
