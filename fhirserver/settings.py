@@ -91,6 +91,12 @@ class Settings:
     port: int = _setting(8080, "Port to listen on; 0 takes a free one.", _natural)
     workers: int = _setting(0, "Server processes; 0 means one for each core.", _natural)
     threads: int = _setting(4, "Threads of each process that answer requests.", _natural)
+    outbox_processes: int = _setting(
+        1,
+        "Processes beside these that do what commits leave to be done (prints, publication, expiry); 0 where "
+        "`fhirserver outbox` does it on other machines.",
+        _natural,
+    )
     public_url: str = _setting(
         "",
         "Address under which clients reach the server, such as `https://fhir.example.fr`; FHIR is under `/fhir` of it. "

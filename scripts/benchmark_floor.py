@@ -1,18 +1,23 @@
 """The floor that the server is measured against: bare Flask routes on the same WSGI server, the same MongoDB.
 
 One durable insert of the bytes; one find; one find and one durable audit insert; the find of a search on a base of the
-server, and one durable audit insert. No FHIR, no token, no validation.
+server, and one durable audit insert; the writes of one push of a prescription as one transaction; the find of one by
+its number. No FHIR, no token, no validation.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import bson
 from bson import ObjectId, json_util
 from flask import Flask, Response, request
 from pymongo import MongoClient
+from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 
@@ -42,16 +47,6 @@ def application() -> Flask:
         audit.insert_one({"action": "read", "id": identity, "when": datetime.now(UTC), "who": "bench"})
         return Response(found["body"], content_type="application/fhir+json")
 
-    @app.post("/transaction")
-    def transaction() -> tuple[str, int]:
-        """Insert what one push of a prescription inserts, each part as one document, in one durable transaction."""
-        parts = [part.encode() for part in request.get_data(as_text=True).split("\n")]
-        client = database.client
-        with client.start_session() as session, session.start_transaction(write_concern=database.write_concern):
-            bodies.insert_many([{"_id": str(ObjectId()), "body": part} for part in parts[2:]], session=session)
-            audit.insert_many([{"_id": ObjectId(), "body": part} for part in parts[:2]], session=session)
-        return "", 201
-
     finds = json_util.loads(Path(os.environ["FLOOR_FINDS"]).read_text()) if "FLOOR_FINDS" in os.environ else {}
     searched = database.client[os.environ.get("FLOOR_DATABASE", "floor")]["resources"]
 
@@ -63,4 +58,36 @@ def application() -> Flask:
         audit.insert_one({"action": "search", "id": name, "when": datetime.now(UTC), "who": "bench"})
         return Response(body, content_type="application/fhir+json")
 
+    if "FLOOR_PUSH" in os.environ:
+        prescriptions(app, database.client, bson.decode(Path(os.environ["FLOOR_PUSH"]).read_bytes()))
     return app
+
+
+def prescriptions(app: Flask, client: MongoClient[dict[str, Any]], kept: Mapping[str, Any]) -> None:
+    """Add the floors of a push and of a find, from what `benchmark_prescription.py` kept of real ones."""
+    name = os.environ["FLOOR_DATABASE"]
+    durable = WriteConcern("majority", j=True)
+    written = client.get_database(f"{name}-floor", write_concern=durable)
+    found, audit = client[name]["resources"], written["audit"]
+    seen = {"_id": False, "s": False}
+
+    @app.post("/push")
+    def push() -> Response:
+        request.get_data()
+        fresh = str(ObjectId())
+        with (
+            client.start_session() as session,
+            session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=durable),
+        ):
+            for collection, documents in kept["push"].items():
+                new = [{**document, "_id": f"{document['_id']}-{fresh}"} for document in documents]
+                written[collection].insert_many(new, ordered=False, session=session)
+        return Response(kept["pushed"], content_type="application/fhir+json")
+
+    @app.post("/find-prescription")
+    def find_prescription() -> Response:
+        request.get_data()
+        condition = {"t": {"$in": ["MedicationRequest", "ServiceRequest", "Task"]}, "s.k": kept["point"], "live": True}
+        list(found.find(condition, seen, hint="search_keys"))
+        audit.insert_many([{**record, "_id": ObjectId()} for record in kept["audit"]], ordered=False)
+        return Response(kept["found"], content_type="application/fhir+json")

@@ -1,11 +1,16 @@
 """Measure the push of a 5-line prescription and `$find-prescription` beside their floors, interleaved in one run.
 
-    scripts/benchmark prescription [--rounds 5] [--count 60]
+    scripts/benchmark prescription [--rounds 5] [--count 60] [--prints]
 
-The push is validated, checked by all rules, numbered, committed with its Tasks and audited; its PDF is made after it.
-Its floor is one durable MongoDB transaction that inserts as many documents of the same bytes, behind a bare Flask route
-on the same WSGI server; that of the find is one indexed find with one durable audit insert. One client at a time:
-what counts is the ratio of the best times.
+The push is validated, checked by all rules, numbered, committed with its Tasks and audited; its PDF is drawn by another
+process, which is at rest meanwhile unless `--prints`. Each push is for another patient than the one before it.
+
+The floors are bare Flask routes on the same WSGI server that take and answer as many bytes. That of the push is one
+durable transaction that inserts the documents of a real push (versions with their index values, claims, outbox) into
+collections with the same indexes; that of the find is the same find by index, and one durable insert of the same audit
+records. One client at a time: what counts is the ratio of the best times.
+
+Beside them: `$check-prescription` of ten lines, less what an empty authenticated request takes.
 """
 
 from __future__ import annotations
@@ -22,25 +27,33 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import bson
 import requests
 
+from fhirserver import app
 from fhirserver.access import issuer
 from fhirserver.demo import ordonnance, people
 from fhirserver.demo.running import free_port
+from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
 
-HERE = Path(__file__).resolve().parent
-FHIR = {"Content-Type": "application/fhir+json"}
+HERE: Final = Path(__file__).resolve().parent
+FHIR: Final = {"Content-Type": "application/fhir+json"}
+PATIENTS: Final = 20
+DATABASE: Final = "fhirserver"
 
 
-def bundle() -> dict[str, Any]:
-    """Return a push of five lines under a group of its own; patient and prescriber are there already."""
+def bundle(patient: int = 0, lines: int = 5) -> dict[str, Any]:
+    """Return a push of some lines under a group of its own, for one of several patients."""
     made = ordonnance.bundle(people.PRESCRIBER_RPPS, datetime.now(UTC) - timedelta(minutes=1))
-    first, second = made["entry"][2], made["entry"][3]
-    for entry in (first, second):
-        made["entry"].append({**copy.deepcopy(entry), "fullUrl": f"urn:uuid:{uuid.uuid4()}"})
+    ins = people.ins(f"28405883210{patient:02d}")
+    made["entry"][0]["resource"]["identifier"][0]["value"] = ins
+    made["entry"][0]["request"]["ifNoneExist"] = f"identifier={people.INS_TEST}|{ins}"
+    orders = made["entry"][2:]
+    for number in range(lines - len(orders)):
+        made["entry"].append({**copy.deepcopy(orders[number % 2]), "fullUrl": f"urn:uuid:{uuid.uuid4()}"})
     return made
 
 
@@ -49,68 +62,140 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--prints", action="store_true", help="have the PDFs drawn meanwhile, by another process")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, LocalMongod(Path(name) / "mongodb") as mongod:
         folder, port, floor = Path(name), free_port(), free_port()
-        environment = {**os.environ, "MONGODB_URI": mongod.uri, "FHIRSERVER_STATE": name, "FHIRSERVER_WORKERS": "1"}
-        commands = (
-            [sys.executable, "-m", "fhirserver.cli", "serve", "--port", str(port)],
-            [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--workers", "1",
-             "--blocking-threads", "4", "--port", str(floor), "--no-log", "benchmark_floor:application"],
-        )  # fmt: skip
-        running = [subprocess.Popen(command, env=environment, cwd=HERE) for command in commands]  # noqa: S603 - fixed
+        environment = {
+            **os.environ,
+            "MONGODB_URI": mongod.uri,
+            "FHIRSERVER_STATE": name,
+            "FHIRSERVER_DATABASE": DATABASE,
+            "FHIRSERVER_WORKERS": "1",
+            "FHIRSERVER_OUTBOX_PROCESSES": "1" if options.prints else "0",
+            "FLOOR_PUSH": str(folder / "floor.bson"),
+            "FLOOR_DATABASE": DATABASE,
+        }
+        running = []
         try:
-            for address in (f"http://127.0.0.1:{port}/ready", f"http://127.0.0.1:{floor}/"):
-                wait(address)
-            measure(f"http://127.0.0.1:{port}/fhir", f"http://127.0.0.1:{floor}", folder, options)
+            running.append(begin([sys.executable, "-m", "fhirserver.cli", "serve", "--port", str(port)], environment))
+            wait(f"http://127.0.0.1:{port}/ready")
+            bench = Bench(f"http://127.0.0.1:{port}/fhir", f"http://127.0.0.1:{floor}", folder)
+            bench.keep_floor(mongod.uri)
+            running.append(
+                begin(
+                    [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--workers", "1",
+                     "--blocking-threads", "4", "--port", str(floor), "--no-log", "benchmark_floor:application"],
+                    environment,
+                )
+            )  # fmt: skip
+            wait(f"http://127.0.0.1:{floor}/")
+            bench.measure(options.rounds, options.count)
         finally:
             for one in running:
                 one.terminate()
                 one.wait(20)
 
 
-def measure(base: str, floor: str, folder: Path, options: argparse.Namespace) -> None:
-    """Send all kinds of requests in turns."""
-    session = requests.Session()
-    prescriber = {"Authorization": f"Bearer {issuer.mint(folder, 'fhirserver', 'prescriber')}", **FHIR}
-    pharmacist = {"Authorization": f"Bearer {issuer.mint(folder, 'fhirserver', 'pharmacist')}", **FHIR}
-    issued: list[str] = []
+class Bench:
+    """Requests of each kind, and what they need.
 
-    def push() -> None:
-        answer = session.post(base, data=json.dumps(bundle()), headers=prescriber, timeout=30)
-        issued.append(answer.json()["identifier"]["value"])
+    Args:
+        base: of the server.
+        floor: address of the bare routes.
+        folder: state of the server.
+    """
 
-    push()
-    lines = [json.dumps(entry["resource"]) for entry in bundle()["entry"][2:]]
-    # five lines, two Tasks; two of the number's and the key's claims, and what is left to be done
-    parts = ["{}", "{}", *lines, lines[0], lines[0]]
-    kept = session.post(f"{floor}/insert", data=lines[0], timeout=30).text
+    def __init__(self, base: str, floor: str, folder: Path) -> None:
+        self._base, self._floor, self._folder = base, floor, folder
+        self._session = requests.Session()
+        self._prescriber = {"Authorization": f"Bearer {issuer.mint(folder, 'fhirserver', 'prescriber')}", **FHIR}
+        self._pharmacist = {"Authorization": f"Bearer {issuer.mint(folder, 'fhirserver', 'pharmacist')}", **FHIR}
+        self._ready: list[bytes] = []
+        self._check = json.dumps(bundle(lines=10)).encode()
+        for patient in range(PATIENTS):
+            self._ready = [json.dumps(bundle(patient)).encode()]
+            self._told = self._push()
+        self._asked = json.dumps(
+            {
+                "resourceType": "Parameters",
+                "parameter": [{"name": "number", "valueString": self._told.json()["identifier"]["value"]}],
+            }
+        ).encode()
 
-    def find() -> None:
-        asked = {"resourceType": "Parameters", "parameter": [{"name": "number", "valueString": issued[-1]}]}
-        answer = session.post(f"{base}/$find-prescription", data=json.dumps(asked), headers=pharmacist, timeout=30)
+    def keep_floor(self, uri: str) -> None:
+        """Write what the floor inserts, finds and answers: what the last push and a find left behind."""
+        found = self._find()
+        store = Store(uri, DATABASE)
+        Store(uri, f"{DATABASE}-floor").prepare(app.indexes())
+        (key,) = (
+            f"group-identifier={parameter['valueString']}" + "\t" for parameter in json.loads(self._asked)["parameter"]
+        )
+        parts = [each for each in store.resources.find() if any(k.startswith(key) for k in each["s"]["k"])]
+        moment = max(each["u"] for each in parts)
+        (point,) = {k for each in parts for k in each["s"]["k"] if k.startswith(key)}
+        kept = {
+            "push": {
+                "resources": parts,
+                "claims": list(store.database["claims"].find({"at": {"$gte": moment}})),
+                "outbox": list(store.database["outbox"].find({"_id": {"$gte": f"{moment:%Y%m%dT%H%M%S}"}}))[-4:],
+            },
+            "pushed": self._told.content,
+            "point": point,
+            "audit": list(store.database["audit"].find().sort("_id", -1).limit(2)),
+            "found": found.content,
+        }
+        (self._folder / "floor.bson").write_bytes(bson.encode(kept))
+        print({name: len(documents) for name, documents in kept["push"].items()})
+        store.close()
+
+    def measure(self, rounds: int, count: int) -> None:
+        """Send all kinds of requests in turns, and tell how long they took."""
+        kinds: dict[str, Callable[[], requests.Response]] = {
+            "push": self._push,
+            "push floor": lambda: self._session.post(f"{self._floor}/push", data=self._body, headers=FHIR, timeout=30),
+            "find": self._find,
+            "find floor": lambda: self._session.post(
+                f"{self._floor}/find-prescription", data=self._asked, headers=FHIR, timeout=30
+            ),
+            "check": lambda: self._post("$check-prescription", self._check, self._prescriber),
+            "empty": lambda: self._post("$no-such-operation", self._check, self._prescriber),
+        }
+        times: dict[str, list[float]] = {name: [] for name in kinds}
+        for _ in range(rounds):
+            for name, send in kinds.items():
+                # what a client sends is made before the clock runs
+                self._ready = [json.dumps(bundle(at % PATIENTS)).encode() for at in range(count)] * (name == "push")
+                for _ in range(count):
+                    begun = time.perf_counter()
+                    send()
+                    times[name].append(time.perf_counter() - begun)
+        best = {name: sorted(found)[len(found) // 10] for name, found in times.items()}
+        middle = {name: sorted(found)[len(found) // 2] for name, found in times.items()}
+        for name in kinds:
+            print(f"{name:12} p10 {best[name] * 1000:6.2f} ms   p50 {middle[name] * 1000:6.2f} ms")
+        print(f"push / floor: {best['push floor'] / best['push']:.2f} (to reach: 0.5)")
+        print(f"find / floor: {best['find floor'] / best['find']:.2f} (to reach: 0.7)")
+        print(f"check of ten lines: {(middle['check'] - middle['empty']) * 1000:.2f} ms (to reach: 5)")
+
+    def _push(self) -> requests.Response:
+        self._body = self._ready.pop()
+        answer = self._session.post(self._base, data=self._body, headers=self._prescriber, timeout=30)
         answer.raise_for_status()
+        return answer
 
-    kinds: dict[str, Callable[[], object]] = {
-        "push": push,
-        "push floor": lambda: session.post(
-            f"{floor}/transaction", data="\n".join(parts), timeout=30
-        ).raise_for_status(),
-        "find": find,
-        "find floor": lambda: session.get(f"{floor}/find-audit/{kept}", timeout=30).raise_for_status(),
-    }
-    times: dict[str, list[float]] = {name: [] for name in kinds}
-    for _ in range(options.rounds):
-        for name, send in kinds.items():
-            for _ in range(options.count):
-                begun = time.perf_counter()
-                send()
-                times[name].append(time.perf_counter() - begun)
-    best = {name: sorted(found)[len(found) // 10] for name, found in times.items()}
-    for name, found in times.items():
-        print(f"{name:12} p10 {best[name] * 1000:6.2f} ms   p50 {sorted(found)[len(found) // 2] * 1000:6.2f} ms")
-    print(f"push / floor: {best['push floor'] / best['push']:.2f} (to reach: 0.5)")
-    print(f"find / floor: {best['find floor'] / best['find']:.2f} (to reach: 0.7)")
+    def _find(self) -> requests.Response:
+        answer = self._post("$find-prescription", self._asked, self._pharmacist)
+        answer.raise_for_status()
+        return answer
+
+    def _post(self, operation: str, body: bytes, headers: dict[str, str]) -> requests.Response:
+        return self._session.post(f"{self._base}/{operation}", data=body, headers=headers, timeout=30)
+
+
+def begin(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a process."""
+    return subprocess.Popen(command, env=environment, cwd=HERE)  # noqa: S603 - commands of this module
 
 
 def wait(address: str) -> None:

@@ -57,7 +57,8 @@ def run(settings: Settings) -> None:
             log_level=LogLevels.warning,
         )
         signal.signal(signal.SIGINT, _end)
-        stack.enter_context(Companion())
+        for _ in range(settings.outbox_processes):
+            stack.enter_context(Companion())
         server.serve()
 
 
