@@ -358,6 +358,8 @@ def _standing(line: Line, now: Standing, tables: Tables) -> dict[str, Any]:
         parts.append({"url": "next-possible-date", "valueDate": now.next_date.isoformat()})
     if now.remaining is not None:
         parts.append({"url": "remaining", "valueQuantity": now.remaining.quantity()})
+    if now.next_amount is not None:
+        parts.append({"url": "next-quantity", "valueQuantity": now.next_amount.quantity()})
     if now.deliveries_left is not None:
         parts.append({"url": "deliveries-left", "valueUnsignedInt": now.deliveries_left})
     return {"url": f"{EXTENSION}line-standing", "extension": parts}

@@ -33,6 +33,9 @@ DAYS_OF: Final = {
 _LONGEST: Final = 36525
 """Days beyond which a duration is taken for a hundred years: no treatment is longer."""
 _WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SMALLEST_PART: Final = 12
+_PLACES_WRITTEN_OUT: Final = 3
+"""A dose with as many decimals that is next to a twelfth or more of a tablet is that part."""
 _PLACES: Final = Decimal("0.000001")
 _PLACES_KEPT: Final = 7
 _DIGITS: Final = Context(prec=40)
@@ -196,7 +199,7 @@ def _of_one(dosage: Resource, repeat: Resource, span: Fraction | None, start: da
     intakes = _intakes(repeat, span, start)
     if dose is None:
         return None
-    total = None if intakes is None else dose.of(Fraction(dose.value) * intakes)
+    total = None if intakes is None else dose.of(_meant(dose) * intakes)
     return _capped(total, dosage, dose, span)
 
 
@@ -212,6 +215,15 @@ def _dose(dosage: Resource) -> Amount | None:
             return None
         found.append(amount)
     return found[0] if len(found) == 1 else None
+
+
+def _meant(dose: Amount) -> Fraction:
+    """The dose as it is meant: 0.333333 tablets are a third of one, written out."""
+    exact = Fraction(dose.value)
+    places = -int(dose.value.as_tuple().exponent)
+    near = exact.limit_denominator(_SMALLEST_PART)
+    written_out = places >= _PLACES_WRITTEN_OUT and abs(near - exact) < Fraction(1, 10**places)
+    return near if is_counted(dose) and written_out else exact
 
 
 def _intakes(repeat: Resource, span: Fraction | None, start: date | None) -> Fraction | None:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from fhirserver.prescription.execution.quantities import Amount, is_counted
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.rules.calendar import days_after
-from fhirserver.prescription.rules.course import Course, course, stride
+from fhirserver.prescription.rules.course import Course, Stride, course, stride
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.rules.tables import Tables
 from fhirserver.prescription.rules.validity import window
@@ -40,6 +40,7 @@ class Standing:
         next_date: the first day on which something may be delivered; None where nothing remains.
         last_date: the last such day; None where no rule sets one.
         finished: whether nothing remains.
+        next_amount: what may be delivered on `next_date` without a reason; None where it is not counted.
     """
 
     remaining: Amount | None
@@ -47,6 +48,7 @@ class Standing:
     next_date: date | None
     last_date: date | None
     finished: bool
+    next_amount: Amount | None = None
 
 
 def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date) -> Standing:
@@ -77,7 +79,24 @@ def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date
     if plan.implied and shown is not None and plan.step is not None and plan.step_days:
         # the prescriber said nothing of renewals: what remains is what is due, the right to renew stays
         remaining = min(remaining, plan.step.of(Fraction(plan.step.value) * shown.days / plan.step_days), key=_value)
-    return Standing(remaining, None, following, opened.last, finished=False)
+    due = _due(plan, shown)
+    return Standing(
+        remaining,
+        None,
+        following,
+        opened.last,
+        finished=False,
+        next_amount=min(remaining, due or remaining, key=_value),
+    )
+
+
+def _due(plan: Course, shown: Stride | None) -> Amount | None:
+    """What the next delivery may bring: what is left of a step, else a whole one; a begun tablet counts."""
+    if shown is None or plan.step is None or not plan.step_days:
+        return None
+    days = shown.days or min(shown.left, Fraction(plan.step_days))
+    exact = Fraction(plan.step.value) * days / plan.step_days
+    return plan.step.of(math.ceil(exact) if is_counted(plan.step) else exact)
 
 
 def _value(amount: Amount) -> Decimal:

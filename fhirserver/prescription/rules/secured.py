@@ -93,7 +93,7 @@ def propose(case: Case) -> dict[InWords, str]:
     if not times and repeat.get("periodUnit") == "d" and repeat.get("period") in (None, 1):
         times = repeat.get("frequencyMax") or repeat.get("frequency") or 0
     if 0 < times < _SPEAKABLE:
-        found[InWords.INTAKES] = f"{words.number(times)} fois par jour"
+        found[InWords.INTAKES] = f"{words.number(times, feminine=True)} fois par jour"
     if doses and InWords.INTAKES in found:
         found[InWords.POSOLOGY] = f"{found[InWords.DOSE]} {found[InWords.INTAKES]}"
     if case.line.days is not None:

@@ -346,3 +346,24 @@ def test_boxes_exceed_what_is_prescribed_by_less_than_the_smallest(ordered_count
     plan = [{"text": "selon le plan remis"}]
     before, _ = deliver(ordered(ordered_count, code=PARACETAMOL, system=UCD, dosageInstruction=plan), parts)
     assert sum(each.amount.value for each in before if each.amount) < ordered_count + 8
+
+
+@given(
+    lasting=st.integers(1, 300),
+    renewals=st.integers(0, 5),
+    dose=st.sampled_from([0.5, 1, 2.5]),
+    code=st.sampled_from(["C07AB07", "N02AA01", "G03AA07", "A02BC02"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_a_line_says_of_its_next_delivery_is_accepted_that_day(
+    lasting: int, renewals: int, dose: float, code: str
+) -> None:
+    request = medicine(code, lasting=lasting, renewals=renewals, dosageInstruction=[dosage(dose)])
+    now = standing(line(request), (), TABLES, date(2026, 1, 5))
+    before: tuple[Delivered, ...] = ()
+    for _ in range(4):
+        if now.next_date is None or now.next_amount is None:
+            break
+        decision = decide(line(request), before, Delivery(now.next_date, amount=now.next_amount), TABLES)
+        before, now = (*before, decision.counted), decision.standing
+    assert before

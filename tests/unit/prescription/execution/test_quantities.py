@@ -144,6 +144,13 @@ def test_a_range_comes_to_its_larger_end() -> None:
     assert computed(posology, lasting=5) == tablets(20)
 
 
+@pytest.mark.parametrize(("dose", "expected"), [(0.333333, "10"), (0.667, "20"), (0.125, "3.75"), (0.3, "9")])
+def test_a_third_of_a_tablet_written_out_is_a_third(dose: float, expected: str) -> None:
+    total = computed(dosage(dose), lasting=30)
+    assert total is not None
+    assert total.value == Decimal(expected)
+
+
 def test_steps_that_follow_each_other_are_added() -> None:
     first = {**dosage(2, frequency=1, period=1, periodUnit="d", boundsDuration=days(3)), "sequence": 1}
     then = {**dosage(1, frequency=1, period=1, periodUnit="d", boundsDuration=days(7)), "sequence": 2}
