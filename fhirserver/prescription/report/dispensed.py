@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fhirserver.prescription import elements
 from fhirserver.prescription.execution.executions import read
@@ -20,10 +20,6 @@ from fhirserver.prescription.print.printed import PrintedPatient, PrintedPrescri
 from fhirserver.prescription.rules.outcomes import LABELS, REASON_LABELS, NotDelivered, Outcome
 
 Resource = Mapping[str, Any]
-
-_CHANGED: Final = frozenset(
-    {Outcome.GENERIC, Outcome.HYBRID, Outcome.BIOSIMILAR, Outcome.SHORTAGE, Outcome.CHANGED_DOSAGE}
-)
 
 
 class Delivery(NamedTuple):
@@ -116,10 +112,9 @@ def _sentences(delivery: Delivery, today: date) -> Iterator[str]:
     resource, line = delivery.resource, delivery.line
     told = read(resource, today)
     outcome = LABELS[told.outcome][0]
-    if told.outcome in _CHANGED and line.title:
-        yield f"{_capital(outcome)} ; prescrit : {line.title}"
-    else:
-        yield _capital(outcome)
+    given = title(resource, delivery.products)
+    differs = told.outcome is not Outcome.NOT_DELIVERED and given and line.title and given != line.title
+    yield f"{_capital(outcome)} ; prescrit : {line.title}" if differs else _capital(outcome)
     if told.reason:
         known = told.reason in tuple(NotDelivered)
         yield f"Motif : {REASON_LABELS[NotDelivered(told.reason)][0] if known else told.reason}"
@@ -141,7 +136,7 @@ def _remaining(resource: Resource) -> Iterator[str]:
     following = elements.value(resource, "next-possible-date")
     parts = []
     if isinstance(remaining, Mapping):
-        parts.append(f"Reste à délivrer : {posology.quantity(remaining)}")
+        parts.append(f"Reste à délivrer : {posology.quantity(remaining) if remaining['value'] else 'rien'}")
     if isinstance(following, str):
         parts.append(f"prochaine délivrance possible le {shown(date.fromisoformat(following))}")
     if parts:

@@ -150,9 +150,10 @@ def _dispenser(work: Work, author: Author, profession: str | None) -> PrintedPre
     """Return the mentions of who delivered: as the directory here knows him, else as his token does."""
     number = f"{NATIONAL_PROFESSIONAL}|8{author.rpps}" if author.rpps else None
     person = _by_identifier(work, "Practitioner", number) or {"name": [{"text": author.name}]}
-    house = _by_identifier(
-        work, "Organization", f"{NATIONAL_STRUCTURE}|{author.structure}" if author.structure else None
-    )
+    structure = {"system": NATIONAL_STRUCTURE, "value": author.structure} if author.structure else None
+    house = None
+    if structure is not None:
+        house = _by_identifier(work, "Organization", "|".join(structure.values())) or {"identifier": [structure]}
     numbers = [*people.identifiers(person, house)]
     if author.rpps and not any(each.startswith("RPPS") for each in numbers):
         numbers.insert(0, f"RPPS {author.rpps}")
