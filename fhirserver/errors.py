@@ -105,6 +105,13 @@ class Gone(Failure):
     code = "deleted"
 
 
+class LengthRequired(Failure):
+    """411: content whose end nothing would tell, without a Content-Length."""
+
+    status = 411
+    code = "required"
+
+
 class PreconditionFailed(Failure):
     """412: If-Match, If-None-Match or a conditional reference does not hold."""
 

@@ -130,11 +130,19 @@ class Settings:
 
     # Limits.
     max_body: int = _setting(50 * 1024 * 1024, "Largest request body, in bytes.", _natural)
+    body_seconds: int = _setting(
+        30, "Seconds that a client may pause while it sends a body; then its connection is ended. 0: any.", _natural
+    )
     rate_limit: int = _setting(0, "Requests a second that one client may make of one process; 0: no limit.", _natural)
     max_bundle_entries: int = _setting(10_000, "Most entries of one batch or transaction.", _natural)
     page_size: int = _setting(20, "Entries of a page when the client asks for no `_count`.", _natural)
     max_page_size: int = _setting(1_000, "Most entries of a page, whatever `_count` says.", _natural)
     search_seconds: int = _setting(10, "Seconds that one search may take; beyond, the answer is 503.", _natural)
+    async_search_seconds: int = _setting(
+        300, "The same for a search that is answered later (`Prefer: respond-async`).", _natural
+    )
+    async_waiting: int = _setting(100, "Requests to be answered later that one client may have waiting.", _natural)
+    async_hours: int = _setting(24, "Hours for which the answer to such a request is kept.", _natural)
 
     # What is accepted.
     mode: Literal["sandbox", "production"] = _setting(
@@ -228,6 +236,11 @@ class Settings:
         "`comprehensive`, `uncontained`, `minimal`.",
         _some_of("pdsm", "comprehensive", "uncontained", "minimal"),
     )
+    dmp_notify_url: str = _setting(
+        "",
+        "Address of the operator's gateway for messages to patients (e-mail, SMS): each notification is sent there by "
+        "POST, as a Communication without anything about health, until it is taken. Empty: none is sent.",
+    )
     dmp_class_mismatch: Literal["warn", "refuse"] = _setting(
         "warn", "What a document's class that does not go with its type leads to.", _one_of("warn", "refuse")
     )
@@ -241,11 +254,6 @@ class Settings:
     )
     cursor_secret: str = _setting(
         "", "Secret of page links, the same on all machines of one service. Empty: made in the state folder."
-    )
-    dmp_notify_url: str = _setting(
-        "",
-        "Address of the operator's gateway for messages to patients (e-mail, SMS): each notification is sent there by "
-        "POST, as a Communication without anything about health, until it is taken. Empty: none is sent.",
     )
     token_audience: str = _setting("fhirserver", "Audience (`aud`) that a token must name.")
     demo_issuer: Literal["auto", "on", "off"] = _setting(

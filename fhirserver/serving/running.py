@@ -5,6 +5,7 @@ granian's choice and its settings: docs/decisions/server-choice.md.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ from types import FrameType
 from typing import Final
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from fhirserver import app
@@ -23,6 +24,7 @@ from fhirserver.serving.outbox import Companion
 from fhirserver.settings import Settings, environment
 from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
+from fhirserver.wire.intake import RECEIVING
 
 BACKLOG: Final = 1024
 THREADS: Final = 4
@@ -50,12 +52,15 @@ def run(settings: Settings) -> None:
             interface=Interfaces.WSGI,
             factory=True,
             workers=settings.workers or os.cpu_count() or 1,
-            blocking_threads=settings.threads,
+            http=HTTPModes.http1,
+            blocking_threads=RECEIVING,
             backlog=BACKLOG,
             respawn_failed_workers=True,
             workers_kill_timeout=DRAIN_SECONDS,
             log_level=LogLevels.warning,
         )
+        # most of these threads only wait for a client, or for their turn (wire/intake.py)
+        logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
         signal.signal(signal.SIGINT, _end)
         for _ in range(settings.outbox_processes):
             stack.enter_context(Companion())

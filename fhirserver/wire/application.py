@@ -15,6 +15,7 @@ from fhirserver.issues import Issue, Text
 from fhirserver.operations.registry import Operation
 from fhirserver.wire.cross_origin import CrossOrigin
 from fhirserver.wire.gateway import BASE, Gateway
+from fhirserver.wire.intake import Intake
 from fhirserver.wire.openapi import describe
 from fhirserver.wire.operation import Monitor
 from fhirserver.wire.response import Application
@@ -35,8 +36,11 @@ def build(gateway: Gateway, ping: Callable[[], None], types: Collection[str], op
         operations: the operations in force.
     """
     app = Application("fhirserver", static_folder=None)
+    settings = gateway.settings
+    app.wsgi_app = Intake(app.wsgi_app, gateway.working, settings.body_seconds, settings.max_body)  # type: ignore[method-assign] # as Flask says to
+    app.url_map.merge_slashes = False
     monitor = Monitor(ping)
-    origins = CrossOrigin(gateway.settings.cors_origins)
+    origins = CrossOrigin(settings.cors_origins)
     options: dict[str, Any] = {"methods": METHODS, "provide_automatic_options": False}
     for rule in (BASE, f"{BASE}/"):
         app.add_url_rule(rule, "fhir", gateway.view, strict_slashes=False, **options)

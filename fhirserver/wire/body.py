@@ -1,70 +1,126 @@
-"""A request's body, read within the size limit and never trusted about its length."""
+"""A request's body, received within the size limit, never trusted about its length, before work on it begins.
+
+gzip (`Content-Encoding`) is unpacked within the same limit. https://www.rfc-editor.org/rfc/rfc9110#section-8.4
+"""
 
 from __future__ import annotations
 
 import io
-from typing import Any, BinaryIO, Final
+import zlib
+from collections.abc import Iterator
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, Final, cast
 
-from fhirserver.errors import BadRequest, TooLarge
+from fhirserver.errors import BadRequest, LengthRequired, TooLarge, UnsupportedMediaType
 from fhirserver.issues import Text
 
 _CHUNK: Final = 1 << 16
-_LARGE: Final = 1 << 20
+_IN_MEMORY: Final = 4 << 20
+"""Bytes beyond which a body waits in a nameless file."""
+_TAKEN: Final = "fhirserver.body"
+_CODINGS: Final = ("gzip", "x-gzip")
+
+
+def take(environ: dict[str, Any], limit: int) -> None:
+    """Receive the whole body, unless that was done: `read` and `stream` give it from then on.
+
+    Raises:
+        TooLarge: more than `limit` bytes, announced, sent or unpacked.
+        BadRequest: shorter than its Content-Length, or no gzip though it says so.
+        UnsupportedMediaType: packed by another coding than gzip.
+    """
+    if _TAKEN in environ:
+        return
+    length = _announced(environ, limit)
+    coding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
+    if length == 0:
+        environ[_TAKEN] = io.BytesIO()
+        return
+    if coding not in ("", "identity", *_CODINGS):
+        raise UnsupportedMediaType(
+            Text(
+                f"Content-Encoding « {coding[:40]} » non lu ici ; envoyez gzip, ou rien.",
+                f'Content-Encoding "{coding[:40]}" is not read here; send gzip, or none.',
+            ),
+            rule="content-encoding",
+            headers={"Accept-Encoding": "gzip, identity"},
+        )
+    pieces = _pieces(environ["wsgi.input"], length, limit)
+    if coding in _CODINGS:
+        pieces = _unpacked(pieces, limit)
+    small = length is not None and length <= _CHUNK
+    kept = io.BytesIO() if small else cast("BinaryIO", SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - closed with the request
+    for piece in pieces:
+        kept.write(piece)
+    environ[_TAKEN] = kept
 
 
 def read(environ: dict[str, Any], limit: int) -> bytes:
-    """Return the whole body.
-
-    Raises:
-        TooLarge: more than `limit` bytes, announced or sent.
-        BadRequest: shorter than its Content-Length.
-    """
-    length = _announced(environ, limit)
-    stream = environ["wsgi.input"]
-    if length is not None:
-        # filled in place, then copied once: never more than twice a body of many megabytes
-        data, there = bytearray(length), 0
-        while there < length and (piece := stream.read(min(length - there, _LARGE))):
-            data[there : there + len(piece)] = piece
-            there += len(piece)
-        if there < length:
-            raise _cut(length, there)
-        return bytes(data)
-    parts = []
-    size = 0
-    while chunk := stream.read(_CHUNK):
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(chunk)
-    return b"".join(parts)
+    """Return the whole body; raises as `take`."""
+    kept = _kept(environ, limit)
+    return kept.read()
 
 
 def stream(environ: dict[str, Any], limit: int) -> BinaryIO:
-    """Return the body as a stream that raises TooLarge or BadRequest while it is read."""
-    return io.BufferedReader(_Limited(environ, limit), _CHUNK)
+    """Return the body, as content that does not tell itself where it ends, to be read in pieces.
+
+    Raises:
+        LengthRequired: it came in chunks, of which a client that goes away leaves only some: nothing would tell.
+    """
+    if environ.get("HTTP_TRANSFER_ENCODING") and environ.get("HTTP_CONTENT_ENCODING", "").lower() not in _CODINGS:
+        raise LengthRequired(
+            Text(
+                "Un contenu envoyé par morceaux (Transfer-Encoding: chunked) pourrait être coupé sans que rien ne le "
+                "montre : envoyez-le avec Content-Length, ou comprimé par gzip.",
+                "Content sent in chunks (Transfer-Encoding: chunked) could be cut without anything telling: "
+                "send it with Content-Length, or packed by gzip.",
+            ),
+            rule="content-length",
+        )
+    return _kept(environ, limit)
 
 
-class _Limited(io.RawIOBase):
-    def __init__(self, environ: dict[str, Any], limit: int) -> None:
-        self._length = _announced(environ, limit)
-        self._stream = environ["wsgi.input"]
-        self._limit = limit
-        self._size = 0
+def _kept(environ: dict[str, Any], limit: int) -> BinaryIO:
+    take(environ, limit)
+    kept: BinaryIO = environ[_TAKEN]
+    kept.seek(0)
+    return kept
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: Any) -> int:
-        wanted = len(buffer) if self._length is None else min(len(buffer), self._length - self._size)
-        data = self._stream.read(wanted) if wanted else b""
-        self._size += len(data)
-        if self._size > self._limit:
-            raise _too_large(self._limit)
-        if not data and self._length is not None and self._size < self._length:
-            raise _cut(self._length, self._size)
-        buffer[: len(data)] = data
-        return len(data)
+def _pieces(source: Any, length: int | None, limit: int) -> Iterator[bytes]:
+    size = 0
+    while piece := source.read(_CHUNK if length is None else min(_CHUNK, length - size)):
+        size += len(piece)
+        if size > limit:
+            raise _too_large(limit)
+        yield piece
+        if size == length:
+            return
+    if length is not None:
+        raise _cut(length, size)
+
+
+def _unpacked(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    size = 0
+    try:
+        for packed in pieces:
+            rest = packed
+            while rest and not unpacking.eof:
+                piece = unpacking.decompress(rest, _CHUNK)
+                rest = unpacking.unconsumed_tail
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit)
+                yield piece
+            if rest or unpacking.unused_data:
+                break  # something follows
+        else:
+            if unpacking.eof:
+                return
+    except zlib.error:
+        pass
+    raise _no_gzip()
 
 
 def _announced(environ: dict[str, Any], limit: int) -> int | None:
@@ -97,4 +153,14 @@ def _cut(announced: int, sent: int) -> BadRequest:
             f"The body announced {announced} bytes and has {sent}.",
         ),
         rule="content-length",
+    )
+
+
+def _no_gzip() -> BadRequest:
+    return BadRequest(
+        Text(
+            "Le corps n'est pas du gzip entier, comme son Content-Encoding l'annonce.",
+            "The body is not whole gzip, as its Content-Encoding says.",
+        ),
+        rule="content-encoding",
     )

@@ -7,6 +7,7 @@ answer. Every failure leaves as an OperationOutcome.
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from fhirserver.issues import Issue, Language, Text
 from fhirserver.settings import Settings
 from fhirserver.wire import body, headers
 from fhirserver.wire.formats import Format, Formats, ranges_of
+from fhirserver.wire.intake import Working
 from fhirserver.wire.response import Ready
 from fhirserver.wire.safety import confine
 from fhirserver.wire.throttle import Throttle
@@ -35,6 +37,8 @@ BASE: Final = "/fhir"
 _log: Final = logging.getLogger("fhirserver")
 _NO_CONDITIONS: Final = Conditions()
 _OPEN: Final = {("GET", ("metadata",))}
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_HOST: Final = re.compile(r"[A-Za-z0-9._~-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
 @dataclass(slots=True)
@@ -46,7 +50,12 @@ class Representation:
 
 
 class Gateway:
-    """Answers FHIR requests."""
+    """Answers FHIR requests.
+
+    Attributes:
+        settings, formats: in force.
+        working: the turns at working.
+    """
 
     def __init__(
         self, settings: Settings, formats: Formats, verifier: Verifier, router: Router, audit: Callable[..., object]
@@ -57,6 +66,7 @@ class Gateway:
         self._router = router
         self._audit = audit
         self._throttle = Throttle(settings.rate_limit)
+        self.working = Working(max(settings.threads, 1))
 
     def view(self, path: str = "") -> Response:
         """Answer the current request; `path` is what follows the FHIR base."""
@@ -116,25 +126,43 @@ class Gateway:
             ),
             wants_resource=self._wants_resource(environ),
             ranges=environ.get("HTTP_RANGE"),
-            origin={"address": environ.get("REMOTE_ADDR", ""), "request": request_id},
+            origin={"address": self._address(environ), "request": request_id},
         )
+        if method in _WITH_BODY:
+            body.take(environ, limit)
+        self.working.begin(environ.get("REMOTE_ADDR", ""))
         try:
             answer = self._router.perform(asked)
+            return self._write(answer, asked.prefer, language, representation, environ)
         finally:
             # no answer leaves before the record of what it tells is acknowledged
-            if asked.trail:
-                self._audit(asked.trail)
-        return self._write(answer, asked.prefer, language, representation, environ)
+            try:
+                if asked.trail:
+                    self._audit(asked.trail)
+            finally:
+                self.working.end()
 
     def base(self, environ: dict[str, Any]) -> str:
         """Return the FHIR base url as the client sees it."""
         if self.settings.public_url:
             return self.settings.public_url.rstrip("/") + BASE
-        scheme, host = environ["wsgi.url_scheme"], environ.get("HTTP_HOST") or environ["SERVER_NAME"]
+        scheme, host = environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")
         if self.settings.trust_proxy:
             scheme = environ.get("HTTP_X_FORWARDED_PROTO", scheme).split(",")[0].strip()
             host = environ.get("HTTP_X_FORWARDED_HOST", host).split(",")[0].strip()
+        if not host and environ.get("SERVER_PROTOCOL") in ("HTTP/1.0", "HTTP/1"):
+            host = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        if scheme not in ("http", "https") or not _HOST.fullmatch(host):
+            # https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+            raise BadRequest(
+                Text("En-tête Host absent ou illisible.", "Host header missing or unreadable."), rule="host"
+            )
         return f"{scheme}://{host}{BASE}"
+
+    def _address(self, environ: dict[str, Any]) -> str:
+        """Return the client's address: what the proxy that is trusted has seen, the last one that is named."""
+        given = environ.get("HTTP_X_FORWARDED_FOR", "") if self.settings.trust_proxy else ""
+        return given.rpartition(",")[2].strip() or str(environ.get("REMOTE_ADDR", ""))
 
     def _representation(self, environ: dict[str, Any], path: str) -> Representation:
         query = environ["QUERY_STRING"]
