@@ -19,6 +19,7 @@ from fhirserver.validation.elements.limits import limit_steps
 from fhirserver.validation.elements.references import target_step
 from fhirserver.validation.elements.types import SPECIAL
 from fhirserver.validation.kit import CORE, Kit
+from fhirserver.validation.profiles.certain import Child
 from fhirserver.validation.profiles.invariants import invariants_of, keys_of
 from fhirserver.validation.profiles.objects import Further, Need, ObjectCheck, Shape
 from fhirserver.validation.profiles.properties import (
@@ -92,17 +93,18 @@ class Compiler:
         shape = Shape(label, partial(self._unknown, element, label), is_resource=is_resource)
         if is_resource:
             shape.rules["resourceType"] = Property(_accept, Scalar("anything"))
-        names: dict[str, tuple[str, ...]] = {}
+        children: dict[str, Child] = {}
         for child in element.below:
             before = len(shape.rules)
             self._property(shape, child, base, is_resource=is_resource)
             stem = child.name.removesuffix("[x]")
             excluded = self._excluded(child) if child.name.endswith("[x]") else []
-            names[stem] = (*list(shape.rules)[before:], *excluded)
+            only = child.types[0]["code"] if len(child.types) == 1 and not child.repeats and stem == child.name else ""
+            children[stem] = Child((*list(shape.rules)[before:], *excluded), only)
         shape.steps.extend(first)
         if base in SPECIAL:
             shape.steps.extend(SPECIAL[base])
-        invariants = invariants_of(self.kit, [element, *more], base, names=names)
+        invariants = invariants_of(self.kit, [element, *more], base, children=children)
         shape.presence.extend(invariants.presence)
         shape.steps.extend(invariants.steps)
         return ObjectCheck(shape, partial(write, self.kit), self.kit.patience)

@@ -6,16 +6,18 @@ result is not true. One that cannot be compiled or evaluated here is information
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from fhirserver.fhirpath import EvaluationError, ExpressionError
 from fhirserver.issues import Severity, Text
 from fhirserver.validation.kit import Kit
+from fhirserver.validation.profiles.certain import Child, look
 from fhirserver.validation.profiles.presence import Test as PresenceTest
 from fhirserver.validation.profiles.presence import presence_test
+from fhirserver.validation.profiles.source import Source
 from fhirserver.validation.profiles.tree import Element
-from fhirserver.validation.run import Path, Run, Step
+from fhirserver.validation.run import Path, Run, Silent, Step
 from fhirserver.validation.texts import rules as texts
 
 _STRUCTURAL: Final = frozenset({"ele-1", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "txt-1", "txt-2"})
@@ -88,7 +90,7 @@ def invariants_of(
     type_name: str,
     *,
     without: frozenset[str] = frozenset(),
-    names: Mapping[str, Collection[str]] | None = None,
+    children: Mapping[str, Child] | None = None,
 ) -> Invariants:
     """Compile the constraints that some elements declare on one value, each key once.
 
@@ -97,12 +99,13 @@ def invariants_of(
         elements: the element itself, and the root of its data type.
         type_name: FHIR type of the value.
         without: keys that are judged elsewhere.
-        names: the elements of the object and their JSON properties, where presence may decide.
+        children: the elements of the object, where they are known: a look at them may decide.
     """
     presence: list[Presence] = []
     tests: list[tuple[Any, Constraint]] = []
     steps: list[Step] = []
     seen = set(without) | _STRUCTURAL
+    names = {name: child.keys for name, child in children.items()} if children is not None else None
     for element in elements:
         for stated in element.definition.get("constraint", ()):
             if stated["key"] in seen:
@@ -122,7 +125,7 @@ def invariants_of(
             else:
                 tests.append((made, constraint))
     if tests:
-        steps.append(_evaluate(tuple(tests)))
+        steps.append(_evaluate(tuple(tests), children or {}))
     return Invariants(tuple(presence), tuple(steps))
 
 
@@ -135,7 +138,7 @@ def _constraint(stated: dict[str, Any], element: Element) -> Constraint:
     return Constraint(f"{origin}#{key}", severity, text, (key, origin), mended)
 
 
-def _evaluate(tests: tuple[tuple[Any, Constraint], ...]) -> Step:
+def _evaluate(tests: tuple[tuple[Any, Constraint], ...], children: Mapping[str, Child]) -> Step:
     """Return the check of all constraints of one value."""
 
     def check(value: Any, path: Path, run: Run) -> None:
@@ -151,19 +154,31 @@ def _evaluate(tests: tuple[tuple[Any, Constraint], ...]) -> Step:
                 continue
             constraint.report(path, run)
 
+    return Step(check, _all_true(tests, children), "invariants")
+
+
+def _all_true(tests: tuple[tuple[Any, Constraint], ...], children: Mapping[str, Child]) -> Silent:
+    """Return the test whether all constraints of a value hold: by a look, and by FHIRPath where that is not enough."""
+    source = Source()
+    looks = [look(source, constraint.expression or "", children) for _, constraint in tests]
+    source.add(0, f"return {' and '.join(one for one in looks if one) or 'True'}")
+    certain: Callable[[Any], bool] = source.made("value")
     every = tuple(test for test, _ in tests)
+    others = tuple(test for test, one in zip(every, looks, strict=True) if one is None)
 
     def silent(value: Any, run: Run) -> bool:
-        surroundings = run.environment()
-        try:
-            for test in every:
-                if not test(value, surroundings):
-                    return False
-        except EvaluationError:
-            return False
+        left = others if certain(value) else every
+        if left:
+            surroundings = run.environment()
+            try:
+                for test in left:
+                    if not test(value, surroundings):
+                        return False
+            except EvaluationError:
+                return False
         return True
 
-    return Step(check, silent, "invariants")
+    return silent
 
 
 def _not_evaluable(constraint: Constraint, text: Text) -> Step:

@@ -8,19 +8,17 @@ is wrong, as it would have done anyway. Two functions may be written for a seque
 - for objects in which nothing but primitive values and such objects lie, a silent test, which asks whether there is
   anything to say at all. It needs no order and no path; where it says no, the plan goes over the object again.
 
-The source is made of the templates below and of numbers. Whatever comes from a definition (names, sets, closures) is
-passed in as a constant, and nothing of what a sender writes is in it; objects that look alike share it.
 `tests/unit/validation/test_written_plans.py` proves that written plans and rules always agree.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Final
 
 from fhirserver.validation.kit import Kit, Later
 from fhirserver.validation.profiles.objects import Further, ObjectCheck
 from fhirserver.validation.profiles.properties import Each, Many, One, Property, Scalar
+from fhirserver.validation.profiles.source import Source
 from fhirserver.validation.run import Check, Step
 
 _MOST_WRITTEN: Final = 4_000
@@ -48,9 +46,9 @@ def write(kit: Kit, check: ObjectCheck, names: tuple[str, ...]) -> None:
     if kit.written >= _MOST_WRITTEN:
         return
     kit.written += 1
-    check.plans[names] = _Source(check, names).plan()
+    check.plans[names] = _Writer(check, names).plan()
     if check.silent is None:
-        found = _Source(check, names).silent()
+        found = _Writer(check, names).silent()
         if found is not None:
             check.height, check.silent = found
 
@@ -77,15 +75,15 @@ class _Held:
         self.steps = steps
 
 
-class _Source:
-    """The source of one function, and the constants that it refers to."""
+class _Writer:
+    """Writes one function for a sequence of names."""
 
     def __init__(self, check: ObjectCheck, names: tuple[str, ...]) -> None:
         self._check = check
         self._names = names
         self._properties = [check.shape.rules[name] for name in names]
-        self._constants: list[Any] = []
-        self._lines: list[str] = []
+        source = Source()
+        self._constant, self._add, self._made = source.constant, source.add, source.made
         self._height = 1
 
     def plan(self) -> Check:
@@ -98,7 +96,7 @@ class _Source:
             self._step(step, "value", "path", 0)
         values = ", ".join(f"x{number}" for number in range(len(self._names)))
         head = [f"{values}{',' if values else ''} = value.values()"] if values else []
-        made: Check = self._made("value, path, run", [*head, *self._lines])
+        made: Check = self._made("value, path, run", head)
         return made
 
     def silent(self) -> tuple[int, Any] | None:
@@ -115,22 +113,11 @@ class _Source:
         head = [f"if len(value) != {len(self._names)}: return False", "try:"]
         head += [f"    x{number} = value[{self._constant(name)}]" for number, name in enumerate(self._names)]
         head += ["except KeyError: return False"]
-        return self._height, self._made("value, run", [*head, *self._lines, "return True"])
-
-    def _made(self, arguments: str, lines: list[str]) -> Any:
-        body = "\n".join(f"        {line}" for line in lines) or "        pass"
-        names = ", ".join(f"c{number}" for number in range(len(self._constants)))
-        return _factory(f"def make({names}):\n    def plan({arguments}):\n{body}\n    return plan\n")(*self._constants)
-
-    def _constant(self, value: Any) -> str:
-        self._constants.append(value)
-        return f"c{len(self._constants) - 1}"
+        self._add(0, "return True")
+        return self._height, self._made("value, run", head)
 
     def _test(self, form: Scalar, variable: str) -> str:
         return _TESTS[form.test].format(*map(self._constant, form.parts), x=variable)
-
-    def _add(self, depth: int, *lines: str) -> None:
-        self._lines += [f"{'    ' * depth}{line}" for line in lines]
 
     # the plan
 
@@ -213,11 +200,3 @@ class _Source:
         guard = f"{_DEPTHS[step.depth]}not {self._constant(step.silent)}({x}, run)"
         self._add(depth, f"if {guard}: return False")
         return True
-
-
-@lru_cache(maxsize=_MOST_WRITTEN)
-def _factory(source: str) -> Any:
-    """Return the function that makes a plan from its constants."""
-    made: dict[str, Any] = {}
-    exec(compile(source, "<plan>", "exec"), made)  # noqa: S102 - templates and numbers alone: see the module's head
-    return made["make"]
