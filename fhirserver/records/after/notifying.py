@@ -6,6 +6,7 @@ gateway takes it with a status of 2xx, under an `Idempotency-Key` by which it kn
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -31,11 +32,8 @@ from fhirserver.store.outbox import Lease
 SEND: Final = "dmp-send"
 """Kind of the outbox task that takes a notification to the operator's gateway."""
 _SECONDS: Final = 10
+_log: Final = logging.getLogger("fhirserver")
 _FHIR: Final = "application/fhir+json"
-
-
-class NotTakenError(RuntimeError):
-    """The gateway did not take a message; the outbox tries again."""
 
 
 def writing(matrix: Habilitation) -> Mapping[str, Handler]:
@@ -64,14 +62,22 @@ def _write(matrix: Habilitation, services: Services, lease: Lease) -> None:
 
 def _send(services: Services, lease: Lease) -> None:
     url = services.settings.dmp_notify_url
-    if url:
-        head = {"Content-Type": _FHIR, "Idempotency-Key": lease.body["id"]}
-        answer = requests.post(
-            url, data=lease.body["message"].encode(), headers=head, timeout=_SECONDS, allow_redirects=False
-        )
-        if not 200 <= answer.status_code < 300:  # noqa: PLR2004 - taken
-            raise NotTakenError(f"{answer.status_code} from the gateway of notifications")
-    services.store.transact(lambda transaction: services.store.outbox.complete(transaction, lease))
+    refusal = _refusal(url, lease.body) if url else None
+    if refusal is None:
+        services.store.transact(lambda transaction: services.store.outbox.complete(transaction, lease))
+        return
+    _log.warning("notification %s is not taken, attempt %s: %s", lease.body["id"], lease.tries, refusal)
+    services.store.outbox.fail(lease, refusal)
+
+
+def _refusal(url: str, body: Mapping[str, Any]) -> str | None:
+    """Offer a message to the gateway; return why it was not taken, None if it was."""
+    head = {"Content-Type": _FHIR, "Idempotency-Key": body["id"]}
+    try:
+        answer = requests.post(url, body["message"].encode(), headers=head, timeout=_SECONDS, allow_redirects=False)
+    except requests.RequestException as error:
+        return type(error).__name__
+    return None if 200 <= answer.status_code < 300 else str(answer.status_code)  # noqa: PLR2004 - taken
 
 
 def _notice(

@@ -20,6 +20,10 @@ from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
 from fhirserver.store.profile import profiled
 from tests.http.conftest import Client, Server, start, stop
+from tests.http.dmp.gateway import Gateway, opened
+
+if TYPE_CHECKING:
+    from tests.http.dmp.seen import Fed
 
 PDF = document.pdf(datetime(2026, 3, 2, 9, tzinfo=UTC))
 _NUMBERS = itertools.count(1)
@@ -38,10 +42,17 @@ class Record(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def server(mongod: LocalMongod, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def gateway() -> Iterator[Gateway]:
+    """The operator's gateway of messages to patients."""
+    with opened() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def server(mongod: LocalMongod, tmp_path_factory: pytest.TempPathFactory, gateway: Gateway) -> Iterator[Server]:
     """A server of its own, under the French policy."""
     folder = tmp_path_factory.mktemp("dmp-server")
-    running, process = start(folder, mongod.uri, database="dmp-tests")
+    running, process = start(folder, mongod.uri, database="dmp-tests", dmp_notify_url=gateway.url)
     yield running
     stop(process)
     assert "Traceback" not in running.log.read_text(), running.log.read_text()[-3000:]
