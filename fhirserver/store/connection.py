@@ -33,6 +33,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "socketTimeoutMS": 120_000,
 }
 
+_BEYOND_CACHE: Final = 388  # TransactionTooLargeForCache
 _TOO_LARGE: Final = frozenset({10334, 17419, 17420})  # BSONObjectTooLarge, and an update's result beyond 16 MB
 
 
@@ -65,6 +66,18 @@ def too_large() -> TooLarge:
             "partagez-la en plusieurs ressources.",
             "The resource is too large to be stored and indexed (16 MB of index values at most); "
             "split it into several resources.",
+        )
+    )
+
+
+def beyond_cache() -> TooLarge:
+    """A commit that writes more at once than MongoDB's cache takes."""
+    return TooLarge(
+        Text(
+            "Cette transaction écrit plus à la fois que le cache de la base de données n'en prend ; "
+            "partagez-la en plusieurs, ou donnez plus de cache à MongoDB.",
+            "This transaction writes more at once than the database's cache takes; "
+            "split it into several, or give MongoDB more cache.",
         )
     )
 
@@ -110,6 +123,8 @@ def failure_of(error: Exception) -> Failure | None:
     codes = _codes(error)
     if isinstance(error, ExecutionTimeout):
         return out_of_time()
+    if _BEYOND_CACHE in codes:
+        return beyond_cache()
     if isinstance(error, DocumentTooLarge) or codes & _TOO_LARGE:
         return too_large()
     if isinstance(error, OverflowError | InvalidDocument):

@@ -73,15 +73,16 @@ class LocalMongod:
 
     Args:
         folder: where its data and log are kept; made if absent.
-        cache_gb: size of its cache, in GB (at least 0.25).
+        cache_gb: size of its cache, in GB (at least 0.25); a quarter of the machine's memory, 2 at most, unless given.
+            A commit holds in it at once all that it writes: about 0.15 of the cache at most.
 
     Raises:
         LocalMongodError: it does not start; the message holds the end of its log.
     """
 
-    def __init__(self, folder: Path, *, cache_gb: float = 0.25) -> None:
+    def __init__(self, folder: Path, *, cache_gb: float | None = None) -> None:
         self._folder = folder
-        self._cache_gb = max(0.25, cache_gb)
+        self._cache_gb = max(0.25, _share_of_memory() if cache_gb is None else cache_gb)
         self._mongod = find_mongod()
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe = -1
@@ -203,6 +204,11 @@ def _make_primary(client: MongoClient[dict[str, Any]], address: str) -> None:
         config["members"][0]["host"] = address
         config["version"] += 1
         client.admin.command("replSetReconfig", config, force=True)
+
+
+def _share_of_memory() -> float:
+    """Return a quarter of the machine's memory, in GB, 2 at most."""
+    return min(2.0, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 4 / 2**30)
 
 
 def _free_port() -> int:
