@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from fhirserver import jsontext
+from fhirserver.access.decide import decide
 from fhirserver.dmp import authors
 from fhirserver.dmp.submissions.facts import Facts, Known, Rules, Sender
 from fhirserver.dmp.submissions.flavours import Flavour
@@ -14,6 +15,7 @@ from fhirserver.dmp.submissions.submission import unique_id
 from fhirserver.errors import BadRequest
 from fhirserver.interactions.exchange import Request, query_pairs
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import visibility
 from fhirserver.interactions.shown.selecting import identities
 from fhirserver.interactions.writes.references import local
 from fhirserver.settings import Settings
@@ -80,7 +82,12 @@ class Gathering:
         return found
 
     def _patients(self, text: str) -> list[Known]:
-        return [Known(f"Patient/{stored.id}", _read(stored)) for stored in self._select(text, "Patient")]
+        grant = decide(self._request.caller, "r", "Patient")
+        return [
+            Known(f"Patient/{stored.id}", _read(stored))
+            for stored in self._select(text, "Patient")
+            if visibility.sees(self._services, self._request, grant, stored)
+        ]
 
     def _documents(self, text: str) -> list[Known]:
         known = []
@@ -104,7 +111,7 @@ class Gathering:
             ids = [target[1]] if target is not None and target[0] == kind else []
         elif match[1] == kind:
             try:
-                ids = identities(self._services, kind, query_pairs(match[2]), 2, self._transaction)
+                ids = identities(self._services, kind, query_pairs(match[2]), 2, self._transaction, self._request)
             except BadRequest:
                 ids = []
         else:

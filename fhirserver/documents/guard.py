@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from fhirserver.documents import publishing, submitting
 from fhirserver.interactions.bundles.entries import Entry
@@ -20,11 +21,11 @@ class DocumentGuard(Guard):
     """
 
     def __init__(self, *, in_force: bool) -> None:
-        self._in_force = in_force
+        self.in_force: Final = in_force
 
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:
         """Tell whether a push feeds a record."""
-        return self._in_force and (
+        return self.in_force and (
             publishing.is_publication(request, found) or submitting.is_submission(request, found)
         )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +10,6 @@ from urllib.parse import urlencode
 
 import orjson
 
-from fhirserver import jsontext
 from fhirserver.access.decide import Grant, decide
 from fhirserver.errors import BadRequest, Forbidden
 from fhirserver.interactions.exchange import Answer, Request
@@ -25,6 +22,8 @@ _INSTANT: Final = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
 )
 _PARAMETERS: Final = ("_count", "_since", "_at", "_page", "_format", "_pretty", "_summary", "_elements", "_sort")
+_LOOKS: Final = 20
+"""How many times more is read to fill a page with what the caller may see."""
 _STATUS: Final = {"POST": "201 Created", "PUT": "200 OK", "PATCH": "200 OK", "DELETE": "204 No Content"}
 
 
@@ -73,25 +72,37 @@ def _answer(services: Services, request: Request, query: HistoryQuery, grant: Gr
         count=max(count, 1),
         since=_span(since, "_since")[0] if since else None,
         at=_span(at, "_at") if at else None,
-        after=_cursor(given["_page"]) if "_page" in given else None,
+        after=_position(services, request, given["_page"]) if "_page" in given else None,
     )
     horizon = services.store.horizon()
     # a total over what is partly hidden would tell how much is
     total = services.store.history_total(query) if query.id is not None or request.caller.everything else None
-    page = HistoryPage((), None) if count == 0 else services.store.history(query)
-    shown = [stored for stored in page.versions if visibility.sees(services, request, grant, stored)]
-    services.guards.seen(services, request, shown)
+    page = HistoryPage((), None) if count == 0 else _visible(services, request, grant, query)
+    services.guards.seen(services, request, page.versions)
     bundle: dict[str, Any] = {
         "resourceType": "Bundle",
         "meta": {"lastUpdated": _write(horizon)},
         "type": "history",
         **({"total": total} if total is not None else {}),
-        "link": _links(request, given, page),
-        "entry": [_entry(services, request, stored) for stored in shown],
+        "link": _links(services, request, given, page),
+        "entry": [_entry(services, request, stored) for stored in page.versions],
     }
     if not bundle["entry"]:
         del bundle["entry"]
     return Answer(200, resource=bundle)
+
+
+def _visible(services: Services, request: Request, grant: Grant, query: HistoryQuery) -> HistoryPage:
+    """Return a page of what the caller sees: what is hidden takes no room in it, so that its number is not told."""
+    shown: list[Stored] = []
+    after = query.after
+    for _ in range(_LOOKS):
+        page = services.store.history(replace(query, count=query.count - len(shown), after=after))
+        shown += [stored for stored in page.versions if visibility.sees(services, request, grant, stored)]
+        after = page.next
+        if after is None or len(shown) >= query.count:
+            break
+    return HistoryPage(tuple(shown), after)
 
 
 def _entry(services: Services, request: Request, stored: Stored) -> dict[str, Any]:
@@ -107,12 +118,14 @@ def _entry(services: Services, request: Request, stored: Stored) -> dict[str, An
     return entry
 
 
-def _links(request: Request, given: dict[str, str], page: HistoryPage) -> list[dict[str, str]]:
-    address = f"{request.base}/{'/'.join(request.path)}"
+def _links(services: Services, request: Request, given: dict[str, str], page: HistoryPage) -> list[dict[str, str]]:
+    path = "/".join(request.path)
+    address = f"{request.base}/{path}"
     links = [{"relation": "self", "url": _url(address, given)}]
     if page.next is not None:
         moment, name = page.next
-        token = base64.urlsafe_b64encode(jsontext.write([_write(moment), name])).decode("ascii").rstrip("=")
+        # sealed: a page may end at a version of which the caller must not know
+        token = services.searcher.cursors.seal(path, (), (_write(moment), name))
         links.append({"relation": "next", "url": _url(address, {**given, "_page": token})})
     return links
 
@@ -121,12 +134,16 @@ def _url(address: str, parameters: dict[str, str]) -> str:
     return f"{address}?{urlencode(parameters)}" if parameters else address
 
 
-def _cursor(text: str) -> tuple[datetime, str]:
+def _position(services: Services, request: Request, text: str) -> tuple[datetime, str]:
+    absent = _fault("_page", "cette page n'existe pas", "there is no such page")
     try:
-        moment, name = jsontext.read(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return datetime.fromisoformat(moment), str(name)
-    except (ValueError, TypeError, binascii.Error):
-        raise _fault("_page", "cette page n'existe pas", "there is no such page") from None
+        position = services.searcher.cursors.open(text)
+    except BadRequest:
+        raise absent from None
+    if position.path != "/".join(request.path):
+        raise absent
+    moment, name = position.after
+    return datetime.fromisoformat(moment), name
 
 
 def _count(text: str | None, default: int) -> int:

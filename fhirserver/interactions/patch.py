@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from fhirserver import jsontext
+from fhirserver.access.decide import decide
 from fhirserver.interactions import read as reading
 from fhirserver.interactions import update
 from fhirserver.interactions.bundles import linking
@@ -59,9 +60,8 @@ def apply(services: Services, request: Request, kind: str, identity: str, change
     """Change the current version within the transaction that the request is part of."""
     transaction = request.unit
     assert isinstance(transaction, Transaction), "a patch reads and writes on one view"
-    current = transaction.read(kind, identity)
-    if current is None or not services.guards.shows(services, request, current):
-        raise visibility.not_found(kind, identity)
+    grant = decide(request.caller, "u", kind)
+    current = visibility.require(services, request, grant, transaction.read(kind, identity), kind, identity)
     writing.require_match(request.conditions, current, f"{kind}/{identity}")
     if current.deleted:
         raise reading.gone(current)

@@ -151,7 +151,9 @@ class _Attempt:
         if issues:
             raise InvalidResource(issues)
         deleted = [
-            (entry.kind, entry.identity) for entry in self._entries if entry.method == "DELETE" and entry.identity
+            (entry.kind, entry.identity)
+            for entry in self._entries
+            if entry.method == "DELETE" and entry.identity and self._knows(entry.kind, entry.identity)
         ]
         for kind, identity in deleted:
             current = self._transaction.read(kind, identity)
@@ -162,7 +164,14 @@ class _Attempt:
                 for entry in self._entries
                 if entry.method in ("PUT", "PATCH") and entry.identity
             ]
-            referrers.refuse_if_any(self._services, self._transaction, deleted, rewritten)
+            inside = self._request.within(self._transaction)
+            referrers.refuse_if_any(self._services, inside, self._transaction, deleted, rewritten)
+
+    def _knows(self, kind: str, identity: str) -> bool:
+        """Tell whether the caller may know of what he deletes: what is hidden is deleted as what is not there."""
+        current = self._transaction.read(kind, identity)
+        inside = self._request.within(self._transaction)
+        return current is None or self._services.guards.shows(self._services, inside, current)
 
     def _perform(self, entry: Entry) -> Answer:
         try:

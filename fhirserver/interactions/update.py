@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from fhirserver.access.decide import decide
 from fhirserver.interactions.bundles import linking
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Interaction, Write
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.shown import binary
+from fhirserver.interactions.shown import binary, visibility
 from fhirserver.interactions.writes import writing
 from fhirserver.issues import Issue
 from fhirserver.store import Transaction
@@ -44,18 +45,22 @@ def replace(  # noqa: PLR0913, PLR0917 - what an update consists of
 ) -> Answer:
     """Write a checked resource as the current version of its id."""
     kind = resource["resourceType"]
+    grant = decide(request.caller, "u", kind)
     draft, upload = writing.prepared(services, request, resource, identity, method)
 
     def work(transaction: Transaction) -> Answer:
         current = transaction.read(kind, identity)
+        if current is not None:
+            visibility.require(services, request.within(transaction), grant, current, kind, identity)
+        # before the conditions: they tell of a version, and a guard may have to answer as if there was none
+        interaction: Interaction = "patch" if method == "PATCH" else "update"
+        services.guards.write(services, request, Write(interaction, kind, identity, current, resource))
         writing.require_match(request.conditions, current, f"{kind}/{identity}")
         if current is None or current.deleted:
             writing.allow(request, "c", kind)
         elif services.settings.unchanged_update == "skip" and writing.same(draft, current):
             place = writing.location(kind, identity, current.version)
             return Answer(200, current, location=place, issues=issues, written=True)
-        interaction: Interaction = "patch" if method == "PATCH" else "update"
-        services.guards.write(services, request, Write(interaction, kind, identity, current, resource))
         if upload is not None:
             transaction.keep_file(upload)
         planned = transaction.update(draft)

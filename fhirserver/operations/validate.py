@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access.decide import decide
-from fhirserver.errors import BadRequest, Conflict
+from fhirserver.errors import BadRequest, Conflict, Forbidden
 from fhirserver.interactions import read as reading
 from fhirserver.interactions.exchange import Answer
 from fhirserver.interactions.shown.outcomes import outcome
@@ -56,8 +56,9 @@ def _deletable(call: Call) -> list[Issue]:
     place = (call.kind, call.identity)
     reading.read(call.services, call.request, *place)
     try:
-        call.services.store.transact(lambda unit: referrers.refuse_if_any(call.services, unit, [place]))
-    except Conflict as failure:
+        decide(call.request.caller, "d", call.kind)
+        call.services.store.transact(lambda unit: referrers.refuse_if_any(call.services, call.request, unit, [place]))
+    except (Conflict, Forbidden) as failure:
         return list(failure.issues)
     return []
 

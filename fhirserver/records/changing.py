@@ -17,7 +17,7 @@ from fhirserver.dmp.attributes import Changer
 from fhirserver.dmp.habilitation import Habilitation
 from fhirserver.dmp.records.views import age
 from fhirserver.dmp.visibility import DELETED, Part, State
-from fhirserver.errors import Forbidden, MethodNotAllowed
+from fhirserver.errors import Forbidden, MethodNotAllowed, Unprocessable
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.guards import Write
 from fhirserver.interactions.services import Services
@@ -60,6 +60,31 @@ def check(services: Services, request: Request, matrix: Habilitation, write: Wri
     if write.interaction != "patch" or write.kind != sight.KIND or write.proposed is None:
         raise attributes.refuse_method(_METHODS[write.interaction], write.kind)
     _attributes(services, request, matrix, write, current)
+
+
+def require_feeding(request: Request, write: Write) -> None:
+    """Refuse a document that would stand beside the records: without labels in force, for every professional to read.
+
+    Raises:
+        Unprocessable: a create outside ITI-65 and ITI-105.
+        NotFound: an update of a document that is not there.
+    """
+    if write.kind != sight.KIND or callers.is_exempt(request.caller) or "dmp" in request.marks:
+        return
+    if write.interaction == "create":
+        raise Unprocessable(
+            Text(
+                "Un document se dépose avec son contenu : par une soumission (ITI-65), ou par POST DocumentReference "
+                "avec content.attachment.data (ITI-105).",
+                "A document is submitted with its content: by a submission (ITI-65), or by POST DocumentReference "
+                "with content.attachment.data (ITI-105).",
+            ),
+            expression="DocumentReference.content[0].attachment",
+            rule="dmp-feeding",
+            code="business-rule",
+        )
+    if write.interaction == "update" and (write.current is None or write.current.deleted):
+        raise not_found(write.kind, str(write.identity))
 
 
 def _attributes(services: Services, request: Request, matrix: Habilitation, write: Write, current: Stored) -> None:

@@ -19,6 +19,7 @@ from fhirserver.dmp.records import views as record_views
 from fhirserver.dmp.visibility import Part, State, enter
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import visibility
 from fhirserver.records import callers, keeping
 
 _MOST: Final = 10
@@ -39,9 +40,9 @@ def is_asked(services: Services, request: Request, kind: str, pairs: Pairs) -> b
 
 def answer(services: Services, request: Request, matrix: Habilitation, pairs: Pairs) -> Answer:
     """Answer the records of the patients that are asked for."""
-    decide(request.caller, "s", "Patient")
+    narrowing = visibility.narrowing(services, request, decide(request.caller, "s", "Patient"))
     criteria = [(name, value) for name, value in pairs if name not in _CONTROL]
-    ids = services.searcher.ids("Patient", criteria, _MOST)
+    ids = services.searcher.ids("Patient", criteria, _MOST, narrowing=narrowing)
     entries: list[dict[str, Any]] = []
     found: list[str] = []
     for stored in services.store.read_many([("Patient", each) for each in sorted(ids)]).values():

@@ -31,6 +31,8 @@ class RecordGuard(Guard):
 
     def write(self, services: Services, request: Request, write: Write) -> None:
         """Refuse what the DMP does not know; keep the marks of a changed document."""
+        if self._documents.in_force:
+            changing.require_feeding(request, write)
         changing.check(services, request, self.matrix, write)
 
     def shows(self, services: Services, request: Request, stored: Stored) -> bool:
@@ -51,7 +53,7 @@ class RecordGuard(Guard):
         if existence.is_asked(services, request, kind, pairs):
             return existence.answer(services, request, self.matrix, pairs)
         if traces.is_asked(request, kind):
-            return traces.answer(services, request, pairs)
+            return traces.answer(services, request, self.matrix, pairs)
         return None
 
     def seen(self, services: Services, request: Request, found: Sequence[Stored]) -> None:

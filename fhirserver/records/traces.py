@@ -2,6 +2,8 @@
 
 Every access to documents leaves one record of the audit with the record's key, the reader, the mode in which he came
 and the rule by which he was let in. `GET AuditEvent` by a patient's token lists those of his own record, newest first.
+What was shown is named as far as he who asks may see it himself; to a representative, an access that showed nothing of
+that kind is not told at all, since it may be part of a minor's secret.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from fhirserver.errors import BadRequest
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Language, Text
-from fhirserver.records import callers, keeping, sight
-from fhirserver.store import Stored
 from fhirserver.prescription.lines import paris_day
-
+from fhirserver.records import callers, keeping, sight
 from fhirserver.records.after import notices
 from fhirserver.records.after.notices import Access
+from fhirserver.store import Stored
+
 _MOST: Final = 1_000
 _ACTION: Final = "dmp-access"
 _CONTROL: Final = frozenset(("_format", "_pretty", "_count", "_sort", "patient", "patient.identifier", "date"))
@@ -52,8 +54,6 @@ def note(services: Services, request: Request, matrix: Habilitation, found: Sequ
             mode=opened.reader.mode.value,
             reason=next(iter(reasons)),
         )
-
-
         if opened.reader.mode is not Mode.NORMAL:
             _tell(services, request, opened)
 
@@ -72,12 +72,14 @@ def _tell(services: Services, request: Request, opened: keeping.Opened) -> None:
         notices.of_access(request.unit, record.key, access)
     else:
         services.store.transact(lambda transaction: notices.of_access(transaction, record.key, access))
+
+
 def is_asked(request: Request, kind: str) -> bool:
     """Tell whether a patient asks who accessed his record."""
     return kind == "AuditEvent" and request.caller.role is Role.PATIENT
 
 
-def answer(services: Services, request: Request, pairs: Sequence[tuple[str, str]]) -> Answer:
+def answer(services: Services, request: Request, matrix: Habilitation, pairs: Sequence[tuple[str, str]]) -> Answer:
     """Answer the accesses to the patient's own record, newest first.
 
     Raises:
@@ -97,7 +99,8 @@ def answer(services: Services, request: Request, pairs: Sequence[tuple[str, str]
     assert key is not None, "a patient's token carries the INS"
     since, until = _span([value for name, value in pairs if name == "date"])
     count = _count(pairs)
-    records = services.store.audit.of_record(key, since, until, count)
+    found = services.store.audit.of_record(key, since, until, count)
+    records = list(_told(services, request, matrix, key, found))
     entries = [
         {
             "fullUrl": f"{request.base}/AuditEvent/{event['id']}",
@@ -112,16 +115,41 @@ def answer(services: Services, request: Request, pairs: Sequence[tuple[str, str]
         "type": "searchset",
         "link": [{"relation": "self", "url": f"{request.base}/AuditEvent?{urlencode(pairs)}"}],
     }
-    if len(records) < count:
+    if len(found) < count:
         bundle["total"] = len(records)
     if entries:
         bundle["entry"] = entries
     return Answer(200, resource=bundle)
 
 
+def _told(
+    services: Services, request: Request, matrix: Habilitation, key: str, records: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Give what of the accesses the caller may be told."""
+    reader = keeping.opened(services, request, matrix, key).reader
+    by_representative = reader.part is Part.REPRESENTATIVE
+    if by_representative and not reader.represents:
+        return
+    places = [(kind, identity) for kind, _, identity in (name.partition("/") for name in _names(records))]
+    seen = {
+        f"{kind}/{identity}"
+        for (kind, identity), stored in services.store.read_many(places).items()
+        if sight.judge(services, request, matrix, stored).visible
+    }
+    for record in records:
+        shown = [name for name in record.get("found", ()) if name in seen]
+        if by_representative and record.get("found") and not shown:
+            continue
+        yield {**record, "found": shown}
+
+
+def _names(records: Sequence[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for record in records for name in record.get("found", ())))
+
+
 def _events(records: Sequence[dict[str, Any]], language: Language) -> Iterator[dict[str, Any]]:
     for record in records:
-        reason = record.get("reason", "nobody")
+        reason, found = record.get("reason", "nobody"), record.get("found", ())
         yield {
             "resourceType": "AuditEvent",
             "id": str(record["_id"]),
@@ -137,7 +165,7 @@ def _events(records: Sequence[dict[str, Any]], language: Language) -> Iterator[d
             ],
             "agent": [_agent(record.get("who", {}))],
             "source": {"observer": {"display": "fhirserver"}},
-            "entity": [{"what": {"reference": item}} for item in record.get("found", ())][:_MOST],
+            **({"entity": [{"what": {"reference": item}} for item in found[:_MOST]]} if found else {}),
         }
 
 

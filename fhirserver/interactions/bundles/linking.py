@@ -15,6 +15,7 @@ from typing import Any, Final
 from fhirserver.errors import MultipleMatches, PreconditionFailed, Unprocessable
 from fhirserver.interactions.exchange import Request, query_pairs
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown.selecting import identities
 from fhirserver.interactions.writes.references import literals
 from fhirserver.issues import Text
 
@@ -37,10 +38,11 @@ def alone(services: Services, request: Request, resource: dict[str, Any]) -> dic
     kind = resource.get("resourceType")
     if request.in_bundle or kind == "Bundle" or not _names_no_place(resource):
         return resource
-    session = request.unit.session if request.unit is not None else None
 
     def select(of_kind: str, pairs: list[tuple[str, str]]) -> set[str]:
-        return set(services.searcher.ids(of_kind, pairs, 2, session)) if of_kind in services.types else set()
+        return (
+            set(identities(services, of_kind, pairs, 2, request.unit, request)) if of_kind in services.types else set()
+        )
 
     for path, text in literals(resource, str(kind)):
         if text.startswith(LOCAL):

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from fhirserver.access.decide import decide
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import visibility
+from fhirserver.search.mongo.conditions import Narrowing
 from fhirserver.store import Transaction
 
 _HIDDEN: Final = 50
 """How many hidden resources may stand before those that a caller may see."""
+_BEYOND: Final = frozenset({"_has", "_filter", "_list"})
 
 
 def identities(  # noqa: PLR0913, PLR0917 - what a selection consists of
@@ -18,23 +22,38 @@ def identities(  # noqa: PLR0913, PLR0917 - what a selection consists of
     kind: str,
     pairs: Sequence[tuple[str, str]],
     most: int,
-    transaction: Transaction,
+    transaction: Transaction | None,
     request: Request | None = None,
 ) -> list[str]:
     """Return the ids of at most `most` resources that criteria select, as a transaction sees them.
 
-    For a request, what guards hide from its caller is not selected: nobody learns by a condition what he may not read.
+    For a request, what its caller may not see is not selected, nor does it decide in a chain: nobody learns by a
+    condition what he may not read.
 
     Raises:
         BadRequest: a criterion cannot be understood.
+        Forbidden: the caller may not read the type.
     """
+    session = None if transaction is None else transaction.session
     if request is None or request.caller.everything:
-        found: list[str] = services.searcher.ids(kind, pairs, most, transaction.session)
+        found: list[str] = services.searcher.ids(kind, pairs, most, session)
         return found
-    # by `shows`, not by `limit`: what limits a search may depend on whom that search names
+    grant = decide(request.caller, "r", kind)
+    store = services.store if transaction is None else transaction
+    inside = request if transaction is None else request.within(transaction)
+    narrowing = _narrowing(services, inside, kind, pairs)
+    # by `sees`, not by `limit`: what limits a search may depend on whom that search names
     chosen = []
-    for identity in services.searcher.ids(kind, pairs, most + _HIDDEN, transaction.session):
-        stored = transaction.read(kind, identity)
-        if stored is not None and services.guards.shows(services, request.within(transaction), stored):
+    for identity in services.searcher.ids(kind, pairs, most + _HIDDEN, session, narrowing):
+        stored = store.read(kind, identity)
+        if stored is not None and visibility.sees(services, inside, grant, stored):
             chosen.append(identity)
     return chosen[:most]
+
+
+def _narrowing(services: Services, request: Request, kind: str, pairs: Sequence[tuple[str, str]]) -> Narrowing | None:
+    """Return what limits criteria that look at other resources than those that they select; None: they do not."""
+    if not any("." in name or name.partition(":")[0] in _BEYOND for name, _ in pairs):
+        return None
+    services.guards.search(services, request, pairs, form=False)
+    return visibility.narrowing(services, request, decide(request.caller, "s", kind))

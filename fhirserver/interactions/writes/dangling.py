@@ -33,8 +33,11 @@ def check(services: Services, request: Request, resource: dict[str, Any]) -> tup
     issues = []
     for path, target in wanted.items():
         stored = there.get(target)
-        planned = request.unit is not None and request.unit.exists(*target)
-        if planned or (stored is not None and not stored.deleted):
+        if stored is not None and not stored.deleted:
+            # whether there is something that its author may not know of is not told
+            if services.guards.shows(services, request, stored):
+                continue
+        elif request.unit is not None and request.unit.exists(*target):
             continue
         issues.append(_issue(path, target, refuses=refuses))
     if issues and refuses:

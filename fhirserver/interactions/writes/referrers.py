@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from fhirserver.errors import Conflict
+from fhirserver.access.decide import decide
+from fhirserver.errors import Conflict, Forbidden
+from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import visibility
 from fhirserver.issues import Text
 from fhirserver.search.indexing.indexes import COMPARTMENT_UPDATED, KEYS
 from fhirserver.search.types.reference import index_key
-from fhirserver.store import Transaction
+from fhirserver.store import Stored, Transaction
 
 _NAMED: Final = 10
 
 
 def refuse_if_any(
     services: Services,
+    request: Request,
     transaction: Transaction,
     deleted: Sequence[tuple[str, str]],
     spared: Collection[tuple[str, str]] = (),
 ) -> None:
-    """Refuse to delete what current resources refer to, naming some of them.
+    """Refuse to delete what current resources refer to, naming some of those that the caller may know of.
 
     Args:
         services: of this server.
+        request: that deletes.
         transaction: that deletes.
         deleted: types and ids to be deleted: they may refer to one another.
         spared: resources that the same commit writes anew; what they say then is looked at there.
@@ -38,14 +43,32 @@ def refuse_if_any(
     for kind, identity in deleted:
         others = [name for name in _names(services, transaction, f"{kind}/{identity}", len(ours)) if name not in ours]
         if others:
-            shown = ", ".join(others[:_NAMED])
-            raise Conflict(
-                Text(
-                    f"{kind}/{identity} est désignée par {shown} : supprimez ou modifiez d'abord ces ressources.",
-                    f"{shown} refer to {kind}/{identity}: delete or change these resources first.",
-                ),
-                rule="referenced",
-            )
+            raise _referenced(f"{kind}/{identity}", _known(services, request, others))
+
+
+def _known(services: Services, request: Request, names: Sequence[str]) -> list[str]:
+    """Return those of the resources that the caller may see."""
+    places = [(kind, identity) for kind, _, identity in (name.partition("/") for name in names)]
+    read = services.store.read_many(places)
+    return [f"{kind}/{identity}" for (kind, identity), stored in read.items() if _sees(services, request, kind, stored)]
+
+
+def _sees(services: Services, request: Request, kind: str, stored: Stored) -> bool:
+    try:
+        return visibility.sees(services, request, decide(request.caller, "r", kind), stored)
+    except Forbidden:
+        return False
+
+
+def _referenced(place: str, names: Sequence[str]) -> Conflict:
+    shown = ", ".join(names[:_NAMED])
+    text = Text(
+        f"{place} est désignée par {shown} : supprimez ou modifiez d'abord ces ressources.",
+        f"{shown} refer to {place}: delete or change these resources first.",
+    )
+    if not shown:
+        text = Text(f"{place} est désignée par d'autres ressources.", f"Other resources refer to {place}.")
+    return Conflict(text, rule="referenced")
 
 
 def _names(services: Services, transaction: Transaction, place: str, more: int) -> list[str]:

@@ -9,7 +9,7 @@ import itertools
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import requests
@@ -96,6 +96,14 @@ def custodian(as_role: Callable[[str], Client]) -> str:
     return f"Organization/{created.json()['id']}"
 
 
+@pytest.fixture(scope="session")
+def fed(server: Server, as_role: Callable[[str], Client], custodian: str) -> Fed:
+    """A record with one document for each label, and its readers."""
+    from tests.http.dmp import seen  # noqa: PLC0415 - it builds upon this module
+
+    return seen.feed(server, as_role, custodian)
+
+
 @pytest.fixture
 def new_record(as_role: Callable[[str], Client]) -> Callable[[], Record]:
     """Make records of patients whom no other test uses."""
@@ -128,7 +136,8 @@ def submit(custodian: str) -> Callable[..., dict[str, Any]]:
 def build_submission(record: Record, custodian: str, content: bytes | None = None) -> dict[str, Any]:
     """Build a submission of one PDF, which is another one each time."""
     bundle = document.bundle(people.DOCTOR_RPPS, record.reference, custodian, datetime.now(UTC))
-    part(bundle, "DocumentReference")["contained"][1]["identifier"][0]["value"] = record.ins
+    source = part(bundle, "DocumentReference")["contained"][1]
+    source["identifier"][0]["value"], source["birthDate"] = record.ins, record.patient["birthDate"]
     put_content(bundle, content or PDF + f"\n% {next(_NUMBERS)} {uuid.uuid4()}".encode())
     return bundle
 

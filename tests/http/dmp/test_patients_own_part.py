@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fhirserver.demo import people
-from tests.http.conftest import Client, Server
+from tests.http.conftest import Client, Server, issue
 from tests.http.dmp.conftest import Record, act, join, part
 
 Submit = Callable[..., dict[str, Any]]
@@ -79,7 +79,9 @@ def test_a_patient_does_not_feed_anothers_record(
     other = new_record()
     assert other.ins != record.ins
     refused = patient.post("", by_patient(submit(other), other.ins))
-    assert refused.status_code == 403, refused.text
+    assert refused.status_code == 400, refused.text
+    # whether the other is a patient here, and what his traits are, is not told
+    assert issue(refused)["details"]["coding"][0]["code"] == "patient-unknown"
 
 
 def test_a_patient_writes_nothing_else(patient: Client, member: Client, record: Record) -> None:
