@@ -89,7 +89,7 @@ class Situation:
         state: where the Task stands.
         prescriber: whether the caller prescribed it.
         eligible: whether the caller's profession may execute it.
-        holder: whether the caller holds it.
+        holder: whether the caller holds it, or held it last: while nobody else does, his lease goes on when he does.
         held: whether somebody holds it and the lease has not ended.
         executed: whether anything of it was ever delivered.
         remains: whether something can still be delivered, now or later.
@@ -133,8 +133,12 @@ _CONDITIONS: Final[dict[str, Callable[[Situation], bool]]] = {
     "an outcome was recorded, something remains and is still valid": lambda case: (
         case.recorded and case.remains and case.valid
     ),
-    "an outcome was recorded, nothing remains": lambda case: case.recorded and not (case.remains and case.valid),
+    "an outcome was recorded, nothing remains": lambda case: (
+        (case.recorded or (case.executed and not case.remains)) and not (case.remains and case.valid)
+    ),
     "not held": lambda case: not case.held,
+    "the lease has ended, nothing delivered yet": lambda case: not case.held and not case.executed,
+    "the lease has ended, something delivered before": lambda case: not case.held and case.executed,
     "validity ended and not held": lambda case: not case.valid and not case.held,
 }
 
@@ -199,6 +203,14 @@ TRANSITIONS: Final = (
         "lines revoked, with a coded reason",
     ),
     Transition(
+        Action.CANCEL,
+        (State.TAKEN,),
+        Actor.PRESCRIBER,
+        State.CANCELLED,
+        "the lease has ended, nothing delivered yet",
+        "lines revoked, with a coded reason",
+    ),
+    Transition(
         Action.STOP,
         (State.PARTLY_EXECUTED,),
         Actor.PRESCRIBER,
@@ -207,8 +219,16 @@ TRANSITIONS: Final = (
         "what remains is revoked, with a coded reason",
     ),
     Transition(
+        Action.STOP,
+        (State.TAKEN,),
+        Actor.PRESCRIBER,
+        State.STOPPED,
+        "the lease has ended, something delivered before",
+        "what remains is revoked, with a coded reason",
+    ),
+    Transition(
         Action.REPLACE,
-        (State.ISSUED, State.PARTLY_EXECUTED),
+        (State.ISSUED, State.PARTLY_EXECUTED, State.TAKEN),
         Actor.PRESCRIBER,
         State.REPLACED,
         "not held",

@@ -68,17 +68,17 @@ class TaskWork:
     def situation(self) -> Situation:
         """Return all that a decision on it needs to know."""
         caller = self.work.request.caller
-        hold = self.hold
+        last = self.view.hold if self.view.state is State.TAKEN else None
         remains = any(not each.finished for each in self.standings().values())
         return Situation(
             state=self.view.state,
             prescriber=not set(self.mark.by).isdisjoint(prescriber_keys(caller)),
             eligible=eligible(caller, self.view.kind),
-            holder=hold is not None and executor_of(caller).same(hold.executor, by_structure=self.by_structure),
-            held=hold is not None,
+            holder=last is not None and executor_of(caller).same(last.executor, by_structure=self.by_structure),
+            held=self.hold is not None,
             executed=self.view.executed,
             remains=remains,
-            recorded=hold is not None and hold.recorded,
+            recorded=last is not None and last.recorded,
             valid=self.view.valid(self.lines, self.work.workflow.tables, self.work.today),
         )
 

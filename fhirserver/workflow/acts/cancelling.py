@@ -18,7 +18,6 @@ from fhirserver.issues import Text
 from fhirserver.prescription.execution.executions import DISPENSES
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.states import ENDED, Action, State
-from fhirserver.prescription.tasks import is_open
 from fhirserver.store import Planned, Transaction
 from fhirserver.store.kept.values import Task
 from fhirserver.workflow import taskwork
@@ -153,12 +152,15 @@ def withdraw(workflow: Workflow, services: Services, request: Request, kind: str
 
 
 def _end(task: TaskWork, reason: Mapping[str, Any], line: str | None) -> None:
-    action = Action.STOP if task.view.state is State.PARTLY_EXECUTED else Action.CANCEL
-    others = [reference for reference in task.view.lines if reference != line and is_open(task.lines[reference])]
+    begun = task.view.state is State.PARTLY_EXECUTED or (task.view.state is State.TAKEN and task.view.executed)
+    action = Action.STOP if begun else Action.CANCEL
+    if line is not None:
+        task.decide(action)
+        _require_active(task.lines[line])
+    others = [reference for reference, each in task.standings().items() if reference != line and not each.finished]
     if line is None or not others:
         end_whole(task, action, reason)
         return
-    task.decide(action)
     task.end_lines(end_status(task.lines[line], begun=task.view.begun(line)), [line])
     task.standings()
     task.save()
@@ -215,6 +217,18 @@ def _require_time(task: TaskWork, until: Any, work: Work) -> None:
             ),
             rule="prescription-withdraw",
         )
+
+
+def _require_active(line: Line) -> None:
+    if line.resource.get("status") == "active":
+        return
+    raise Conflict(
+        Text(
+            f"« {line.title} » n'est plus active : elle a été exécutée, annulée ou arrêtée.",
+            f'"{line.title}" is no longer active: it was executed, cancelled or stopped.',
+        ),
+        rule="prescription-cancel",
+    )
 
 
 def _no_line(line: str) -> NotFound:

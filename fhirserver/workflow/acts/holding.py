@@ -19,10 +19,14 @@ def take(task: TaskWork) -> Answer:
     """
     transition = task.decide(Action.TAKE)
     executor = executor_of(task.work.request.caller)
-    hold = task.hold
-    if hold is not None and executor.same(hold.executor, by_structure=task.by_structure):
+    last = task.view.hold
+    again = last is not None and executor.same(last.executor, by_structure=task.by_structure)
+    if again and task.hold is not None:
         return Answer(200, task.stored)
-    taken = Hold(executor.key, task.work.now, task.lease(), first=len(task.view.task.get("output", ())))
+    if last is not None and again:
+        taken = replace(last, until=task.lease())
+    else:
+        taken = Hold(executor.key, task.work.now, task.lease(), first=len(task.view.task.get("output", ())))
     task.view.give(taken, executor.reference())
     task.view.move(transition.target, task.work.now)
     task.standings()
@@ -36,6 +40,7 @@ def release(task: TaskWork) -> Answer:
         PreconditionFailed, Conflict: as `states.decide` says.
     """
     transition = task.decide(Action.RELEASE)
+    task.end_lines("completed", [reference for reference, each in task.standings().items() if each.finished])
     task.view.give(None)
     task.view.move(transition.target, task.work.now)
     return Answer(200, planned=task.save())
