@@ -28,6 +28,9 @@ _FORM: Final = "application/x-www-form-urlencoded"
 SECRET: Final = "search-secret"  # noqa: S105 - the name of a note
 """Under this name of `Request.memory`, a guard notes that the criteria must not stand in a url."""
 
+PATIENTS: Final = "patients-by-identifier"
+"""Under this name of `Request.memory`, a guard notes the Patients that it found by identifier, for chains to them."""
+
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -155,7 +158,9 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         given = services.guards.answer(services, request, path, pairs)
         if given is not None:
             return given
-    page = services.searcher.run(replace(query, after=after), narrowing, session)
+    page = services.searcher.run(
+        replace(query, after=after), narrowing, session, request.memory.setdefault(PATIENTS, {})
+    )
     request.record(
         "search",
         query.types[0] if len(query.types) == 1 else None,

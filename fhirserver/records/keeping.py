@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,13 +14,18 @@ from fhirserver.dmp.records import resource as record_resource
 from fhirserver.dmp.records.record import Record
 from fhirserver.dmp.visibility import Part, Reader
 from fhirserver.interactions.exchange import Request
+from fhirserver.interactions.search import PATIENTS
 from fhirserver.interactions.services import Services
 from fhirserver.records import callers
+from fhirserver.search.types.token import Token
 from fhirserver.store import Draft, Stored, Transaction
 
 _MEMORY: Final = "dmp-records"
 MOST: Final = 500
 """Records that one search without a patient looks into."""
+_FEW: Final = 8
+"""Records that are read by INS, together with their Patients."""
+_MOST_OF_ONE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,39 @@ def open_many(services: Services, request: Request, matrix: Habilitation, keys: 
     known: dict[str, Opened] = request.memory.setdefault(_MEMORY, {})
     wanted = list(dict.fromkeys(keys))
     missing = {record_resource.identity(key): key for key in wanted if key not in known}
-    if len(missing) == 1 or request.unit is not None:
+    if request.unit is not None:
         return [opened(services, request, matrix, key) for key in wanted]
-    found = services.store.read_many([(record_resource.KIND, each) for each in missing])
+    found = _with_patients(services, request, missing) if missing else {}
+    if found is None:
+        stored = services.store.read_many([(record_resource.KIND, each) for each in missing])
+        found = {name: stored[kind, name] for kind, name in stored}
     for name, key in missing.items():
-        known[key] = _stand(request, matrix, _record(found.get((record_resource.KIND, name))) or Record(key))
+        known[key] = _stand(request, matrix, _record(found.get(name)) or Record(key))
     return [known[key] for key in wanted]
+
+
+def _with_patients(services: Services, request: Request, missing: Mapping[str, str]) -> dict[str, Stored] | None:
+    """Read records by INS, with the Patients that a chain of the same search will ask for; None: better read by id.
+
+    Keys of records are given, and their resources returned, by the id of the resource.
+    """
+    tokens = {name: _token(key) for name, key in missing.items()}
+    if len(tokens) > _FEW:
+        return None
+    both = services.searcher.identified((record_resource.KIND, "Patient"), list(tokens.values()), _MOST_OF_ONE)
+    if both is None:
+        return None
+    patients = request.memory.setdefault(PATIENTS, {})
+    found: dict[str, Stored] = {}
+    for name, token in tokens.items():
+        patients[token] = [f"Patient/{each.id}" for each in both[token] if each.type == "Patient"]
+        found |= {each.id: each for each in both[token] if (each.type, each.id) == (record_resource.KIND, name)}
+    return found
+
+
+def _token(key: str) -> Token:
+    system, _, number = key.partition("|")
+    return Token(number, system)
 
 
 def forget(request: Request) -> None:

@@ -85,16 +85,8 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
             continue
         _check_readable(name, raw)
         try:
-            if name.partition(":")[0] == "_query":
-                raise fault(
-                    name,
-                    Text("aucune requête nommée n'est offerte", "no named queries are offered"),
-                    code="not-supported",
-                )
-            if name == "_filter":
-                nodes.append(FilterReader(criteria, chosen, raw).read())
-            elif not controls.read(name, raw):
-                nodes.append(criteria.node(chosen, name, raw))
+            if not controls.read(name, raw):
+                nodes.append(_criterion(criteria, chosen, name, raw))
         except UnknownParameter as none:
             if not lenient:
                 raise
@@ -109,6 +101,16 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
         values["asked"] = Contained(among, inside.criteria(nodes))
         among = tuple(dict.fromkeys((*containers, *among)))
     return Query(among, where, understood=tuple(understood), issues=tuple(issues), **values)
+
+
+def _criterion(criteria: Criteria, types: Sequence[str], name: str, raw: str) -> Node:
+    if name == "_filter":
+        return FilterReader(criteria, types, raw).read()
+    if name.partition(":")[0] == "_query":
+        raise fault(
+            name, Text("aucune requête nommée n'est offerte", "no named queries are offered"), code="not-supported"
+        )
+    return criteria.node(types, name, raw)
 
 
 def _check_readable(name: str, raw: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest
 from fhirserver.issues import Text
-from fhirserver.search.asked.query import Has, Ids, Node, Words
+from fhirserver.search.asked.query import Has, Ids, Node, Test, Words
 from fhirserver.search.mongo.matching import VALUES
 from fhirserver.search.mongo.plan import plan
 from fhirserver.search.values.words import of_content, of_narrative
@@ -38,12 +38,26 @@ class ChainResolver:
         Raises:
             BadRequest: more than `MAX_SELECTED`.
         """
+        known = self._known(resource_type, inner)
+        if known is not None:
+            return known
         compiled = self._searcher.compile([resource_type], inner, self._context, depth)
         condition, hint = plan([resource_type], compiled)
         found = self._searcher.runner.find(
             condition, {"_id": 0, "i": 1}, self._context, hint=hint, limit=MAX_SELECTED + 1
         )
         return _checked([f"{resource_type}/{document['i']}" for document in found], resource_type)
+
+    def _known(self, resource_type: str, inner: Node) -> list[str] | None:
+        """Return the Patients of identifiers that the request has looked up already; None: they must be asked for."""
+        patients, narrowing = self._context.patients, self._context.narrowing
+        if resource_type != "Patient" or not patients or not isinstance(inner, Test):
+            return None
+        if inner.parameter.code != "identifier" or inner.modifier or not patients.keys() >= set(inner.values):
+            return None
+        if narrowing is not None and narrowing(resource_type) is not None:
+            return None
+        return [name for token in inner.values for name in patients[token]]
 
     def referred(self, has: Has, types: Sequence[str], depth: int) -> list[str]:
         """Return `Type/id` of what resources that meet the inner condition refer to.

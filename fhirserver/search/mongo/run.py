@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.search.mongo.conditions import Narrowing
+from fhirserver.search.types.token import Token
 from fhirserver.search.types.values import Condition
 from fhirserver.store.connection import out_of_time, translated
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pymongo.client_session import ClientSession
 
     from fhirserver.store import Store
+
+Patients = Mapping[Token, Sequence[str]]
 
 STORED: Final = dict.fromkeys(("t", "i", "v", "u", "live", "m", "body", "large", "files", "w"), 1)
 """Fields of which a `Stored` is made."""
@@ -31,11 +34,13 @@ class Context:
         narrowing: what the caller may see; None: everything.
         session: of a transaction; None outside.
         deadline: monotonic time by which all must be done.
+        patients: by identifier, all Patients (`Patient/id`) that carry it, where the request has found them already.
     """
 
     narrowing: Narrowing | None
     session: ClientSession | None
     deadline: float
+    patients: Patients = field(default_factory=dict)
 
     def milliseconds(self) -> int:
         """Return what is left, at least one."""

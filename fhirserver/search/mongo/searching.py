@@ -13,13 +13,16 @@ from fhirserver.search.asked.parse import Rules, parse
 from fhirserver.search.asked.query import And, Node, Query
 from fhirserver.search.declared.registry import Registry
 from fhirserver.search.indexing import indexes, inside
+from fhirserver.search.mongo import matching
 from fhirserver.search.mongo.conditions import Compiled, Compiler, Narrowing
 from fhirserver.search.mongo.include import Included, Inclusion
 from fhirserver.search.mongo.order import Order, TotalOrder, order
 from fhirserver.search.mongo.plan import plan
 from fhirserver.search.mongo.resolve import ChainResolver
-from fhirserver.search.mongo.run import STORED, Context, Runner
+from fhirserver.search.mongo.run import STORED, Context, Patients, Runner
+from fhirserver.search.types import token
 from fhirserver.search.types.reference import index_key
+from fhirserver.search.types.token import Token
 from fhirserver.search.types.values import Condition
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from fhirserver.store import Store, Stored
 
 _ESTIMATE_LIMIT: Final = 10_000
+_IDENTIFIER: Final = "identifier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +84,26 @@ class Searcher:
         self.cursors = cursors or Cursors(b"")
         self._budget = time_budget
 
-    def run(self, query: Query, narrowing: Narrowing | None = None, session: ClientSession | None = None) -> ResultPage:
+    def run(
+        self,
+        query: Query,
+        narrowing: Narrowing | None = None,
+        session: ClientSession | None = None,
+        patients: Patients | None = None,
+    ) -> ResultPage:
         """Return the page of a query that begins after `query.after`.
 
         Args:
             query: as `parse` gives it.
             narrowing: what the caller may see of each type; holds for chains and includes as well.
             session: of a transaction: then its own writes are seen.
+            patients: those that the request has found, by identifier; asked for after `narrowing` is.
 
         Raises:
             Unavailable: out of time, or MongoDB does not answer.
             BadRequest: a chain selects too much.
         """
-        context = Context(narrowing, session, time.monotonic() + self._budget)
+        context = Context(narrowing, session, time.monotonic() + self._budget, {} if patients is None else patients)
         compiled = self.compile(query.types, query.where, context)
         if query.summary == "count":
             return self._counted(query, compiled, context)
@@ -162,6 +173,26 @@ class Searcher:
         return self.select(
             resource_type, query.where, limit, Context(narrowing, session, time.monotonic() + self._budget)
         )
+
+    def identified(self, types: Sequence[str], tokens: Sequence[Token], most: int) -> dict[Token, list[Stored]] | None:
+        """Return what of these types carries identifiers (code and system), by one look-up; None: more than `most`."""
+        kept = {token.stored(each.code or "", each.system or ""): each for each in tokens}
+        condition = {
+            "live": True,
+            "t": {"$in": list(types)},
+            "s.k": {"$in": token.index_keys(_IDENTIFIER, list(kept))},
+        }
+        projection = {**STORED, matching.VALUES + _IDENTIFIER: 1}
+        context = Context(None, None, time.monotonic() + self._budget)
+        documents = self.runner.find(condition, projection, context, hint=indexes.KEYS, limit=most + 1)
+        if len(documents) > most:
+            return None
+        found: dict[Token, list[Stored]] = {each: [] for each in tokens}
+        for document in documents:
+            for value in document["s"]["x"][_IDENTIFIER]:
+                if value in kept:
+                    found[kept[value]].append(self.store.stored(document))
+        return found
 
     def select(self, resource_type: str, node: Node, limit: int, context: Context) -> list[str]:
         """Return the ids of a type that a condition selects, `limit` at most."""
