@@ -19,6 +19,7 @@ from fhirserver.fhirpath import Engine
 from fhirserver.interactions import patch
 from fhirserver.interactions.capabilities import Capabilities
 from fhirserver.interactions.guards import Guards
+from fhirserver.interactions.later import accepting, doing
 from fhirserver.interactions.outbox import Handler
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.services import Services
@@ -42,7 +43,7 @@ from fhirserver.search.mongo.searching import Searcher
 from fhirserver.search.mongo.upkeep import Upkeep
 from fhirserver.search.types.values import Setting
 from fhirserver.settings import Settings
-from fhirserver.store import Index, Store
+from fhirserver.store import Index, Store, administered
 from fhirserver.terminology import Terminology
 from fhirserver.terminology.library import Library
 from fhirserver.validation import Validator
@@ -162,6 +163,7 @@ def create_app(settings: Settings, *, ahead: bool = False) -> Flask:
         ahead: make ready, while the first requests are answered, what the first of its kind would wait for.
     """
     store = Store(settings.mongodb_uri, settings.database)
+    administered.connect(store, settings.mongodb_uri)
     made = services(settings, store)
     formats = Formats((JSON, xml(XmlCodec(made.definitions))))
     believed = verifier(settings)

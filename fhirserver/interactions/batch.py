@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from fhirserver.errors import BadRequest, Failure
+from fhirserver.errors import BadRequest, Failure, Unavailable
 from fhirserver.interactions.bundles import entries
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown.outcomes import INTERNAL, outcome
 from fhirserver.issues import Text
+from fhirserver.store.jobs import JobGone
+from fhirserver.store.outbox import LeaseLost
 
 _SIDE_BY_SIDE: Final = 8
 _FEW: Final = 4
@@ -28,6 +30,8 @@ def perform(services: Services, request: Request, bundle: dict[str, Any]) -> Ans
     concern the same address is done side by side, so that durable writes share MongoDB's journal.
     """
     found = entries.read(bundle, request.base, services.settings.max_bundle_entries)
+    if request.rehearsal:
+        return Answer(202)
     answers: dict[int, dict[str, Any]] = {}
 
     def run(line: list[tuple[int, entries.Entry | Failure]]) -> None:
@@ -62,9 +66,17 @@ def _perform(services: Services, whole: Request, entry: entries.Entry | Failure)
         return entries.refuse(entry, outcome(entry.issues, whole.language))
     if not entry.path and entry.method == "POST":
         return entries.refuse(nested := _nested(), outcome(nested.issues, whole.language))
+    asked = entries.as_request(whole, entry, None)
+    # an operation answers what it makes of its writes: it is asked again, as by a client that heard nothing
+    writes = entry.method not in ("GET", "HEAD") and not any(part.startswith("$") for part in entry.path)
+    asked.course = whole.course.entry(entry.position) if whole.course is not None and writes else None
     try:
-        answer = services.router.perform(entries.as_request(whole, entry, None))
+        answer = (asked.course and asked.course.done()) or services.router.perform(asked)
+    except (LeaseLost, JobGone):
+        raise
     except Failure as failure:
+        if isinstance(failure, Unavailable) and asked.course is not None and not asked.course.last:
+            raise
         return entries.refuse(failure, outcome(failure.issues, whole.language))
     except Exception:  # noqa: BLE001 - one entry's failure is its own; it is logged
         _log.exception("entry of a batch failed: request %s", whole.origin.get("request"))

@@ -46,7 +46,7 @@ def store(
 ) -> Answer:
     """Write a checked resource: one insert, or a part of the transaction that the request belongs to."""
     draft, upload = writing.prepared(services, request, resource, identity, "POST")
-    if request.unit is not None or upload is not None:
+    if request.unit is not None or upload is not None or request.course is not None:
         return writing.commit(services, request, lambda transaction: plan(transaction, draft, upload, issues))
     stored = services.store.create(draft)
     place = writing.location(stored.type, stored.id, stored.version)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final, Literal, NamedTuple
+from typing import Any, BinaryIO, Final, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from fhirserver.access.caller import Caller
@@ -59,6 +59,30 @@ class Content:
     open: Callable[[], BinaryIO]
 
 
+class Course(Protocol):
+    """What a request that is answered later commits beside its writes: a kill neither loses nor doubles them.
+
+    Attributes:
+        last: whether this is the last attempt: what the store cannot take now is answered so.
+    """
+
+    @property
+    def last(self) -> bool: ...  # noqa: D102 - see the class
+
+    def seal(self, transaction: Transaction, answer: Answer) -> None:
+        """Commit with the writes that they are done, and what they are answered with."""
+
+    def entry(self, position: int) -> Course:
+        """Return the same for one entry of a batch, which commits alone."""
+
+    def done(self) -> Answer | None:
+        """Return what an earlier attempt at this entry was answered; None: there was none, or it committed nothing.
+
+        Raises:
+            JobGone: who asked has withdrawn the request.
+        """
+
+
 @dataclass(slots=True)
 class Request:
     """One interaction asked for, alone or as an entry of a Bundle.
@@ -82,6 +106,8 @@ class Request:
         memory: what guards know of the caller for the length of the request, by a name of their own.
         notes: what reading the body found (warnings).
         trail: audit records of what was read, written before the answer leaves.
+        rehearsal: whether only that is decided which can be before the work: readable, and allowed.
+        course: of a request that is answered later.
     """
 
     method: str
@@ -105,6 +131,8 @@ class Request:
     memory: dict[str, Any] = field(default_factory=dict)
     notes: list[Issue] = field(default_factory=list)
     trail: list[dict[str, Any]] = field(default_factory=list)
+    rehearsal: bool = False
+    course: Course | None = None
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the query parameters in their order.

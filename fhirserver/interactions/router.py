@@ -11,6 +11,7 @@ from fhirserver.interactions import create, delete, history, patch, read, search
 from fhirserver.interactions.bundles import bundle
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
+from fhirserver.interactions.later import accepting, answering
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.writes import conditional
 from fhirserver.issues import Text
@@ -35,6 +36,8 @@ class Router:
             Failure: it is refused; a refusal of access is recorded.
         """
         try:
+            if accepting.takes(self._services, request):
+                return accepting.accept(self._services, request)
             return self._route(request)
         except Forbidden as failure:
             kind = request.path[0] if request.path else None
@@ -55,7 +58,7 @@ class Router:
         """Answer `GET metadata`, the one interaction that needs no caller."""
         return self._services.capabilities.answer(base, dict(parameters).get("mode", "full"))
 
-    def _route(self, request: Request) -> Answer:
+    def _route(self, request: Request) -> Answer:  # noqa: PLR0911 - one return for each form of address
         path, services = request.path, self._services
         if not path:
             return _by_method(
@@ -77,6 +80,8 @@ class Router:
                 return _by_method(request.method, POST=lambda: search.everywhere_by_form(services, request))
             if first.startswith("$"):
                 return services.operations.invoke(services, request, first[1:], None, None)
+        if first == accepting.PLACE and request.unit is None:
+            return self._of_later(request, path[1:])
         raise _unknown_route(path)
 
     def _of_type(self, request: Request, kind: str, rest: tuple[str, ...]) -> Answer:  # noqa: PLR0911 - one return for each form of address
@@ -111,6 +116,18 @@ class Router:
                 DELETE=lambda: delete.delete(services, request, kind, second),
             )
         return self._of_instance(request, kind, second, rest[1:])
+
+    def _of_later(self, request: Request, rest: tuple[str, ...]) -> Answer:
+        """Answer for a request that is answered later: its state, its result, its withdrawal."""
+        if len(rest) == 1:
+            return _by_method(
+                request.method,
+                GET=lambda: answering.state(self._services, request, rest[0]),
+                DELETE=lambda: answering.withdraw(request, rest[0]),
+            )
+        if rest[1:] == (answering.RESULT,):
+            return _by_method(request.method, GET=lambda: answering.result(self._services, request, rest[0]))
+        raise _unknown_route(request.path)
 
     def _of_instance(self, request: Request, kind: str, identity: str, rest: tuple[str, ...]) -> Answer:
         services, third = self._services, rest[0]

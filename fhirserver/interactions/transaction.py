@@ -6,9 +6,11 @@ be written before anything is validated; then all entries are planned in one com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from fhirserver.access.decide import decide
+from fhirserver.access.scopes import Letter
 from fhirserver.errors import BadRequest, Failure, InvalidResource
 from fhirserver.interactions.bundles import entries
 from fhirserver.interactions.bundles.entries import Entry
@@ -25,6 +27,7 @@ BUNDLE: Final = "response-bundle"
 PROFILES: Final = "bundle-profiles"
 """Under this name of `Request.memory`, guards find what the Bundle claims in `meta.profile`."""
 _OF_AN_ID: Final = ("DELETE", "PUT", "PATCH")
+_LETTERS: Final[dict[str, Letter]] = {"DELETE": "d", "POST": "c", "PUT": "u", "PATCH": "u", "GET": "r", "HEAD": "r"}
 _ORDER: Final = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
 
 
@@ -37,9 +40,15 @@ def perform(services: Services, request: Request, bundle: dict[str, Any]) -> Ans
     """
     request.memory[PROFILES] = _claimed(bundle)
     found = _readable(entries.read(bundle, request.base, services.settings.max_bundle_entries))
-    responses = [entries.respond(answer, request) for answer in commit(services, request, found)]
-    told = entries.response("transaction-response", responses)
-    return Answer(200, resource=told | request.memory.get(BUNDLE, {}))
+    if request.rehearsal:
+        _allowed(request, found)
+        return Answer(202)
+
+    def told(answers: Sequence[Answer]) -> Answer:
+        written = entries.response("transaction-response", [entries.respond(answer, request) for answer in answers])
+        return Answer(200, resource=written | request.memory.get(BUNDLE, {}))
+
+    return told(commit(services, request, found, told))
 
 
 def alone(services: Services, request: Request, resource: dict[str, Any]) -> Answer:
@@ -50,15 +59,27 @@ def alone(services: Services, request: Request, resource: dict[str, Any]) -> Ans
     """
     entry = Entry(0, request.method, request.path, request.query, resource, None, {}, asked=request.conditions)
     try:
-        (answer,) = commit(services, request, [entry])
+        (answer,) = commit(services, request, [entry], lambda answers: answers[0])
     except Failure as failure:
         failure.issues = tuple(entries.taken_out(failure.issues, str(resource["resourceType"])))
         raise
     return answer
 
 
-def commit(services: Services, request: Request, found: Sequence[Entry]) -> list[Answer]:
-    """Perform entries in one commit; return their answers in their order."""
+def commit(
+    services: Services,
+    request: Request,
+    found: Sequence[Entry],
+    told: Callable[[Sequence[Answer]], Answer] | None = None,
+) -> list[Answer]:
+    """Perform entries in one commit; return their answers in their order.
+
+    Args:
+        services: the parts in force.
+        request: the whole that the entries are of.
+        found: the entries.
+        told: makes of their answers what the whole is answered: committed with them where that is later.
+    """
     guards = services.guards.concerned(request, found)
     sent = [(entry.path, entry.query, entry.resource, entry.request, entry.asked) for entry in found]
     read_so_far = len(request.trail)
@@ -70,13 +91,29 @@ def commit(services: Services, request: Request, found: Sequence[Entry]) -> list
             entry.path, entry.query, entry.resource, entry.request, entry.asked = as_sent
             entry.identity = entry.settled = entry.issues = None
             entry.marks = {}
-        for guard in guards:
-            given = guard.again(services, request, transaction, found)
-            if given is not None:
-                return given
-        return _Attempt(services, request, transaction, found, guards).run()
+        answers = next(
+            (given for guard in guards if (given := guard.again(services, request, transaction, found)) is not None),
+            None,
+        )
+        if answers is None:
+            answers = _Attempt(services, request, transaction, found, guards).run()
+        if request.course is not None and told is not None:
+            request.course.seal(transaction, told([answer.settle() for answer in answers]))
+        return answers
 
     return [answer.settle() for answer in services.store.transact(work)]
+
+
+def _allowed(request: Request, found: Sequence[Entry]) -> None:
+    """Decide on the entries' access as far as their addresses tell; raises Forbidden, told with its place."""
+    for entry in found:
+        letter = _LETTERS.get(entry.method)
+        if letter is None or not entry.kind[:1].isupper() or any(part.startswith("$") for part in entry.path):
+            continue
+        try:
+            decide(request.caller, "s" if letter == "r" and len(entry.path) == 1 else letter, entry.kind)
+        except Failure as failure:
+            raise _placed(failure, entry) from failure
 
 
 def _claimed(bundle: dict[str, Any]) -> list[str]:

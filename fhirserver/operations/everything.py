@@ -47,5 +47,9 @@ def everything(call: Call) -> Answer:
 
 
 OPERATION: Final = Operation(
-    "everything", everything, "http://hl7.org/fhir/OperationDefinition/Patient-everything", instances=("Patient",)
+    "everything",
+    everything,
+    "http://hl7.org/fhir/OperationDefinition/Patient-everything",
+    instances=("Patient",),
+    later=True,
 )

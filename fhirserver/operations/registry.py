@@ -62,6 +62,7 @@ class Operation:
         definition: canonical url of its OperationDefinition.
         system, types, instances: the levels; `types` and `instances` list resource types, `("*",)` means all.
         reads: whether GET may invoke it (it changes nothing).
+        later: whether it may be answered later (`Prefer: respond-async`): it reads much.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Operation:
     types: tuple[str, ...] = ()
     instances: tuple[str, ...] = ()
     reads: bool = True
+    later: bool = False
 
     def offered(self, kind: str | None, identity: str | None) -> bool:
         """Tell whether it may be invoked there."""

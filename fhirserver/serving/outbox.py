@@ -20,7 +20,7 @@ from fhirserver import app
 from fhirserver.interactions.outbox import Worker
 from fhirserver.serving.worker import keep
 from fhirserver.settings import Settings
-from fhirserver.store import Store
+from fhirserver.store import Store, administered
 
 DRAIN_SECONDS: Final = 10.0
 _LOOK: Final = 0.5
@@ -48,6 +48,7 @@ def work(settings: Settings, beside: int | None = None) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     store = Store(settings.mongodb_uri, settings.database)
+    administered.connect(store, settings.mongodb_uri)
     services = app.services(settings, store)
     workers = [Worker(services, handlers) for handlers in app.handlers(settings)]
     keep()

@@ -6,18 +6,18 @@ None of them is on the way of an ordinary request. `connect` gives mongoengine t
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import mongoengine
 from mongoengine import BooleanField, DateTimeField, DictField, Document, IntField, ListField, StringField
 
-from fhirserver.store.connection import APPLICATION, translated
+from fhirserver.store.connection import APPLICATION
 
 if TYPE_CHECKING:
     from fhirserver.store.store import Store
 
 _ALIAS: Final = "fhirserver"
-JOB_STATES: Final = ("waiting", "running", "done", "cancelled")
+JOB_STATES: Final = ("waiting", "running", "done")
 
 
 def _now() -> datetime:
@@ -52,39 +52,41 @@ class Job(Document):  # type: ignore[misc] # mongoengine publishes no types
 
     Attributes:
         id: what the status address names.
-        client: who may ask for it.
-        request: method, path, headers; its body is content (`body`: hash).
+        owner: who asked, and alone may know of it.
+        request: what was asked and by whom, never the token; its body is content (`body`: hash).
         state: one of JOB_STATES.
+        progress: for `X-Progress`.
         status: HTTP status of the result.
+        media: media type of the result; None: FHIR JSON.
         result: hash of the content that holds the result.
         files: both hashes: content stays while a job names it.
-        progress: for `X-Progress`.
+        moment: what was written until then, the result knows of.
+        expires: when the job and its result are forgotten; None while it is not done.
     """
 
     id = StringField(primary_key=True)
-    client = StringField(required=True)
+    owner = StringField(required=True)
     request = DictField(required=True)
     body = StringField()
     state = StringField(choices=JOB_STATES, default="waiting")
+    progress = StringField()
     status = IntField()
+    media = StringField()
     result = StringField()
     files = ListField(StringField())
-    progress = StringField()
     created = DateTimeField(default=_now)
-    finished = DateTimeField()
+    moment = DateTimeField()
+    expires = DateTimeField()
 
     meta = {"collection": "jobs", "db_alias": _ALIAS, "auto_create_index": False}  # noqa: RUF012 - mongoengine's way
 
-    def move(self, before: str, after: str, **values: Any) -> bool:
-        """Change the state if it is `before` still; False if another was faster."""
-        with translated():
-            changed = Job.objects(id=self.id, state=before).update_one(state=after, **values)
-        return bool(changed)
-
 
 def connect(store: Store, uri: str) -> None:
-    """Let the documents of this module live in a store's database; their indexes are among the store's own."""
-    options = {"tz_aware": True, "uuidRepresentation": "standard", "appname": APPLICATION}
+    """Let the documents of this module live in a store's database; their indexes are among the store's own.
+
+    To be called once in each process, after it was forked; it asks MongoDB nothing yet.
+    """
+    options = {"tz_aware": True, "uuidRepresentation": "standard", "appname": APPLICATION, "connect": False}
     mongoengine.connect(store.database.name, alias=_ALIAS, host=uri, w="majority", journal=True, **options)
 
 

@@ -43,6 +43,7 @@ COLLECTIONS: Final = (
     "claims",
     "clients",
     "jobs",
+    "job_entries",
 )
 _COMPARED: Final = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds")
 _WEEK: Final = 7 * 24 * 3600
@@ -64,7 +65,10 @@ OWN: Final = (
     Index("uploads", "at", (("at", 1),)),
     Index("locks", "touched", (("touched", 1),), {"expireAfterSeconds": 3600}),
     Index("jobs", "files", (("files", 1),)),
-    Index("jobs", "finished", (("finished", 1),), {"expireAfterSeconds": _WEEK}),
+    Index("jobs", "owner", (("owner", 1), ("state", 1))),
+    Index("jobs", "expires", (("expires", 1),), {"expireAfterSeconds": 0}),
+    Index("job_entries", "job", (("job", 1),)),
+    Index("job_entries", "at", (("at", 1),), {"expireAfterSeconds": _WEEK}),
     # what whom was shown by number, and who tried numbers that are none
     Index(
         "audit",

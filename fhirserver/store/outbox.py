@@ -117,6 +117,12 @@ class Outbox:
         if not done.matched_count:
             raise LeaseLost
 
+    def renew(self, lease: Lease, *, seconds: float = LEASE) -> bool:
+        """Hold a task that takes longer for as long again; False if another worker has it."""
+        due = datetime.now(UTC) + timedelta(seconds=seconds)
+        with translated():
+            return bool(self._tasks.update_one(_held(lease), {"$set": {"due": due}}).matched_count)
+
     def fail(self, lease: Lease, error: str, *, now: datetime | None = None) -> None:
         """Give a task back after a failure: it is tried again later, and set aside after `TRIES` attempts."""
         pause = min(2.0**lease.tries, _LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads, keeps no secret

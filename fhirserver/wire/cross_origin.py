@@ -7,7 +7,10 @@ from typing import Final
 
 from flask import Response, request
 
-EXPOSED: Final = "ETag, Location, Content-Location, Last-Modified, X-Request-Id"
+EXPOSED: Final = (
+    "ETag, Location, Content-Location, Last-Modified, X-Request-Id, "
+    "X-Progress, Retry-After, Expires, Preference-Applied"
+)
 _ALLOWED: Final = (
     "Authorization, Content-Type, Accept, Accept-Language, If-Match, If-None-Match, If-None-Exist, "
     "If-Modified-Since, Prefer, Range, X-Request-Id"

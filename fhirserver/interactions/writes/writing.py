@@ -103,7 +103,15 @@ def commit(services: Services, request: Request, work: Callable[[Transaction], A
     """Do transactional work: in the transaction that the request is part of, or in one of its own."""
     if request.unit is not None:
         return work(request.unit)
-    return services.store.transact(work).settle()
+    course = request.course
+
+    def sealed(transaction: Transaction) -> Answer:
+        answer = work(transaction)
+        if course is not None:
+            course.seal(transaction, answer.settle())
+        return answer
+
+    return services.store.transact(sealed).settle()
 
 
 def require_match(conditions: Conditions, current: Stored | None, name: str) -> None:
