@@ -31,8 +31,8 @@ from fhirserver.operations.registry import Operations
 from fhirserver.pages import browser
 from fhirserver.pages.facts import facts
 from fhirserver.records import indexes as record_indexes
-from fhirserver.records.guard import RecordGuard
 from fhirserver.records.after import notifying
+from fhirserver.records.guard import RecordGuard
 from fhirserver.search.asked.codes import TerminologyTokens
 from fhirserver.search.asked.cursors import Cursors
 from fhirserver.search.asked.parse import Rules

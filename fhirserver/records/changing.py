@@ -108,6 +108,9 @@ def _attributes(services: Services, request: Request, matrix: Habilitation, writ
         replaced=False,
     )
     told = marks.of_document(after, mark["record"], mark["authors"])
+    hidden = label.HIDDEN_FROM_PATIENT
+    if hidden in str(mark["labels"]).split() and hidden not in told["labels"].split() and request.unit is not None:
+        notices.of_document(request.unit, mark["record"], current.id, caller.name or "")
     request.marks = {**request.marks, "dmp": told}
     if after.get("status") == DELETED:
         # MHD's profiles bind status to current and superseded, PDSm4DMP deletes by entered-in-error (TD3.3c)
@@ -133,9 +136,6 @@ def _by_patient(services: Services, request: Request, write: Write) -> None:
     own = callers.key(caller)
     marked = request.marks.get("dmp", {})
     if write.interaction == "create" and own is not None and marked.get("record") == own:
-    hidden = label.HIDDEN_FROM_PATIENT
-    if hidden in str(mark["labels"]).split() and hidden not in told["labels"].split() and request.unit is not None:
-        notices.of_document(request.unit, mark["record"], current.id, caller.name or "")
         return
     if write.kind == "Observation" and write.interaction in ("create", "update") and not caller.representative:
         resource = dict(write.proposed or {})
