@@ -7,7 +7,7 @@ as FHIR; what nobody can answer gets 406, a body that nobody can read 415.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,8 @@ from fhirserver.wire.headers import weight
 from fhirserver.wire.xml.formatting import XmlCodec
 
 _VERSIONS: Final = ("4.0", "4.0.1")
+_GENERIC: Final = ("application/json", "text/json", "application/xml", "text/xml")
+"""https://hl7.org/fhir/R4/http.html#mime-type: who names one of these is answered under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Formats:
                 best = (quality, format_)
         if best is None:
             raise self._refusal(f"Accept: {accept[:80]}")
-        return best[1]
+        return _as_named(best[1], ranges)
 
     def _quality(self, format_: Format, ranges: Sequence[Range]) -> float:
         """Return how much a client wants a format: the most precise range that covers it decides."""
@@ -177,6 +179,15 @@ class Formats:
             ),
             rule="accept",
         )
+
+
+def _as_named(format_: Format, ranges: Sequence[Range]) -> Format:
+    """Return a format under the generic media type that a client names for it, if it does not name FHIR's own."""
+    named = {wanted.media: wanted.quality for wanted in ranges if wanted.quality > 0}
+    generic = [media for media in named if media in format_.aliases and media in _GENERIC]
+    if format_.media in named or not generic:
+        return format_
+    return replace(format_, media=max(generic, key=lambda media: named[media]))
 
 
 def ranges_of(accept: str) -> list[Range]:

@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -83,6 +84,9 @@ class Gateway:
             _log.exception("request %s failed: %s %s", request_id, environ["REQUEST_METHOD"], environ["PATH_INFO"])
             response = self.outcome_response(500, [INTERNAL], language, representation)
         response.headers["X-Request-Id"] = request_id
+        theirs = environ.get("HTTP_X_REQUEST_ID")
+        if theirs and theirs != request_id:
+            response.headers["X-Correlation-Id"] = theirs[:200]
         return response
 
     def language(self, environ: dict[str, Any]) -> Language:
@@ -103,8 +107,7 @@ class Gateway:
         segments = tuple(path.rstrip("/").split("/")) if path.strip("/") else ()
         effective = "GET" if method == "HEAD" else method
         if (effective, segments) in _OPEN:
-            answer = self._router.capabilities(self.base(environ), parse_qsl(environ["QUERY_STRING"]))
-            return self._write(answer, NO_PREFERENCE, language, representation, environ)
+            return self._statement(environ, language, representation)
         caller = self._verifier.caller(environ.get("HTTP_AUTHORIZATION"))
         self._throttle.take(caller.client)
         prefer = environ.get("HTTP_PREFER")
@@ -141,6 +144,16 @@ class Gateway:
                     self._audit(asked.trail)
             finally:
                 self.working.end()
+
+    def _statement(self, environ: dict[str, Any], language: Language, representation: Representation) -> Response:
+        """Answer the CapabilityStatement, with an ETag that changes with it."""
+        answer = self._router.capabilities(self.base(environ), parse_qsl(environ["QUERY_STRING"]))
+        form = f"{representation.format.content_type} {representation.pretty} ".encode()
+        tag = blake2b(form + (answer.json or b""), digest_size=12).hexdigest()
+        answer.headers["ETag"] = f'W/"{tag}"'
+        if tag in _conditions(environ).none_match:
+            answer = Answer(304, headers=answer.headers)
+        return self._write(answer, NO_PREFERENCE, language, representation, environ)
 
     def base(self, environ: dict[str, Any]) -> str:
         """Return the FHIR base url as the client sees it."""
@@ -214,7 +227,8 @@ class Gateway:
                 Response(answer.raw, answer.status, head, content_type=answer.media, direct_passthrough=True)
             )
         data = self._data(answer, prefer, language, representation)
-        response = Ready(data, answer.status, head, content_type=representation.format.content_type)
+        status = 200 if answer.status == 204 and data else answer.status  # noqa: PLR2004 - no content, unless there is
+        response = Ready(data, status, head, content_type=representation.format.content_type)
         if not data:
             response.headers.pop("Content-Type")
         return response

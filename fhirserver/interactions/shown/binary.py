@@ -35,7 +35,19 @@ def is_content(request: Request) -> bool:
 
 
 def create(services: Services, request: Request) -> Answer:
-    """Keep a body as a new Binary's content."""
+    """Keep a body as a new Binary's content.
+
+    Raises:
+        BadRequest: on a condition, which the content alone cannot be searched for.
+    """
+    if request.conditions.none_exist is not None:
+        raise BadRequest(
+            Text(
+                "If-None-Exist ne vaut que pour une ressource : envoyez le Binary en FHIR.",
+                "If-None-Exist holds for resources only: send the Binary as FHIR.",
+            ),
+            rule="criteria",
+        )
     draft, upload = _take(services, request, None, "POST")
 
     def work(transaction: Transaction) -> Answer:
