@@ -15,10 +15,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from fhirserver import jsontext
 from fhirserver.access.tokens import Verifier
+from fhirserver.dmp.content.media import XML, ZIP
 from fhirserver.errors import Failure
 from fhirserver.issues import Language
 from fhirserver.pages import reading, session
 from fhirserver.pages.assets import asset
+from fhirserver.pages.documents import ADDRESS, Documents
 from fhirserver.pages.facts import Facts
 from fhirserver.pages.markup import Highlighter
 from fhirserver.wire import body
@@ -38,6 +40,10 @@ DOCS_SECURITY: Final = (
 )
 """Swagger UI styles its elements itself, draws with data urls, and calls the API."""
 _HTML: Final = ("text/html", "application/xhtml+xml")
+_BINARY: Final = f"{BASE}/Binary/"
+_CURRENT_BINARY: Final = re.compile(rf"{_BINARY}([^/]+)")
+_READABLE: Final = XML | ZIP
+"""What a browser would only save: it is led to a page that shows it."""
 _FORMAT: Final = ("html", "text/html")
 _MARK: Final = "fhirserver.page"
 _HERE: Final = re.compile(r"/(?![/\\])[\x21-\x7e]*")
@@ -64,7 +70,7 @@ class Browser:
         chosen = request.cookies.get(LANGUAGE_COOKIE)
         if chosen in ("fr", "en"):
             environ["HTTP_ACCEPT_LANGUAGE"] = chosen
-        if request.path.startswith(f"{BASE}/Binary/"):
+        if request.path.startswith(_BINARY):
             return
         environ["HTTP_ACCEPT"] = JSON.media
         environ["QUERY_STRING"] = _without_format(environ["QUERY_STRING"])
@@ -72,11 +78,15 @@ class Browser:
             # a page tells more than the resource (who is signed in): it is never the one that the browser has
             environ.pop(condition, None)
 
-    def leave(self, response: Response) -> Response:
+    def leave(self, response: Response) -> AnyResponse:
         """After a request: show a FHIR answer as a page where one is wanted."""
         if _MARK not in request.environ:
             return response
         response.headers.add("Vary", "Accept, Accept-Language, Cookie")
+        binary = _CURRENT_BINARY.fullmatch(request.path)
+        if binary and response.status_code == 200 and response.mimetype in _READABLE:  # noqa: PLR2004 - read
+            response.close()
+            return guard(redirect(f"{ADDRESS}/{binary[1]}", 303))
         if response.mimetype != JSON.media or response.direct_passthrough:
             return response
         resource = jsontext.read(response.get_data())
@@ -88,11 +98,11 @@ class Browser:
 
     def home(self) -> Response:
         """Answer `GET /`."""
-        return self._answer("home.html", facts=self._facts)
+        return self.answer("home.html", facts=self._facts)
 
     def docs(self) -> Response:
         """Answer `GET /docs`: the description of the API, to read and to try."""
-        response = self._answer("docs.html")
+        response = self.answer("docs.html")
         response.headers["Content-Security-Policy"] = DOCS_SECURITY
         return response
 
@@ -111,7 +121,7 @@ class Browser:
             language = self._gateway.language(request.environ)
             told = failure.issues[0].text
             refusal = told.fr if language == "fr" else told.en
-            return self._answer("signin.html", failure.status, refusal=refusal, next=target)
+            return self.answer("signin.html", failure.status, refusal=refusal, next=target)
         return response
 
     def sign_out(self) -> AnyResponse:
@@ -131,6 +141,7 @@ class Browser:
     def _page(self, resource: dict[str, Any], status: int) -> str:
         base = self._gateway.base(request.environ)
         highlighter = Highlighter(base, self._facts.types)
+        opened = reading.document(resource, base)
         kind, target = resource.get("resourceType"), _target()
         return self._render(
             "resource.html",
@@ -141,13 +152,20 @@ class Browser:
             rows=reading.rows(resource, highlighter) if kind == "Bundle" else (),
             pages=reading.pages(resource, highlighter) if kind == "Bundle" else (),
             findings=reading.findings(resource) if kind == "OperationOutcome" else (),
+            document=f"{ADDRESS}/{opened}" if opened else None,
             lines=highlighter.write(resource),
             as_json=reading.with_format(target, "json"),
             as_xml=reading.with_format(target, "xml"),
             path=request.path,
         )
 
-    def _answer(self, template: str, status: int = 200, **values: Any) -> Response:
+    def refusal(self, resource: dict[str, Any], status: int) -> Response:
+        """Answer an OperationOutcome as a page."""
+        response = Response(self._page(resource, status), status, {"Cache-Control": "no-store"}, mimetype="text/html")
+        return guard(response)
+
+    def answer(self, template: str, status: int = 200, **values: Any) -> Response:
+        """Answer a page of a template."""
         response = Response(
             self._render(template, **values), status, {"Cache-Control": "no-store"}, content_type="text/html"
         )
@@ -181,6 +199,11 @@ def add(app: Flask, gateway: Gateway, verifier: Verifier, facts: Facts) -> None:
     pages.add_url_rule("/sign-out", "sign-out", browser.sign_out, methods=["POST"])
     pages.add_url_rule("/language/<any(fr, en):chosen>", "language", browser.language)
     pages.add_url_rule("/assets/<name>", "asset", asset)
+    documents = Documents(gateway, browser.answer, browser.refusal)
+    for rule in (f"{ADDRESS}/<identity>", f"{ADDRESS}/<identity>/<int:part>"):
+        pages.add_url_rule(rule, "document", documents.view)
+        pages.add_url_rule(f"{rule}/content", "document-content", documents.content)
+    pages.add_url_rule(f"{ADDRESS}/<identity>/original", "document-original", documents.original)
     app.register_blueprint(pages)
 
 

@@ -75,6 +75,16 @@ def findings(outcome: dict[str, Any]) -> list[Finding]:
     ]
 
 
+def document(resource: dict[str, Any], base: str) -> str | None:
+    """Return the id of the Binary here that a DocumentReference's content leads to; None if it leads to none."""
+    if resource.get("resourceType") != "DocumentReference":
+        return None
+    content: dict[str, Any] = next(iter(resource.get("content", ())), {})
+    url = str(content.get("attachment", {}).get("url", "")).removeprefix(f"{base}/")
+    kind, _, identity = url.partition("/")
+    return identity if kind == "Binary" and identity and "/" not in identity else None
+
+
 def label(resource: dict[str, Any]) -> str:
     """Return a few words that tell one resource from another of its type."""
     for element in _LABELS:

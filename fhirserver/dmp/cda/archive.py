@@ -62,17 +62,14 @@ def read(data: bytes, most: int) -> list[Described]:
         raise UnusableArchive(f"Archive illisible : {error}.", f"Unreadable archive: {error}.") from None
 
 
-def first_document(data: bytes, most: int) -> bytes | None:
-    """Return the bytes of the first CDA of an archive; None if it has none.
+def member(data: bytes, path: str, most: int) -> bytes:
+    """Return the bytes of one document that `read` described.
 
     Raises:
         UnusableArchive: as for `read`.
     """
-    described = next((one for one in read(data, most) if one.header is not None), None)
-    if described is None:
-        return None
     with zipfile.ZipFile(BytesIO(data)) as archive:
-        return b"".join(_pieces(archive, archive.getinfo(described.path), most))
+        return b"".join(_pieces(archive, archive.getinfo(path), most))
 
 
 def _documents(archive: zipfile.ZipFile, packed: int, most: int) -> Iterator[Described]:

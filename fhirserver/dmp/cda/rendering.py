@@ -1,7 +1,7 @@
 """A CDA shown as HTML: the project's own rendering, without scripts, styles or addresses of the document's author.
 
 Only what is known is written, element by element; everything else leaves its text and nothing more. The narrative
-block is that of HL7 CDA R2, 4.3.5. The result is one page without scripts and without resources from elsewhere.
+block is that of HL7 CDA R2, 4.3.5. The result has no scripts, and no resources from elsewhere.
 """
 
 from __future__ import annotations
@@ -39,12 +39,7 @@ _CELLS: Final = {"td": "td", "th": "th"}
 _STYLES: Final = {"bold": "strong", "italics": "em", "underline": "u", "emphasis": "em"}
 _SAFE: Final = ("https://", "http://", "mailto:", "#")
 _MOST_SPAN: Final = 100
-_STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#161616}"
-    "table{border-collapse:collapse}td,th{border:1px solid #929292;padding:.25rem .5rem;text-align:left}"
-    "dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem}dt{font-weight:600}dd{margin:0}"
-    "section{border-top:1px solid #ddd;margin-top:1rem}pre{white-space:pre-wrap}"
-)
+_MINUTES: Final = len("09:15")
 _LABELS: Final = {
     "patient": Text("Patient", "Patient"),
     "born": Text("Date de naissance", "Birth date"),
@@ -65,8 +60,8 @@ class Enclosed(NamedTuple):
     content: bytes
 
 
-def html(data: bytes, language: Language = "fr") -> str:
-    """Return a CDA as one HTML page.
+def article(data: bytes, language: Language = "fr") -> str:
+    """Return a CDA as the inside of an HTML article: its header, and its narrative.
 
     Args:
         data: the document, accepted before.
@@ -76,17 +71,14 @@ def html(data: bytes, language: Language = "fr") -> str:
         UnsafeXml: it is not to be read.
         ValueError: no CDA.
     """
-    found = headers.read(data)
-    if found is None:
-        raise ValueError("no CDA")
+    found = _header(data)
     root, _ = parse(in_pieces(data), header_only=False)
-    parts = [*_head(found, language), *_body(root, language)]
-    title = escape(found.title or "CDA")
-    return (
-        f'<!doctype html><html lang="{escape((found.language or language)[:2])}"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style></head>'
-        f"<body>{''.join(parts)}</body></html>"
-    )
+    return "".join((*_head(found, language), *_body(root, language)))
+
+
+def title(data: bytes) -> str:
+    """Return the title of a CDA; raises as `article` does."""
+    return _title(_header(data))
 
 
 def enclosed(data: bytes) -> Enclosed | None:
@@ -105,26 +97,46 @@ def enclosed(data: bytes) -> Enclosed | None:
         return None
 
 
+def person(author: Person) -> str:
+    """Return how an author is named."""
+    name = " ".join(filter(None, (author.given, author.family)))
+    return ", ".join(filter(None, (name, author.organization_name)))
+
+
+def moment(text: str, language: Language) -> str:
+    """Return a FHIR time to the minute as it is read, in its own time zone."""
+    day, _, hour = text.partition("T")
+    shown = "/".join(reversed(day.split("-"))) if language == "fr" else day
+    return f"{shown} {hour[:_MINUTES]}" if hour else shown
+
+
+def _header(data: bytes) -> Header:
+    found = headers.read(data)
+    if found is None:
+        raise ValueError("no CDA")
+    return found
+
+
+def _title(found: Header) -> str:
+    return found.title or (found.type.display if found.type and found.type.display else "CDA")
+
+
 def _head(found: Header, language: Language) -> Iterator[str]:
-    yield f"<h1>{escape(found.title or (found.type.display if found.type and found.type.display else 'CDA'))}</h1><dl>"
+    yield f"<h1>{escape(_title(found))}</h1><dl>"
     numbers = ", ".join(identifier.extension or identifier.root for identifier in found.patient.identifiers)
     rows = [
         ("patient", " ".join(filter(None, (found.traits.family, found.traits.given)))),
-        ("born", found.traits.birth_date),
+        ("born", moment(found.traits.birth_date or "", language)),
         ("ins", numbers),
-        *(("author", _person(author)) for author in found.authors),
+        *(("author", person(author)) for author in found.authors),
         ("custodian", found.custodian.organization_name),
-        ("date", found.effective),
-        ("period", " – ".join(filter(None, (found.start, found.end)))),
+        ("date", moment(found.effective or "", language)),
+        ("period", " – ".join(moment(each, language) for each in (found.start, found.end) if each)),
     ]
     for label, value in rows:
         if value:
             yield f"<dt>{escape(_LABELS[label].say(language))}</dt><dd>{escape(value)}</dd>"
     yield "</dl>"
-
-
-def _person(person: Person) -> str:
-    return ", ".join(filter(None, (" ".join(filter(None, (person.given, person.family))), person.organization_name)))
 
 
 def _body(root: etree._Element, language: Language) -> Iterator[str]:

@@ -133,7 +133,7 @@ def test_an_archive_gives_the_documents_that_its_metadata_describe() -> None:
     (found,) = archive.read(data, MOST)
     assert found.header is not None
     assert found.header.identifier == Identifier("1.2.250.1.999.7.1")
-    assert archive.first_document(data, MOST) == content
+    assert archive.member(data, found.path, MOST) == content
 
 
 @pytest.mark.parametrize(
