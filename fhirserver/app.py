@@ -25,9 +25,9 @@ from fhirserver.interactions.router import Router
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.writes.checking import Checker
 from fhirserver.operations import dmp, document, everything, generate_metadata, meta, reindex, validate
-from fhirserver.operations import terminology as terminology_operations
 from fhirserver.operations.prescription import offered as prescription_operations
 from fhirserver.operations.registry import Operations
+from fhirserver.operations.terminology import offered as terminology_operations
 from fhirserver.pages import browser
 from fhirserver.pages.facts import facts
 from fhirserver.records import indexes as record_indexes

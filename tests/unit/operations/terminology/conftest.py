@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fhirserver.definitions import Definitions, development
-from fhirserver.operations.expand import MAX_AT_ONCE
+from fhirserver.operations.terminology.expand import MAX_AT_ONCE
 from fhirserver.terminology import Terminology
 from fhirserver.terminology.codesystem import from_resource
 from tests.unit.operations.terminology.building import PLANTS

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhirserver.errors import BadRequest, NotFound, Unprocessable
-from fhirserver.operations.expand import expand
-from fhirserver.operations.lookup import lookup
-from fhirserver.operations.subsumes import subsumes
-from fhirserver.operations.translate import translate
-from fhirserver.operations.validate_code import in_code_system, in_value_set
+from fhirserver.operations.terminology.expand import expand
+from fhirserver.operations.terminology.lookup import lookup
+from fhirserver.operations.terminology.subsumes import subsumes
+from fhirserver.operations.terminology.translate import translate
+from fhirserver.operations.terminology.validate_code import in_code_system, in_value_set
 from fhirserver.terminology import Terminology
 from tests.unit.operations.terminology.building import GENDER, PLANTS, plants
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fhirserver.errors import BadRequest, Failure, NotFound, Unprocessable
-from fhirserver.operations.expand import MAX_AT_ONCE, expand
+from fhirserver.operations.terminology.expand import MAX_AT_ONCE, expand
 from fhirserver.terminology import Terminology
 from tests.unit.operations.terminology.building import PLANTS, call, codes, plants
 

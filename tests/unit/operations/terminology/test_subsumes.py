@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fhirserver.errors import BadRequest, Failure, NotFound, Unprocessable
-from fhirserver.operations.subsumes import subsumes
+from fhirserver.operations.terminology.subsumes import subsumes
 from fhirserver.terminology import Terminology
 from tests.unit.operations.terminology.building import PLANTS, ROLES, call, value_of
 

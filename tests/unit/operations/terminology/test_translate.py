@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fhirserver.errors import BadRequest, Failure, NotFound
-from fhirserver.operations.translate import translate
+from fhirserver.operations.terminology.translate import translate
 from fhirserver.terminology import Terminology
 from tests.unit.operations.terminology.building import PLANTS, call, value_of
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fhirserver.errors import BadRequest, Failure, NotFound, Unprocessable
-from fhirserver.operations.validate_code import in_code_system, in_value_set
+from fhirserver.operations.terminology.validate_code import in_code_system, in_value_set
 from fhirserver.terminology import Terminology
 from tests.unit.operations.terminology.building import GENDER, PLANTS, ROLES, call, plants, value_of
 

@@ -14,13 +14,13 @@ from fhirserver.access.decide import decide
 from fhirserver.errors import InvalidResource
 from fhirserver.interactions import read as reading
 from fhirserver.interactions.exchange import Answer
-from fhirserver.operations import validate_code
-from fhirserver.operations.expand import expand
-from fhirserver.operations.lookup import lookup
 from fhirserver.operations.registry import Call, Operation
-from fhirserver.operations.stored_terminology import with_stored
-from fhirserver.operations.subsumes import subsumes
-from fhirserver.operations.translate import translate
+from fhirserver.operations.terminology import validate_code
+from fhirserver.operations.terminology.expand import expand
+from fhirserver.operations.terminology.lookup import lookup
+from fhirserver.operations.terminology.stored import with_stored
+from fhirserver.operations.terminology.subsumes import subsumes
+from fhirserver.operations.terminology.translate import translate
 from fhirserver.terminology import Terminology
 
 _BODY: Final = {"ValueSet": "valueSet", "CodeSystem": "codeSystem", "ConceptMap": "conceptMap"}

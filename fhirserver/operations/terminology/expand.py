@@ -10,7 +10,7 @@ from typing import Any, Final
 from fhirserver.errors import Unprocessable
 from fhirserver.issues import Text
 from fhirserver.operations.inputs import Inputs
-from fhirserver.operations.validate_code import named_value_set
+from fhirserver.operations.terminology.validate_code import named_value_set
 from fhirserver.terminology import Terminology
 from fhirserver.terminology.expansion import Entry, Expansion, expansion, folded, words
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fhirserver.errors import NotFound, Unprocessable
 from fhirserver.issues import Text
 from fhirserver.operations.inputs import Inputs, answer, missing, out
-from fhirserver.operations.lookup import require_system
+from fhirserver.operations.terminology.lookup import require_system
 from fhirserver.terminology import Terminology
 from fhirserver.terminology.codesystem import CodeSystem
 
