@@ -6,10 +6,10 @@ A line is a MedicationRequest (medicine), a ServiceRequest (biology, imaging, nu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
-from typing import Any, Final
+from functools import cached_property, wraps
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from fhirserver.prescription import elements
@@ -42,19 +42,21 @@ class Line:
         location: FHIRPath of the request in what was sent, such as `Bundle.entry[2].resource`.
         kind: how it is executed.
         medications: the Medication that it refers to, then those of its ingredients, as far as they could be read.
+        derived: what rules made of it (`of_line`).
     """
 
     resource: Resource
     location: str
     kind: Kind
     medications: tuple[Resource, ...] = ()
+    derived: dict[object, tuple[object, Any]] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
+    @cached_property
     def type(self) -> str:
         """Resource type."""
         return str(self.resource["resourceType"])
 
-    @property
+    @cached_property
     def is_medicine(self) -> bool:
         """Whether it prescribes a medicine."""
         return self.type == "MedicationRequest"
@@ -89,7 +91,7 @@ class Line:
         """What is prescribed: (system, code) of the line, of its Medication and of the Medication's ingredients."""
         return tuple(_coded(self.resource, self.medications))
 
-    @property
+    @cached_property
     def title(self) -> str:
         """The denomination, as it is printed."""
         for concept in _concepts(self.resource, self.medications):
@@ -98,7 +100,7 @@ class Line:
                 return str(shown)
         return next((code for _, code in self.codings), "")
 
-    @property
+    @cached_property
     def dosages(self) -> Sequence[Resource]:
         """The structured posology."""
         return tuple(self.resource.get("dosageInstruction", ()))
@@ -108,7 +110,7 @@ class Line:
         """What one delivery comes to: stated, or computed from posology and duration; None where neither can be."""
         return self.stated_quantity or prescribed_quantity(self.dosages, self.days, self.drafted)
 
-    @property
+    @cached_property
     def stated_quantity(self) -> Amount | None:
         """The quantity that the prescriber stated for one delivery."""
         if self.is_medicine:
@@ -117,7 +119,7 @@ class Line:
             return read_amount(elements.value(self.resource, "line-quantity"))
         return read_amount(self.resource.get("quantityQuantity"))
 
-    @property
+    @cached_property
     def renewals(self) -> int | None:
         """How often it may be delivered again, as stated; None where nothing is said."""
         if self.is_medicine:
@@ -140,7 +142,7 @@ class Line:
         """Days of the whole treatment, renewals included."""
         return None if self.days is None else self.days * (1 + (self.renewals or 0))
 
-    @property
+    @cached_property
     def validity(self) -> tuple[date | None, date | None]:
         """First and last day stated by the prescriber (`dispenseRequest.validityPeriod`)."""
         period = self.resource.get("dispenseRequest", {}).get("validityPeriod", {})
@@ -169,6 +171,24 @@ class Line:
     def at(self, path: str) -> str:
         """FHIRPath of an element of the line."""
         return f"{self.location}.{path}"
+
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def of_line(make: Callable[[Line, Given], Made]) -> Callable[[Line, Given], Made]:
+    """Have a function of a line and of what rarely changes (the tables) work once for each line."""
+
+    @wraps(make)
+    def remembered(line: Line, given: Given) -> Made:
+        found = line.derived.get(make)
+        if found is None or found[0] is not given:
+            found = line.derived[make] = (given, make(line, given))
+        made: Made = found[1]
+        return made
+
+    return remembered
 
 
 _ORDERS: Final = frozenset(

@@ -39,12 +39,18 @@ class Parties:
             if entry.identity and entry.resource is not None and entry.settled is None and entry.method != "DELETE"
         }
         self.observations = [name for name in self._near if name.startswith("Observation/")]
+        self._read: dict[str, Resource | None] = {}
         self._sent = [entry.resource for entry in found if entry.resource is not None]
 
     def resolve(self, reference: str) -> Resource | None:
         """Return what a reference names; None where it is not here."""
         if reference in self._near:
             return self._near[reference]
+        if reference not in self._read:
+            self._read[reference] = self._stored(reference)
+        return self._read[reference]
+
+    def _stored(self, reference: str) -> Resource | None:
         kind, _, identity = reference.partition("/")
         if not identity or kind not in self._work.services.types:
             return None

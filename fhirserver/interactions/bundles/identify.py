@@ -8,6 +8,7 @@ them, so that a record stays together; then what equals a fullUrl is rewritten.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +18,11 @@ from fhirserver.interactions.bundles import entries, linking
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import selecting
 from fhirserver.interactions.shown.selecting import identities
 from fhirserver.interactions.writes import conditional, placing, references, writing
 from fhirserver.issues import Text
+from fhirserver.search.mongo.together import Selection
 from fhirserver.store import Transaction
 
 
@@ -29,6 +32,7 @@ def identify(services: Services, request: Request, transaction: Transaction, fou
     Raises:
         Failure: told with the entry's place in the Bundle.
     """
+    selecting.ahead(services, transaction, _conditions(services, found))
     for entry in found:
         try:
             _decide(services, request, transaction, entry)
@@ -37,14 +41,35 @@ def identify(services: Services, request: Request, transaction: Transaction, fou
             raise
     _refuse_overlap(found)
     places = _reserve(transaction, found)
+    left: list[tuple[Entry, list[str]]] = []
     for entry in found:
-        if entry.resource is None or entry.method not in ("POST", "PUT", "PATCH"):
+        # what a document refers to is within itself, and its bytes may be signed
+        document = entry.kind == "Bundle" and (entry.resource or {}).get("type") == "document"
+        if entry.resource is None or entry.method not in ("POST", "PUT", "PATCH") or document:
             continue
+        entry.resource = references.rewrite(entry.resource, places.get)
+        if entry.method != "PATCH" and (texts := linking.unplaced(entry.resource)):
+            left.append((entry, texts))
+    selecting.ahead(services, transaction, linking.selections(text for _, texts in left for text in texts))
+    for entry, _ in left:
         try:
-            entry.resource = _linked(services, request, transaction, found, entry, places)
+            entry.resource = _linked(services, request, transaction, found, entry)
         except Failure as failure:
             failure.issues = tuple(entries.place(failure.issues, entry.position))
             raise
+
+
+def _conditions(services: Services, found: Sequence[Entry]) -> list[Selection]:
+    """Return what conditional entries select, as far as that can be told before anything is decided."""
+    conditions = []
+    for entry in found:
+        query = entry.query if entry.method in ("PUT", "PATCH", "DELETE") else None
+        if entry.method == "POST":
+            query = entry.asked.none_exist if entry.asked else entry.request.get("ifNoneExist")
+        if len(entry.path) == 1 and entry.kind in services.types and query and isinstance(query, str):
+            with suppress(BadRequest):  # told where it is decided
+                conditions.append((entry.kind, tuple(conditional.criteria(query.lstrip("?")))))
+    return conditions
 
 
 def _decide(services: Services, request: Request, transaction: Transaction, entry: Entry) -> None:
@@ -137,28 +162,17 @@ def _reserve(transaction: Transaction, found: Sequence[Entry]) -> dict[str, str]
             if entry.method == "POST" and entry.identity is None and entry.resource is not None:
                 if len(entry.path) > 1:
                     continue
-                seen = references.rewrite(entry.resource, places.get)
-                entry.identity = transaction.reserve(entry.kind, *placing.place(seen))
+                entry.identity = transaction.reserve(entry.kind, *placing.place(entry.resource, places))
             if entry.full_url and entry.identity:
                 places[entry.full_url] = f"{entry.kind}/{entry.identity}"
     return places
 
 
-def _linked(  # noqa: PLR0913, PLR0917 - an entry, among the others, on the view of a commit
-    services: Services,
-    request: Request,
-    transaction: Transaction,
-    found: Sequence[Entry],
-    entry: Entry,
-    places: dict[str, str],
+def _linked(
+    services: Services, request: Request, transaction: Transaction, found: Sequence[Entry], entry: Entry
 ) -> dict[str, Any]:
-    """Return an entry's resource with its references rewritten."""
-    if entry.kind == "Bundle" and (entry.resource or {}).get("type") == "document":
-        # what a document refers to is within itself, and its bytes may be signed
-        return entry.resource or {}
-    resource: dict[str, Any] = references.rewrite(entry.resource, places.get)
-    if entry.method == "PATCH":
-        return resource
+    """Return an entry's resource with its conditional references replaced; a `urn:` that is left is refused."""
+    resource = entry.resource or {}
     for path, text in references.literals(resource, entry.kind):
         if text.startswith(linking.LOCAL):
             raise BadRequest(

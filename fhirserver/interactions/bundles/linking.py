@@ -9,10 +9,11 @@ entries answer them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
 
-from fhirserver.errors import MultipleMatches, PreconditionFailed, Unprocessable
+from fhirserver.errors import BadRequest, MultipleMatches, PreconditionFailed, Unprocessable
 from fhirserver.interactions.exchange import Request, query_pairs
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown.selecting import identities
@@ -36,7 +37,7 @@ def alone(services: Services, request: Request, resource: dict[str, Any]) -> dic
         BadRequest: criteria that cannot be understood.
     """
     kind = resource.get("resourceType")
-    if request.in_bundle or kind == "Bundle" or not _names_no_place(resource):
+    if request.in_bundle or kind == "Bundle" or not unplaced(resource):
         return resource
 
     def select(of_kind: str, pairs: list[tuple[str, str]]) -> set[str]:
@@ -76,20 +77,33 @@ def replace(resource: dict[str, Any], kind: str, select: Select) -> dict[str, An
     return replaced
 
 
-def _names_no_place(resource: dict[str, Any]) -> bool:
+def unplaced(resource: dict[str, Any]) -> list[str]:
+    """Return the references that are conditional or to a `urn:`, and the urls of attachments and others to a `urn:`."""
+    found: list[str] = []
     pending: list[Any] = [resource]
     for value in pending:  # it grows meanwhile
         if type(value) is dict:
-            text = value.get("reference")
+            text = value.get("reference") or value.get("url")
             if type(text) is str and ("?" in text or text.startswith(LOCAL)):
-                return True
+                found.append(text)
             members = value.values()
         else:
             members = value
         for member in members:
             if type(member) in _NESTED:
                 pending.append(member)  # noqa: PERF401 - twice as fast as a list for each object
-    return False
+    return found
+
+
+def selections(texts: Iterable[str]) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Return the types and criteria of the conditional references among such texts, as far as they are readable."""
+    found = []
+    for text in texts:
+        match = _CONDITIONAL.fullmatch(text)
+        if match:
+            with suppress(BadRequest):
+                found.append((match[1], tuple(query_pairs(match[2]))))
+    return found
 
 
 def _answer(select: Select, match: re.Match[str], path: str) -> str:

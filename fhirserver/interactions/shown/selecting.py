@@ -9,7 +9,9 @@ from fhirserver.access.decide import decide
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown import visibility
+from fhirserver.search.mongo import together
 from fhirserver.search.mongo.conditions import Narrowing
+from fhirserver.search.mongo.together import Selection
 from fhirserver.store import Transaction
 
 _HIDDEN: Final = 50
@@ -34,21 +36,47 @@ def identities(  # noqa: PLR0913, PLR0917 - what a selection consists of
         BadRequest: a criterion cannot be understood.
         Forbidden: the caller may not read the type.
     """
-    session = None if transaction is None else transaction.session
     if request is None or request.caller.everything:
-        found: list[str] = services.searcher.ids(kind, pairs, most, session)
-        return found
+        return _selected(services, kind, pairs, most, transaction)[:most]
     grant = decide(request.caller, "r", kind)
     store = services.store if transaction is None else transaction
     inside = request if transaction is None else request.within(transaction)
     narrowing = _narrowing(services, inside, kind, pairs)
     # by `sees`, not by `limit`: what limits a search may depend on whom that search names
     chosen = []
-    for identity in services.searcher.ids(kind, pairs, most + _HIDDEN, session, narrowing):
+    for identity in _selected(services, kind, pairs, most + _HIDDEN, transaction, narrowing):
         stored = store.read(kind, identity)
         if stored is not None and visibility.sees(services, inside, grant, stored):
             chosen.append(identity)
     return chosen[:most]
+
+
+def ahead(services: Services, transaction: Transaction, selections: Sequence[Selection]) -> None:
+    """Have a transaction know what criteria select, and those resources, by as few queries as can be."""
+    offered = [selection for selection in selections if selection[0] in services.types]
+    for selection, documents in together.select(services.searcher, offered, transaction.session).items():
+        transaction.remember(documents)
+        transaction.selected[selection] = [document["i"] for document in documents]
+
+
+def _selected(  # noqa: PLR0913, PLR0917 - see identities
+    services: Services,
+    kind: str,
+    pairs: Sequence[tuple[str, str]],
+    most: int,
+    transaction: Transaction | None,
+    narrowing: Narrowing | None = None,
+) -> list[str]:
+    if transaction is None or narrowing is not None:
+        session = None if transaction is None else transaction.session
+        return services.searcher.ids(kind, pairs, most, session, narrowing)
+    selection = (kind, tuple(pairs))
+    found = transaction.selected.get(selection)
+    if found is None:
+        found = services.searcher.ids(kind, pairs, most, transaction.session)
+        if len(found) < most:
+            transaction.selected[selection] = found
+    return found
 
 
 def _narrowing(services: Services, request: Request, kind: str, pairs: Sequence[tuple[str, str]]) -> Narrowing | None:

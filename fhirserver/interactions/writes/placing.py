@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from fhirserver.access.compartment import elements
@@ -17,8 +19,13 @@ class Place(NamedTuple):
     beside: str | None = None
 
 
-def place(resource: dict[str, Any]) -> Place:
-    """Find whom a resource is about; anything malformed places it anywhere."""
+def place(resource: dict[str, Any], places: Mapping[str, str] = MappingProxyType({})) -> Place:
+    """Find whom a resource is about; anything malformed places it anywhere.
+
+    Args:
+        resource: about to be created.
+        places: where a transaction's fullUrls lead.
+    """
     kind = resource.get("resourceType")
     if kind == "Patient":
         return Place(partition=_ins(resource.get("identifier")))
@@ -27,7 +34,8 @@ def place(resource: dict[str, Any]) -> Place:
         if not isinstance(reference, dict):
             continue
         literal = reference.get("reference")
-        if isinstance(literal, str) and literal.startswith("Patient/"):
+        literal = places.get(literal, literal) if isinstance(literal, str) else None
+        if literal is not None and literal.startswith("Patient/"):
             return Place(beside=literal[8:].split("/", 1)[0])
         partition = _ins([reference.get("identifier")])
         if partition:

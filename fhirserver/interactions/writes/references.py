@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from operator import is_
 from typing import Any, Final
 
 Rewrite = Callable[[str], str | None]
@@ -17,9 +18,11 @@ _TEXTS: Final = frozenset(
     {"value", "valueString", "valueMarkdown", "display", "text", "title", "name", "description", "id", "data"}
 )
 """Elements that hold text, not addresses: an identifier may well be equal to a fullUrl, and stays as it is."""
+_NESTED: Final = frozenset({dict, list})
 _LINK: Final = re.compile(
     r"""(<(?:a|img)\b[^>]*?\s(?:href|src)\s*=\s*)("([^"]*)"|'([^']*)')""", re.IGNORECASE | re.DOTALL
 )
+_WRITTEN: Final = re.compile(rb'"reference":"([^"\\]*)"')
 _LITERAL: Final = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?(?:#.*)?")
 
 
@@ -36,6 +39,13 @@ def literals(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from literals(item, f"{path}[{position}]")
 
 
+def written(body: bytes) -> Iterator[str]:
+    """Yield the text of each `reference` of a resource as the store keeps it, without reading all of it."""
+    # a quotation mark within a string has a backslash before it: what matches is a member
+    for found in _WRITTEN.findall(body):
+        yield found.decode()
+
+
 def local(reference: str, base: str) -> tuple[str, str] | None:
     """Return the type and id that a literal reference names on this server; None for any other reference."""
     text = reference.removeprefix(base + "/")
@@ -50,20 +60,26 @@ def rewrite(value: Any, change: Rewrite) -> Any:
         value: a resource or a part of it; it is not changed, parts without a change are shared.
         change: gives the new text of an url, or None to leave it.
     """
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind is dict:
         changed: dict[str, Any] | None = None
         for name, item in value.items():
-            if name in _TEXTS and isinstance(item, str):
+            if type(item) is str:
+                if name in _TEXTS or (":" not in item[:10] and name != "div"):
+                    continue
+                new: Any = _narrative(item, change) if name == "div" else _url(item, change)
+            elif type(item) in _NESTED:
+                new = rewrite(item, change)
+            else:
                 continue
-            new = _narrative(item, change) if name == "div" and isinstance(item, str) else rewrite(item, change)
             if new is not item:
                 changed = dict(value) if changed is None else changed
                 changed[name] = new
         return value if changed is None else changed
-    if isinstance(value, list):
+    if kind is list:
         items = [rewrite(item, change) for item in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    if isinstance(value, str) and ":" in value[:10]:
+        return value if all(map(is_, items, value)) else items
+    if kind is str and ":" in value[:10]:
         return _url(value, change)
     return value
 

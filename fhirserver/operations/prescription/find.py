@@ -6,9 +6,8 @@ from typing import Any
 
 import orjson
 
-from fhirserver import jsontext
 from fhirserver.interactions.exchange import Answer
-from fhirserver.interactions.writes.references import literals, local
+from fhirserver.interactions.writes.references import local, written
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
 from fhirserver.store import Stored
@@ -56,12 +55,12 @@ def _around(call: Call, seen: list[Stored]) -> list[Stored]:
     wanted = {
         target
         for each in seen
-        for _, text in literals(jsontext.read(each.body), each.type)
-        if (target := local(text, call.request.base)) is not None
+        for text in written(each.body)
+        if (target := local(text, call.request.base)) is not None and target[0] != "Binary"
     }
     found = call.services.store.read_many(sorted(wanted - known))
     return [
         each
         for _, each in sorted(found.items())
-        if not each.deleted and each.type != "Binary" and call.services.guards.shows(call.services, call.request, each)
+        if not each.deleted and call.services.guards.shows(call.services, call.request, each)
     ]

@@ -39,6 +39,7 @@ _PLACES_WRITTEN_OUT: Final = 3
 _PLACES: Final = Decimal("0.000001")
 _PLACES_KEPT: Final = 7
 _DIGITS: Final = Context(prec=40)
+_EXACT: Final = 10**_DIGITS.prec
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +298,8 @@ def _up(number: Fraction) -> int:
 
 def _decimal(value: Decimal | Fraction | int) -> Decimal:
     if isinstance(value, Fraction):
+        if value.denominator == 1 and abs(value.numerator) < _EXACT:
+            return Decimal(value.numerator)
         number = _DIGITS.divide(Decimal(value.numerator), Decimal(value.denominator))
         # beyond those digits no quantity means anything: six places where they can be written
         wide = Fraction(number) == value or number.adjusted() >= _DIGITS.prec - _PLACES_KEPT

@@ -16,7 +16,7 @@ from typing import Final
 from fhirserver.prescription import elements
 from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.execution.quantities import Amount, duration_days
-from fhirserver.prescription.lines import Line
+from fhirserver.prescription.lines import Line, of_line
 from fhirserver.prescription.rules.calendar import days_after
 from fhirserver.prescription.rules.tables import Tables
 
@@ -47,6 +47,7 @@ class Course:
     implied: bool = False
 
 
+@of_line
 def renewals(line: Line, tables: Tables) -> int:
     """How often a line may be renewed: as written; of list II also unless forbidden; narcotics never."""
     stated = line.renewals
@@ -62,6 +63,7 @@ def renewals(line: Line, tables: Tables) -> int:
     return max(0, _YEAR // line.days - 1)
 
 
+@of_line
 def course(line: Line, tables: Tables) -> Course:
     """Work out the course of a line."""
     again, days, quantity = renewals(line, tables), line.days, line.quantity

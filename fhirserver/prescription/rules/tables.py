@@ -7,23 +7,23 @@ his own; each replaces the shipped one. Every file is checked against its JSON S
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fhirserver.prescription import kinds
 from fhirserver.prescription.execution.quantities import Amount, read_amount
 from fhirserver.prescription.kinds import KindRow
+from fhirserver.prescription.lines import Line, of_line
 from fhirserver.prescription.rules import medicines
 from fhirserver.prescription.rules.table_files import checked, shipped_text
 
-if TYPE_CHECKING:
-    from fhirserver.prescription.lines import Line
-
 NAMES: Final = ("kinds", "limits", "prescribers", "medicines")
+_KEPT: Final = 20_000
+"""Answers of `Tables.rows` that are remembered: rules, kinds of medicines, and the days on which they are asked."""
 _STRICTEST: Final = ("narcotic", "I", "II", "none")
 
 
@@ -83,40 +83,59 @@ class Tables:
     prescribers: Mapping[str, Mapping[str, Any]]
     medicines: Mapping[tuple[str, str], Medicine]
     unknown: Medicine = field(default_factory=Medicine)
+    _held: dict[tuple[str, frozenset[str], date], tuple[Limit, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def medicine(self, line: Line) -> Medicine:
         """What is known of a line's medicine: the strictest list and all classes of its codes and ingredients."""
-        if not line.is_medicine:
-            return Medicine()
-        found = [self.medicines[pair] for pair in line.codings if pair in self.medicines]
-        if not found:
-            return self.unknown
-        first = next((medicine for medicine in found if medicine.packs), found[0])
-        return replace(
-            first,
-            legal_list=min((medicine.legal_list for medicine in found), key=_STRICTEST.index),
-            classes=frozenset().union(*(medicine.classes for medicine in found)),
-        )
+        return _medicine_of(line, self)
 
     def names(self, line: Line) -> frozenset[str]:
         """Everything that a row may name a line by: its kind, and its medicine's list and classes."""
-        kind = frozenset({str(line.kind)})
-        return kind | self.medicine(line).names if line.is_medicine else kind
+        return _names_of(line, self)
 
-    def rows(self, rule: str, names: Iterable[str], on: date) -> Iterator[Limit]:
+    def rows(self, rule: str, names: Iterable[str], on: date) -> tuple[Limit, ...]:
         """The rows of a rule that hold for one of these names that day, the most particular first."""
-        wanted = frozenset(names)
-        for limit in self.limits.get(rule, ()):
-            if limit.holds(on) and not wanted.isdisjoint(limit.names):
-                yield limit
+        key = (rule, frozenset(names), on)
+        found = self._held.get(key)
+        if found is None:
+            found = tuple(
+                limit for limit in self.limits.get(rule, ()) if limit.holds(on) and not key[1].isdisjoint(limit.names)
+            )
+            if len(self._held) >= _KEPT:
+                self._held.clear()
+            self._held[key] = found
+        return found
 
     def first(self, rule: str, names: Iterable[str], on: date) -> Limit | None:
         """The first such row."""
-        return next(self.rows(rule, names, on), None)
+        return next(iter(self.rows(rule, names, on)), None)
 
     def least(self, rule: str, names: Iterable[str], on: date) -> Limit | None:
         """Of such rows, the one with the least value: of two maxima the stricter holds."""
         return min(self.rows(rule, names, on), key=lambda limit: limit.value, default=None)
+
+
+@of_line
+def _medicine_of(line: Line, tables: Tables) -> Medicine:
+    if not line.is_medicine:
+        return Medicine()
+    found = [tables.medicines[pair] for pair in line.codings if pair in tables.medicines]
+    if not found:
+        return tables.unknown
+    first = next((medicine for medicine in found if medicine.packs), found[0])
+    return replace(
+        first,
+        legal_list=min((medicine.legal_list for medicine in found), key=_STRICTEST.index),
+        classes=frozenset().union(*(medicine.classes for medicine in found)),
+    )
+
+
+@of_line
+def _names_of(line: Line, tables: Tables) -> frozenset[str]:
+    kind = frozenset({str(line.kind)})
+    return kind | tables.medicine(line).names if line.is_medicine else kind
 
 
 @cache

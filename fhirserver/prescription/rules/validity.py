@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from fhirserver.prescription import elements
-from fhirserver.prescription.lines import Line
+from fhirserver.prescription.lines import Line, of_line
 from fhirserver.prescription.rules.calendar import days_after, months_after
 from fhirserver.prescription.rules.tables import Tables
 
@@ -45,6 +45,7 @@ class Window:
         return not self.ended(on, begun=begun) and (self.first is None or on >= self.first)
 
 
+@of_line
 def window(line: Line, tables: Tables) -> Window:
     """Return the days on which a line may be executed, from its drafting and what the prescriber stated."""
     stated_first, stated_last = line.validity

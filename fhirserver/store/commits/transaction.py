@@ -98,6 +98,7 @@ class Transaction:
         self.store = store
         self.session = session
         self.keys: set[str] = set()  # all that this transaction writes or locks
+        self.selected: dict[Any, list[str]] = {}  # ids that criteria select, as long as nothing is flushed
         self._turns = turns
         self._moment: datetime | None = None
         self._seen: dict[str, dict[str, Any] | None] = {}
@@ -129,6 +130,11 @@ class Transaction:
         if wanted:
             self._seen.update(dict.fromkeys(wanted))
             self._seen.update((document["_id"], document) for document in self.find({"_id": {"$in": sorted(wanted)}}))
+
+    def remember(self, documents: Iterable[dict[str, Any]]) -> None:
+        """Take documents that were found on this view for what `read` and writes will need."""
+        for document in documents:
+            self._seen.setdefault(document["_id"], document)
 
     def find(self, condition: Mapping[str, Any], **options: Any) -> list[dict[str, Any]]:
         """Find documents of `resources` as `Store.find` does, on the view of this transaction.
@@ -237,6 +243,7 @@ class Transaction:
             touched = {"$set": {"touched": datetime.now(UTC)}}
             self._bulk("locks", [UpdateOne({"_id": name}, touched, upsert=True) for name in sorted(self._locks)])
             self._locks.clear()
+        self.selected.clear()
         planned = list(self._planned.values())
         self._planned.clear()
         writes = [item.document for item in planned]  # large bodies add to the operations on files
