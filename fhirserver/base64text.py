@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Iterator
 from typing import Final
+
+import pybase64
 
 _WHITE: Final = re.compile(r"\s+")
 _PIECE: Final = 1 << 16
@@ -18,14 +19,29 @@ def pieces(text: str) -> Iterator[bytes]:
     Raises:
         ValueError: no base64: another character, or a length or padding that cannot be.
     """
-    whole = _WHITE.sub("", text) if _WHITE.search(text) else text
-    if len(whole) % 4:
-        raise ValueError("length")
-    for start in range(0, len(whole), _PIECE):
-        piece = whole[start : start + _PIECE]
-        if "=" in piece[:-2] or ("=" in piece and start + _PIECE < len(whole)):
-            raise ValueError("padding")
+    for start in range(0, len(text), _PIECE):
         try:
-            yield binascii.a2b_base64(piece, strict_mode=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("alphabet") from None
+            decoded = _quartets(text, start)
+        except ValueError:
+            # white space, if it is base64 at all: to look for it beforehand takes longer than to decode
+            dense = _WHITE.sub("", text[start:])
+            for position in range(0, len(dense), _PIECE):
+                yield _quartets(dense, position)
+            return
+        yield decoded
+
+
+def is_base64(text: str) -> bool:
+    """Tell whether a text is base64, and not of nothing."""
+    try:
+        return sum(map(len, pieces(text))) > 0
+    except ValueError:
+        return False
+
+
+def _quartets(text: str, start: int) -> bytes:
+    piece = text[start : start + _PIECE]
+    if piece.endswith("=") and start + _PIECE < len(text):
+        raise ValueError("padding")
+    decoded: bytes = pybase64.b64decode(piece, validate=True)
+    return decoded

@@ -60,7 +60,36 @@ def application() -> Flask:
 
     if "FLOOR_PUSH" in os.environ:
         prescriptions(app, database.client, bson.decode(Path(os.environ["FLOOR_PUSH"]).read_bytes()))
+    if "FLOOR_SUBMISSION" in os.environ:
+        kept = bson.decode(Path(os.environ["FLOOR_SUBMISSION"]).read_bytes())
+        writes(app, "/submission", database.client, kept["documents"], kept["answer"])
     return app
+
+
+def writes(
+    app: Flask,
+    route: str,
+    client: MongoClient[dict[str, Any]],
+    documents: Mapping[str, list[dict[str, Any]]],
+    answer: bytes,
+) -> None:
+    """Add a route that takes a body and inserts documents, by collection, in one durable transaction."""
+    durable = WriteConcern("majority", j=True)
+    written = client.get_database(f"{os.environ['FLOOR_DATABASE']}-floor", write_concern=durable)
+
+    @app.post(route, endpoint=route)
+    def write() -> Response:
+        request.get_data()
+        fresh = str(ObjectId())
+        with (
+            client.start_session() as session,
+            session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=durable),
+        ):
+            for collection, kept in documents.items():
+                if kept:
+                    new = [{**document, "_id": f"{document['_id']}-{fresh}"} for document in kept]
+                    written[collection].insert_many(new, ordered=False, session=session)
+        return Response(answer, content_type="application/fhir+json")
 
 
 def prescriptions(app: Flask, client: MongoClient[dict[str, Any]], kept: Mapping[str, Any]) -> None:
@@ -71,18 +100,7 @@ def prescriptions(app: Flask, client: MongoClient[dict[str, Any]], kept: Mapping
     found, audit = client[name]["resources"], written["audit"]
     seen = {"_id": False, "s": False}
 
-    @app.post("/push")
-    def push() -> Response:
-        request.get_data()
-        fresh = str(ObjectId())
-        with (
-            client.start_session() as session,
-            session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=durable),
-        ):
-            for collection, documents in kept["push"].items():
-                new = [{**document, "_id": f"{document['_id']}-{fresh}"} for document in documents]
-                written[collection].insert_many(new, ordered=False, session=session)
-        return Response(kept["pushed"], content_type="application/fhir+json")
+    writes(app, "/push", client, kept["push"], kept["pushed"])
 
     @app.post("/find-prescription")
     def find_prescription() -> Response:

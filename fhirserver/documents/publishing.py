@@ -1,7 +1,7 @@
 """ITI-105 (simplified publish), applied: one DocumentReference with its content inside.
 
-MHD 4.2.3, 3.105; TD2 and TD2.1 of PDSm4DMP. The content becomes a Binary of its own id; url, hash and size are set;
-what the document replaces is superseded by the server itself.
+MHD 4.2.3, 3.105; TD2 and TD2.1 of PDSm4DMP. The content becomes a Binary of its own id; url, hash and size are set; a
+submission set is made of it; what the document replaces is superseded by the server itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fhirserver.access.decide import decide
 from fhirserver.dmp import marks
 from fhirserver.dmp.content import attachments, media
 from fhirserver.dmp.names import SIMPLIFIED_PUBLISH
-from fhirserver.dmp.submissions import checking, patients, relations, retries
+from fhirserver.dmp.submissions import checking, derived, patients, relations, retries
 from fhirserver.dmp.submissions.facts import Facts
 from fhirserver.dmp.submissions.flavours import PROFILES, Flavour
 from fhirserver.dmp.submissions.submission import attachment, unique_id
@@ -71,7 +71,11 @@ def again(
     stated = attachment(document)
     most = services.settings.dmp_max_document
     examined = attachments.examine(
-        stated.get("data"), media.bare(stated.get("contentType")), "DocumentReference.content[0].attachment.data", most
+        stated.get("data"),
+        media.bare(stated.get("contentType")),
+        "DocumentReference.content[0].attachment.data",
+        most,
+        stated.get("hash"),
     )
     digest = retries.fingerprint_of_document(document, examined.sha256)
     name = unique_id(document)
@@ -103,6 +107,7 @@ def plan(services: Services, request: Request, transaction: Transaction, found: 
     entry.resource = _profiled(services, document)
     mark(Gathering(services, request, transaction), entry, record)
     entry.issues = (*(entry.issues or ()), *(issue for issue in verdicts.issues if not issue.refuses))
+    _store_set(services, request, transaction, entry, record)
     for target in _replaced(entry.resource, facts):
         supersede(services, request, transaction, target, record)
 
@@ -132,6 +137,16 @@ def _store_content(
     if upload is not None:
         transaction.keep_file(upload)
     return transaction.create(draft).id
+
+
+def _store_set(services: Services, request: Request, transaction: Transaction, entry: Entry, record: str) -> None:
+    """Plan the submission set that the document came without."""
+    reference = f"DocumentReference/{entry.identity}"
+    made = derived.submission_set(entry.resource or {}, reference, request.caller.client, transaction.moment)
+    marked = {"dmp": marks.of_list(record, [str(entry.identity)])}
+    identity = transaction.reserve("List", None, entry.identity)
+    inside = replace(request.within(transaction), marks=marked)
+    transaction.create(writing.prepared(services, inside, made, identity, "POST")[0])
 
 
 def _completed(document: dict[str, Any], url: str, size: int, sha1: str) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Examined:
         size: in bytes.
         sha1: SHA-1 of the bytes, in base64.
         sha256: SHA-256 of the bytes, in hexadecimal: the store's name for the content.
+        head: the first bytes.
+        sha1_of_text: SHA-1 of the base64 text, in base64, where the hash stated is not that of the bytes.
         headers: of the CDA documents that it is, or carries.
         faults: what is wrong with the content in itself.
     """
@@ -42,8 +44,8 @@ class Examined:
     size: int = 0
     sha1: str = ""
     sha256: str = ""
-    sha1_of_text: str = ""
     head: bytes = b""
+    sha1_of_text: str = ""
     headers: tuple[Header, ...] = ()
     faults: list[Issue] = field(default_factory=list)
 
@@ -56,7 +58,7 @@ def decode(data: Any) -> bytes | None:
         return None
 
 
-def examine(text: Any, declared: str, path: str, most: int) -> Examined:
+def examine(text: Any, declared: str, path: str, most: int, stated: Any = None) -> Examined:
     """Look at the content of a Binary, or of an attachment with data.
 
     Args:
@@ -64,6 +66,7 @@ def examine(text: Any, declared: str, path: str, most: int) -> Examined:
         declared: the media type that the metadata give.
         path: FHIRPath of the element that holds it.
         most: largest document, in bytes.
+        stated: the hash that the metadata give.
     """
     if not isinstance(text, str):
         return _no_base64(path)
@@ -78,7 +81,9 @@ def examine(text: Any, declared: str, path: str, most: int) -> Examined:
                 head += piece[: media.HEAD - len(head)]
     except ValueError:
         return _no_base64(path)
-    found = Examined(size, _base64(sha1), sha256.hexdigest(), _sha1_of_text(text), bytes(head))
+    found = Examined(size, _base64(sha1), sha256.hexdigest(), bytes(head))
+    if stated != found.sha1:
+        found.sha1_of_text = _sha1_of_text(text)
     found.faults += _as_such(found, declared, path, most)
     if not found.faults:
         _look_inside(found, text, declared, path, most)

@@ -54,9 +54,10 @@ def contents(submission: Submission, most: int) -> dict[int, Examined]:
     for part in submission.documents:
         content = submission.content(part)
         if content is not None and content.kind == "Binary":
-            declared = media.bare(attachment(part.resource).get("contentType") or content.resource.get("contentType"))
+            stated = attachment(part.resource)
+            declared = media.bare(stated.get("contentType") or content.resource.get("contentType"))
             found[part.position] = attachments.examine(
-                content.resource.get("data"), declared, f"{content.path}.data", most
+                content.resource.get("data"), declared, f"{content.path}.data", most, stated.get("hash")
             )
         elif content is not None:
             found[part.position] = attachments.fhir_document(part.resource, part.path, content.resource)

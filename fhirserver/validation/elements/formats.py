@@ -12,6 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from fhirserver import base64text
 from fhirserver.issues import IssueCode, Text
 from fhirserver.jsontext import Number
 from fhirserver.validation.texts import values as texts
@@ -31,10 +32,6 @@ _code: Final = re.compile(r"[^\s\x00-\x1f]+(?: [^\s\x00-\x1f]+)*")
 _uri: Final = re.compile(r"[^\s\x00-\x1f]+")
 _oid: Final = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _uuid: Final = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_white: Final = re.compile(r"\s")
-_QUARTETS: Final = 1 << 16
-_quartets: Final = re.compile(r"[A-Za-z0-9+/]*")
-_base64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _control: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _absolute: Final = re.compile(r"[a-z][a-z0-9+.\-]*:[^\s:]\S*")
 
@@ -111,13 +108,7 @@ def _right_canonical(value: str) -> bool:
 
 
 def _right_base64(value: str) -> bool:
-    # in pieces of whole quartets: a regular expression over megabytes remembers each of its steps
-    whole = value if not _white.search(value) else "".join(value.split())
-    last = (len(whole) - 1) // _QUARTETS * _QUARTETS
-    return last >= 0 and all(
-        (_base64 if start == last else _quartets).fullmatch(whole, start, start + _QUARTETS) is not None
-        for start in range(0, len(whole), _QUARTETS)
-    )
+    return base64text.is_base64(value)
 
 
 def _between(low: int, high: int) -> Callable[[Any], bool]:
