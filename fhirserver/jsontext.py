@@ -18,8 +18,10 @@ import orjson
 from fhirserver.errors import Unreadable
 from fhirserver.issues import Text
 
-MAX_DEPTH: Final = 100
-"""Nesting beyond which a text is refused; the deepest example of FHIR R4 nests 21 levels."""
+MAX_DEPTH: Final = 220
+"""Nesting beyond which a text is refused: 100 levels of FHIR elements, which are two each where they repeat.
+
+The deepest example of FHIR R4 nests 21 levels; orjson writes 254."""
 
 
 class Number(Decimal):

@@ -46,7 +46,7 @@ def test_what_is_written_is_read_back_equal(value: object) -> None:
         (b"01", "line 1"),
         (b"", "line 1"),
         (b"[" * 100_000, "deeper"),
-        (b"[" * 101 + b"]" * 101, "deeper"),
+        (b"[" * 221 + b"]" * 221, "deeper"),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "deeper"),
     ],
 )

@@ -22,6 +22,8 @@ INTERNAL: Final = Issue(
     ),
 )
 """All that is told about a failure of our own."""
+_LONGEST: Final = 2000
+"""Characters of a message, or of an expression."""
 
 
 def outcome(issues: Iterable[Issue], language: Language) -> dict[str, Any]:
@@ -49,7 +51,9 @@ def _element(issue: Issue, language: Language, other: Language) -> dict[str, Any
 
 
 def _clean(text: str) -> str:
-    """Replace what a FHIR string may not hold: a message may cite bad input."""
+    """Replace what a FHIR string may not hold, and cut what is beyond reason: a message may cite bad input."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() or character in "\t\r\n" else "�" for character in text)

@@ -14,10 +14,12 @@ from xml.sax.saxutils import quoteattr
 
 from fhirserver.errors import Unreadable
 from fhirserver.issues import Issue, Text
-from fhirserver.jsontext import MAX_DEPTH, Number
+from fhirserver.jsontext import Number
 from fhirserver.wire.xml.model import FHIR, XHTML, XSI, Model, Slot
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,20}")
+_LEVELS: Final = 100  # an element that repeats is two levels of JSON (jsontext.MAX_DEPTH)
+_WRITTEN: Final = ("string", "markdown", "xhtml")
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _OPENING: Final = re.compile(rb"<([^\s/>]+)")
 _DECLARED: Final = re.compile(r"\sxmlns(?::([^\s=]+))?\s*=")
@@ -92,10 +94,10 @@ class Reader:
         if self._xhtml:
             self._xhtml += 1
             return
-        if len(self._frames) >= MAX_DEPTH:
+        if len(self._frames) >= _LEVELS:
             self._refuse(
-                f"le XML est imbriqué sur plus de {MAX_DEPTH} niveaux.",
-                f"the XML nests deeper than {MAX_DEPTH} levels.",
+                f"le XML est imbriqué sur plus de {_LEVELS} niveaux.",
+                f"the XML nests deeper than {_LEVELS} levels.",
             )
         namespace, _, local = name.rpartition(" ")
         above = self._frames[-1] if self._frames else None
@@ -289,7 +291,12 @@ class Reader:
 
 
 def converted(type_: str, text: str) -> Any:
-    """Return the JSON value of a primitive; text that is none of its type stays text, for validation to refuse."""
+    """Return the JSON value of a primitive; text that is none of its type stays text, for validation to refuse.
+
+    White space at the ends is no part of a value (https://hl7.org/fhir/R4/xml.html); in what people write, it is kept.
+    """
+    if type_ not in _WRITTEN:
+        text = text.strip()
     if type_ == "boolean":
         return {"true": True, "false": False}.get(text, text)
     if type_ in ("integer", "positiveInt", "unsignedInt"):
