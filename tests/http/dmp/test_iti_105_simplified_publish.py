@@ -1,4 +1,4 @@
-"""ITI-105 (simplified publish): one DocumentReference with its content inside, no submission set."""
+"""ITI-105 (simplified publish): one DocumentReference with its content inside; its submission set is the server's."""
 
 from __future__ import annotations
 
@@ -50,6 +50,30 @@ def test_iti_105_the_content_becomes_a_binary_and_url_hash_and_size_are_set(
     assert attachment["url"].startswith("Binary/")
     assert doctor.get(attachment["url"], Accept="application/pdf").content == content
     assert SIMPLIFIED_PUBLISH not in stored["meta"]["profile"]
+
+
+def test_iti_105_makes_the_submission_set_by_which_the_document_is_found(
+    as_role: Callable[[str], Client], hospital: Client, record: Record, publication: Publication
+) -> None:
+    sent = publication(record)
+    created = hospital.post("DocumentReference", sent)
+    assert created.status_code == 201, created.text
+    found = hospital.get(f"List?{record.query}&code=submissionset&status=current").json()
+    assert found["total"] == 1
+    made = found["entry"][0]["resource"]
+    assert made["entry"] == [{"item": {"reference": f"DocumentReference/{created.json()['id']}"}}]
+    assert made["source"] == sent["author"][0]
+    assert made["title"] == sent["description"]
+    checked = as_role("operator").post("List/$validate", made)
+    assert [issue for issue in checked.json()["issue"] if issue["severity"] in ("error", "fatal")] == []
+    hospital.post("DocumentReference", sent)
+    assert hospital.get(f"List?{record.query}&code=submissionset").json()["total"] == 1
+    again = hospital.post("DocumentReference", publication(record))
+    assert again.status_code == 201
+    sets = [entry["resource"] for entry in hospital.get(f"List?{record.query}").json()["entry"]]
+    sources = {each["extension"][0]["valueIdentifier"]["value"] for each in sets}
+    assert len(sets) == 2
+    assert len(sources) == 1
 
 
 def test_iti_105_replaces_supersedes_the_old_document_by_itself(
