@@ -18,7 +18,6 @@ from fhirserver.wire.gateway import BASE, Gateway
 from fhirserver.wire.intake import Intake
 from fhirserver.wire.openapi import describe
 from fhirserver.wire.operation import Monitor
-from fhirserver.wire.plain import Plain
 from fhirserver.wire.response import Application
 from fhirserver.wire.safety import secure
 
@@ -41,7 +40,6 @@ def build(gateway: Gateway, ping: Callable[[], None], types: Collection[str], op
     app.wsgi_app = Intake(app.wsgi_app, gateway.working, settings.body_seconds, settings.max_body)  # type: ignore[method-assign] # as Flask says to
     app.url_map.merge_slashes = False
     monitor = Monitor(ping)
-    app.plain = Plain(gateway, METHODS, monitor.count, origins=bool(settings.cors_origins)).answer
     origins = CrossOrigin(settings.cors_origins)
     options: dict[str, Any] = {"methods": METHODS, "provide_automatic_options": False}
     for rule in (BASE, f"{BASE}/"):
@@ -59,7 +57,7 @@ def build(gateway: Gateway, ping: Callable[[], None], types: Collection[str], op
 
     @app.after_request
     def finish(response: Response) -> Response:
-        monitor.count(request.method, response)
+        monitor.count(response)
         return origins.mark(secure(response))
 
     def refuse(error: Exception) -> Response:

@@ -70,11 +70,8 @@ class Gateway:
         self.working = Working(max(settings.threads, 1))
 
     def view(self, path: str = "") -> Response:
-        """Answer Flask's current request; `path` is what follows the FHIR base."""
-        return self.answer(request.environ, path)
-
-    def answer(self, environ: dict[str, Any], path: str) -> Response:
-        """Answer a request; `path` is what follows the FHIR base."""
+        """Answer the current request; `path` is what follows the FHIR base."""
+        environ = request.environ
         language = self.language(environ)
         request_id = _request_id(environ)
         representation = Representation(self.formats.default, pretty=False)

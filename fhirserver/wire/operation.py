@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-from flask import Response
+from flask import Response, request
 
 from fhirserver.errors import Failure
 
@@ -32,10 +32,10 @@ class Monitor:
             return {"status": "unavailable", "reason": failure.issues[0].text.en}, 503
         return {"status": "ok"}, 200
 
-    def count(self, method: str, response: Response) -> None:
+    def count(self, response: Response) -> None:
         """Count an answer."""
         with self._lock:
-            self._counts[method, response.status_code] += 1
+            self._counts[request.method, response.status_code] += 1
 
     def metrics(self) -> Response:
         """Write the counts in Prometheus' text format."""

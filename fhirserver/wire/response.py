@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
-from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response
 from werkzeug.datastructures import Headers
@@ -13,18 +12,7 @@ _PLAIN: Final = frozenset({200, 201})
 
 
 class Application(Flask):
-    """Flask for functions that are not coroutines, which it need not ask of each of them at every request.
-
-    Attributes:
-        plain: answers requests that need nothing of Flask (`plain.py`), and gives None for any other.
-    """
-
-    plain: Callable[[WSGIEnvironment], Response | None] | None = None
-
-    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
-        """Answer a request."""
-        response = self.plain(environ) if self.plain else None
-        return super().wsgi_app(environ, start_response) if response is None else response(environ, start_response)
+    """Flask for functions that are not coroutines, which it need not ask of each of them at every request."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is."""
