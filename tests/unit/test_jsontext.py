@@ -61,6 +61,20 @@ def test_strings_that_hold_quotes_and_colons_are_no_double_keys() -> None:
     assert jsontext.read(b'{"a":":\\":", "b":"\\"a\\":"}') == {"a": ':":', "b": '"a":'}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":1,"a":1}',
+        b'{"a":1,"a":2,"b":"\\u0022:"}',
+        b'[{"a":{}},{"a":{"b":[],"b":[]}}]',
+        b'{"a":1.50,"\\u0061":1.50}',
+    ],
+)
+def test_a_key_that_is_there_twice_is_found_in_texts_without_white_space_too(text: bytes) -> None:
+    with pytest.raises(Unreadable, match="twice"):
+        jsontext.read(text)
+
+
 def test_integers_beyond_64_bits_keep_their_digits() -> None:
     text = b"[123456789012345678901234567890,-9223372036854775809]"
     assert jsontext.write(jsontext.read(text)) == text

@@ -33,7 +33,7 @@ BODY_INLINE: Final = 8 * 1024 * 1024
 
 def instant(moment: datetime) -> str:
     """Write an aware datetime as a FHIR instant in UTC with milliseconds."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def stamp(resource: Mapping[str, Any], identity: str, version: int, updated: datetime) -> bytes:

@@ -23,6 +23,7 @@ _DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _BUCKET_LENGTH: Final = 3
 _TIME_LENGTH: Final = 7
 _CHANCE_LENGTH: Final = 12
+_PAIRS: Final = tuple(first + second for first in _DIGITS for second in _DIGITS)
 BUCKETS: Final = 32**_BUCKET_LENGTH
 """How many buckets there are: of 231 million documents, about 7,000 fall into each."""
 
@@ -78,8 +79,8 @@ def _hash(text: str) -> int:
 
 
 def _write(number: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        number, rest = divmod(number, 32)
-        digits.append(_DIGITS[rest])
-    return "".join(reversed(digits))
+    pairs = []
+    for _ in range((length + 1) // 2):
+        number, rest = divmod(number, 1024)
+        pairs.append(_PAIRS[rest])
+    return "".join(reversed(pairs))[-length:]
