@@ -104,7 +104,9 @@ def services(settings: Settings, store: Store) -> Services:
         indexer=indexer,
         searcher=searcher(settings, store, registry, Rules(setting, expand=TerminologyTokens(terminology))),
         operations=operations,
-        capabilities=Capabilities(settings, loaded, types, registry, operations, policy, FORMATS, patch.MEDIA),
+        capabilities=Capabilities(
+            settings, loaded, types, registry, operations, policy, FORMATS, patch.MEDIA, terminology
+        ),
         engine=engine,
         terminology=terminology,
         xml=codec,

@@ -14,11 +14,13 @@ from typing import Any, Final
 from fhirserver import __version__, jsontext
 from fhirserver.definitions import Definitions
 from fhirserver.errors import BadRequest
+from fhirserver.interactions import terminology_capabilities
 from fhirserver.interactions.exchange import Answer
 from fhirserver.issues import Text
 from fhirserver.operations.registry import Operation, Operations
 from fhirserver.search.declared.registry import Registry
 from fhirserver.settings import Settings
+from fhirserver.terminology import Terminology
 from fhirserver.validation.policy import Policy
 
 INTERACTIONS: Final = (
@@ -29,10 +31,11 @@ _EVERYWHERE: Final = (
     {"name": "_id", "definition": "http://hl7.org/fhir/SearchParameter/Resource-id", "type": "token"},
     {"name": "_lastUpdated", "definition": "http://hl7.org/fhir/SearchParameter/Resource-lastUpdated", "type": "date"},
 )
-_MODES: Final = ("full", "normative")
+_MODES: Final = ("full", "normative", "terminology")
 _ANY_BASE: Final = "urn:uuid:9d1b1f0e-3c0a-4c55-8f0e-5a1d8f2b7c11"
 """Stands for the base url in the statement that is kept ready."""
-_PDSM: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/CapabilityStatement/PdsmGestionnairePartage"
+_STATUS: Final = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
+_PDSM: Final = "https://interop.esante.gouv.fr/ig/fhir/pdsm/CapabilityStatement/PDSm-GestionnaireDePartageDeDocuments"
 
 
 @dataclass(slots=True)
@@ -47,12 +50,17 @@ class Capabilities:
     policy: Policy
     formats: tuple[str, ...]
     patch_formats: tuple[str, ...]
+    terminology: Terminology
     _started: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
-    _ready: tuple[int, bytes] = (-1, b"")
+    _ready: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     _building: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, base: str, mode: str = "full") -> Answer:
         """Answer the statement as JSON bytes.
+
+        Args:
+            base: the FHIR base url as the client sees it.
+            mode: `full`; `normative`: without what R4 has on trial; `terminology`: TerminologyCapabilities.
 
         Raises:
             BadRequest: an unknown mode.
@@ -60,17 +68,23 @@ class Capabilities:
         if mode not in _MODES:
             offered = ", ".join(_MODES)
             raise BadRequest(Text(f"mode vaut l'un de {offered}.", f"mode is one of {offered}."), rule="mode")
-        ready = self.prepare().replace(_ANY_BASE.encode(), jsontext.write(base)[1:-1])
+        ready = self.prepare(mode).replace(_ANY_BASE.encode(), jsontext.write(base)[1:-1])
         return Answer(200, json=ready, headers={"Cache-Control": "public, max-age=60"})
 
-    def prepare(self) -> bytes:
-        """Return the statement with a stand-in for the base url; built, in half a second, when parameters changed."""
-        if self._ready[0] != self.registry.generation:
+    def prepare(self, mode: str = "full") -> bytes:
+        """Return a statement with a stand-in for the base url; built, in half a second, when parameters changed."""
+        if self._ready.get(mode, (-1, b""))[0] != self.registry.generation:
             with self._building:
                 generation = self.registry.generation
-                if self._ready[0] != generation:
-                    self._ready = generation, jsontext.write(self.statement(_ANY_BASE))
-        return self._ready[1]
+                if self._ready.get(mode, (-1, b""))[0] != generation:
+                    self._ready[mode] = generation, jsontext.write(self._statement(mode))
+        return self._ready[mode][1]
+
+    def _statement(self, mode: str) -> dict[str, Any]:
+        if mode == "terminology":
+            return terminology_capabilities.statement(self.terminology, _ANY_BASE, self._started)
+        statement = self.statement(_ANY_BASE)
+        return statement if mode == "full" else normative(self.definitions, statement)
 
     def statement(self, base: str) -> dict[str, Any]:
         """Return the CapabilityStatement of the server at a base url."""
@@ -152,6 +166,27 @@ class Capabilities:
             ),
         }
         return {name: value for name, value in entry.items() if value not in (None, [])}
+
+
+def normative(definitions: Definitions, statement: dict[str, Any]) -> dict[str, Any]:
+    """Return a CapabilityStatement without the elements that its definition marks as on trial."""
+    definition = definitions.structure("CapabilityStatement") or {}
+    trial = {
+        element["path"]
+        for element in definition.get("snapshot", {}).get("element", ())
+        for extension in element.get("extension", ())
+        if extension.get("url") == _STATUS and extension.get("valueCode") != "normative"
+    }
+
+    def kept(value: Any, path: str) -> Any:
+        if isinstance(value, list):
+            return [kept(item, path) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {name: kept(item, f"{path}.{name}") for name, item in value.items() if f"{path}.{name}" not in trial}
+
+    left: dict[str, Any] = kept(statement, "CapabilityStatement")
+    return left
 
 
 def _declared(operations: Iterable[Operation], wanted: Callable[[Operation], bool]) -> list[dict[str, str]]:

@@ -160,8 +160,9 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         given = services.guards.answer(services, request, path, pairs)
         if given is not None:
             return given
+    budget = None if request.course is None else services.settings.async_search_seconds
     page = services.searcher.run(
-        replace(query, after=after), narrowing, session, request.memory.setdefault(PATIENTS, {})
+        replace(query, after=after), narrowing, session, request.memory.setdefault(PATIENTS, {}), budget
     )
     request.record(
         "search",

@@ -144,6 +144,20 @@ class Terminology:
         self._systems[own] = system
         return system
 
+    def systems(self) -> dict[str, tuple[str, ...]]:
+        """Return the urls of the code systems that can be asked, each with its known versions, that in force first."""
+        found: dict[str, list[str]] = {url: [] for url in self._grammars}
+        for url, loaded in self._extra.items():
+            found.setdefault(url, []).extend(system.version for system in loaded)
+        for resource in self.definitions.all("CodeSystem"):
+            url = str(resource.get("url") or "")
+            if url and resource.get("content") not in ("not-present", "supplement"):
+                own = self.definitions.entry("CodeSystem", url)
+                at = len(found.setdefault(url, []))
+                version = resource.get("version") or ""
+                found[url].insert(0 if own and own.version == version and url not in self._extra else at, version)
+        return {url: tuple(dict.fromkeys(filter(None, versions))) for url, versions in found.items()}
+
     def has_system(self, url: str) -> bool:
         """Whether a code system can be asked: it is loaded, wholly or in part, or follows a grammar."""
         found = self.system(url)

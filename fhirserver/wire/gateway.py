@@ -147,7 +147,9 @@ class Gateway:
 
     def _statement(self, environ: dict[str, Any], language: Language, representation: Representation) -> Response:
         """Answer the CapabilityStatement, with an ETag that changes with it."""
-        answer = self._router.capabilities(self.base(environ), parse_qsl(environ["QUERY_STRING"]))
+        answer = self._router.capabilities(
+            self.base(environ), parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
+        )
         form = f"{representation.format.content_type} {representation.pretty} ".encode()
         tag = blake2b(form + (answer.json or b""), digest_size=12).hexdigest()
         answer.headers["ETag"] = f'W/"{tag}"'

@@ -90,6 +90,7 @@ class Searcher:
         narrowing: Narrowing | None = None,
         session: ClientSession | None = None,
         patients: Patients | None = None,
+        budget: float | None = None,
     ) -> ResultPage:
         """Return the page of a query that begins after `query.after`.
 
@@ -98,12 +99,14 @@ class Searcher:
             narrowing: what the caller may see of each type; holds for chains and includes as well.
             session: of a transaction: then its own writes are seen.
             patients: those that the request has found, by identifier; asked for after `narrowing` is.
+            budget: seconds that it may take; None: as many as any search.
 
         Raises:
             Unavailable: out of time, or MongoDB does not answer.
             BadRequest: a chain selects too much.
         """
-        context = Context(narrowing, session, time.monotonic() + self._budget, {} if patients is None else patients)
+        until = time.monotonic() + (budget or self._budget)
+        context = Context(narrowing, session, until, {} if patients is None else patients)
         compiled = self.compile(query.types, query.where, context)
         if query.summary == "count":
             return self._counted(query, compiled, context)
