@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from fhirserver import __version__, jsontext
-from fhirserver.operations import expand
+from fhirserver.operations.terminology import expand
 from fhirserver.terminology import Terminology
 
 
