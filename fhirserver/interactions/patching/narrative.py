@@ -12,6 +12,8 @@ from fhirserver.issues import Text
 
 _TOLD_NOWHERE: Final = ("meta", "text", "id", "implicitRules", "language")
 """Elements of which no narrative tells."""
+_NOT_CLINICAL: Final = ("DocumentReference", "DocumentManifest", "List", "Task", "Binary")
+"""What they tell is about documents and work, nobody's health: their narratives endanger nobody, and stay."""
 
 
 def without_stale(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
@@ -22,14 +24,15 @@ def without_stale(before: dict[str, Any], after: dict[str, Any]) -> dict[str, An
     Raises:
         Unprocessable: it says more than the data (`additional`), so that it can neither stay nor go.
     """
-    text = after.get("text")
-    if not isinstance(text, dict) or text != before.get("text") or _data(before) == _data(after):
+    text, kind = after.get("text"), str(after.get("resourceType"))
+    if kind in _NOT_CLINICAL or not isinstance(text, dict):
+        return after
+    if text != before.get("text") or _data(before) == _data(after):
         return after
     status = text.get("status")
     if status == "empty":
         return after
     if status == "additional":
-        kind = str(after.get("resourceType"))
         raise Unprocessable(
             Text(
                 "Le narratif dit plus que les données (text.status additional) et ce patch les change : "
