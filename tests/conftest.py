@@ -13,6 +13,12 @@ from fhirserver.store.local import LocalMongod, LocalMongodError
 from fhirserver.store.profile import profiled, wasteful
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-exchanges", action="store_true", help="write docs/exchanges from the exchanges as they are"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "wasteful(reason): queries of this test may scan or examine much")
 
