@@ -10,18 +10,19 @@ from urllib.parse import urlencode
 
 import orjson
 
+from fhirserver import jsontext
 from fhirserver.access.decide import Grant, decide
 from fhirserver.errors import BadRequest, Forbidden
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.shown import binary, visibility
+from fhirserver.interactions.shown import binary, subset, visibility
 from fhirserver.issues import Text
 from fhirserver.store import HistoryPage, HistoryQuery, Stored
 
 _INSTANT: Final = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
 )
-_PARAMETERS: Final = ("_count", "_since", "_at", "_page", "_format", "_pretty", "_summary", "_elements", "_sort")
+_PARAMETERS: Final = ("_count", "_since", "_at", "_page", "_format", "_pretty", "_summary", "_elements")
 _LOOKS: Final = 20
 """How many times more is read to fill a page with what the caller may see."""
 _STATUS: Final = {"POST": "201 Created", "PUT": "200 OK", "PATCH": "200 OK", "DELETE": "204 No Content"}
@@ -74,6 +75,7 @@ def _answer(services: Services, request: Request, query: HistoryQuery, grant: Gr
         at=_span(at, "_at") if at else None,
         after=_position(services, request, given["_page"]) if "_page" in given else None,
     )
+    cut = subset.choose(services.definitions, pairs)
     horizon = services.store.horizon()
     # a total over what is partly hidden would tell how much is
     total = services.store.history_total(query) if query.id is not None or request.caller.everything else None
@@ -85,9 +87,9 @@ def _answer(services: Services, request: Request, query: HistoryQuery, grant: Gr
         "type": "history",
         **({"total": total} if total is not None else {}),
         "link": _links(services, request, given, page),
-        "entry": [_entry(services, request, stored) for stored in page.versions],
+        "entry": [_entry(services, request, stored, cut) for stored in page.versions],
     }
-    if not bundle["entry"]:
+    if not bundle["entry"] or given.get("_summary") == "count":
         del bundle["entry"]
     return Answer(200, resource=bundle)
 
@@ -105,14 +107,14 @@ def _visible(services: Services, request: Request, grant: Grant, query: HistoryQ
     return HistoryPage(tuple(shown), after)
 
 
-def _entry(services: Services, request: Request, stored: Stored) -> dict[str, Any]:
+def _entry(services: Services, request: Request, stored: Stored, cut: subset.Cut | None) -> dict[str, Any]:
     url = f"{stored.type}/{stored.id}"
     created = stored.version == 1 or stored.method == "POST"
     status = _STATUS["POST"] if created and stored.method != "DELETE" else _STATUS[stored.method]
     entry: dict[str, Any] = {"fullUrl": f"{request.base}/{url}"}
     if not stored.deleted:
         body = binary.complete(services, stored) if stored.type == "Binary" and stored.files else stored.body
-        entry["resource"] = orjson.Fragment(body)
+        entry["resource"] = orjson.Fragment(body) if cut is None else cut(jsontext.read(body))
     entry["request"] = {"method": stored.method, "url": stored.type if stored.method == "POST" else url}
     entry["response"] = {"status": status, "etag": stored.etag, "lastModified": _write(stored.updated)}
     return entry

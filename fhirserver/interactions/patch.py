@@ -16,7 +16,7 @@ from fhirserver.interactions import update
 from fhirserver.interactions.bundles import linking
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Write
-from fhirserver.interactions.patching import Change, Patcher
+from fhirserver.interactions.patching import Change, Patcher, narrative
 from fhirserver.interactions.patching.patcher import JSON_PATCH, MERGE_PATCH, XML_PATCH
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown import visibility
@@ -65,7 +65,8 @@ def apply(services: Services, request: Request, kind: str, identity: str, change
     writing.require_match(request.conditions, current, f"{kind}/{identity}")
     if current.deleted:
         raise reading.gone(current)
-    changed = linking.alone(services, request, change(jsontext.read(current.body)))
+    before = jsontext.read(current.body)
+    changed = linking.alone(services, request, narrative.without_stale(before, change(jsontext.read(current.body))))
     # what may not be changed is refused before what the change leaves invalid; a guard may give marks to keep
     services.guards.write(services, request, Write("patch", kind, identity, current, changed))
     issues = writing.check(services, request, changed)
