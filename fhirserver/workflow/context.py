@@ -125,8 +125,15 @@ def profession_of(caller: Caller) -> str | None:
 
 
 def eligible(caller: Caller, kind: Kind) -> bool:
-    """Whether a caller may execute lines of a kind."""
-    return may_execute(profession_of(caller), kind)
+    """Whether a caller may execute lines of a kind.
+
+    Biologists are doctors and pharmacists by profession: what tells them from the others is that they act for a
+    laboratory.
+    """
+    profession = profession_of(caller)
+    if kind is Kind.LABORATORY and profession != _LABORATORY and caller.role is not Role.LABORATORY:
+        return False
+    return may_execute(profession, kind)
 
 
 def prescriber_keys(caller: Caller) -> tuple[str, ...]:

@@ -128,6 +128,14 @@ class TaskWork:
                 _, _, identity = reference.partition("/")
                 self.work.update({**resource, "status": status}, mark, identity)
 
+    def end_finished(self) -> None:
+        """Write on each line that is over how it ended: executed, or halted because its validity has ended."""
+        for reference, each in self.standings().items():
+            if not each.finished:
+                continue
+            done = each.deliveries_left == 0 or (each.remaining is not None and each.remaining.value <= 0)
+            self.end_lines("completed" if done else end_status(self.lines[reference], begun=True), [reference])
+
     def reopen_lines(self) -> None:
         """Write lines that were completed, and are no longer, as active again."""
         for reference, standing in self.standings().items():
@@ -136,6 +144,13 @@ class TaskWork:
             mark = mark_of(stored)
             if resource.get("status") == "completed" and not standing.finished and mark is not None:
                 self.work.update({**resource, "status": "active"}, mark, stored.id)
+
+
+def end_status(line: Line, *, begun: bool) -> str:
+    """Return the status of a line that ends before its time."""
+    if line.is_medicine:
+        return "stopped" if begun else "cancelled"
+    return "revoked"
 
 
 def load(work: Work, identity: str) -> TaskWork:

@@ -23,7 +23,7 @@ from fhirserver.store.kept.values import Task
 from fhirserver.workflow import taskwork
 from fhirserver.workflow.context import Work, Workflow, executor_of, prescriber_keys, present
 from fhirserver.workflow.marks import dmp_order, mark_of
-from fhirserver.workflow.taskwork import TaskWork
+from fhirserver.workflow.taskwork import TaskWork, end_status
 
 REASON_SYSTEM: Final = "urn:fhirserver:CodeSystem:cancellation-reason"
 REASONS: Final[dict[str, str]] = {
@@ -83,13 +83,6 @@ def cancel(  # noqa: PLR0913, PLR0917 - what is cancelled, by whom, why
     if isinstance(outcome, Failure):
         raise outcome
     return outcome
-
-
-def end_status(line: Line, *, begun: bool) -> str:
-    """Return the status of a line that ends before its time."""
-    if line.is_medicine:
-        return "stopped" if begun else "cancelled"
-    return "revoked"
 
 
 def end_whole(task: TaskWork, action: Action, reason: Mapping[str, Any]) -> None:

@@ -32,13 +32,12 @@ def close(task: TaskWork) -> tuple[Answer, str]:
     if task.view.state in (State.PARTLY_EXECUTED, State.EXECUTED) and closed and closed[1] == executor.key:
         return Answer(200, task.stored), closed[0].partition("/")[2]
     transition = task.decide(Action.CLOSE)
-    standings = task.standings()
     content = _content(task, transition.target)
     identity = _keep(task, receipts.sign(task.work.workflow.key, content))
     task.view.add_receipt(f"Binary/{identity}", executor.key)
     task.view.give(None)
     task.view.move(transition.target, task.work.now)
-    task.end_lines("completed", [reference for reference, each in standings.items() if each.finished])
+    task.end_finished()
     if transition.target is State.PARTLY_EXECUTED:
         expire_later(task.work, task.view.task, task.stored.id, task.lines)
     return Answer(200, planned=task.save()), identity
