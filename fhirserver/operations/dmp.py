@@ -159,9 +159,10 @@ def _shown(call: Call, matrix: Habilitation, patient: dict[str, Any], key: str) 
     identity = str(patient["id"])
 
     def resources() -> Iterator[dict[str, Any]]:
-        yield record_views.patient(opened.record, patient, full=everything or entry.visible)
+        own = everything or opened.reader.part is Part.PATIENT
+        yield record_views.patient(opened.record, patient, full=everything or entry.visible, settings=own)
         yield existence.consent(call.request, opened, identity)
-        if everything or opened.reader.part is Part.PATIENT:
+        if own:
             yield from record_views.consents(opened.record, identity)
             yield from record_views.representatives(opened.record, identity)
         if everything or entry.visible:

@@ -17,7 +17,7 @@ from fhirserver.dmp.attributes import Changer
 from fhirserver.dmp.habilitation import Habilitation
 from fhirserver.dmp.records.views import age
 from fhirserver.dmp.visibility import DELETED, Part, State
-from fhirserver.errors import Forbidden, MethodNotAllowed, Unprocessable
+from fhirserver.errors import Forbidden, InvalidResource, MethodNotAllowed, Unprocessable
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.guards import Write
 from fhirserver.interactions.services import Services
@@ -29,8 +29,13 @@ from fhirserver.store import Stored
 
 _METHODS: Final = {"update": "PUT", "delete": "DELETE", "patch": "PATCH", "create": "POST"}
 _LOINC: Final = "http://loinc.org"
-MEASURES: Final = frozenset({"29463-7", "8302-2", "85354-9"})
-"""What a patient measures himself: weight, height, blood pressure (LOINC)."""
+FR_CORE: Final = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-observation"
+MEASURES: Final = {
+    "29463-7": f"{FR_CORE}-body-weight",
+    "8302-2": f"{FR_CORE}-body-height",
+    "85354-9": f"{FR_CORE}-bp",
+}
+"""What a patient measures himself (weight, height, blood pressure; LOINC), and the profile that it must meet."""
 
 
 def check(services: Services, request: Request, matrix: Habilitation, write: Write) -> None:
@@ -139,7 +144,9 @@ def _by_patient(services: Services, request: Request, write: Write) -> None:
         return
     if write.kind == "Observation" and write.interaction in ("create", "update") and not caller.representative:
         resource = dict(write.proposed or {})
-        if _is_measure(resource) and _is_about(services, request, resource) and _was_his(services, request, write):
+        profile = _profile_of_measure(resource)
+        if profile and _is_about(services, request, resource) and _was_his(services, request, write):
+            _require_profile(services, resource, profile)
             return
         raise Forbidden(
             Text(
@@ -157,9 +164,18 @@ def _by_patient(services: Services, request: Request, write: Write) -> None:
     )
 
 
-def _is_measure(resource: dict[str, Any]) -> bool:
+def _profile_of_measure(resource: dict[str, Any]) -> str | None:
+    """Return the profile of a measure that patients store; None if it is none."""
     codings = resource.get("code", {}).get("coding", ())
-    return any(coding.get("system") == _LOINC and coding.get("code") in MEASURES for coding in codings)
+    codes = (coding.get("code") for coding in codings if coding.get("system") == _LOINC)
+    return next((MEASURES[code] for code in codes if code in MEASURES), None)
+
+
+def _require_profile(services: Services, resource: dict[str, Any], profile: str) -> None:
+    """Hold a patient's measure to its French profile, whether or not it names it; raises InvalidResource."""
+    issues = services.checker.issues(resource, (profile,))
+    if any(issue.refuses for issue in issues):
+        raise InvalidResource(issues)
 
 
 def _is_about(services: Services, request: Request, resource: dict[str, Any]) -> bool:

@@ -20,6 +20,8 @@ DMP: Final = "https://interop.esante.gouv.fr/ig/fhir/dmp"
 CLOSURE: Final = f"{DMP}/StructureDefinition/dmp-fermeture"
 ATTACHED: Final = f"{DMP}/StructureDefinition/dmp-rattachement-mes"
 TREATING: Final = f"{DMP}/StructureDefinition/dmp-medecin-traitant"
+NOTIFIED: Final = "urn:fhirserver:StructureDefinition:dmp-notified"
+"""Extension of our own: an event of which the patient wants to hear (`record.EVENTS`)."""
 MOTIVES: Final = f"{DMP}/CodeSystem/dmp-motif-fermeture"
 _SCOPE: Final = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]
@@ -27,13 +29,14 @@ _SCOPE: Final = {
 _ROLES: Final = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 
 
-def patient(record: Record, resource: Mapping[str, Any], *, full: bool) -> dict[str, Any]:
+def patient(record: Record, resource: Mapping[str, Any], *, full: bool, settings: bool = False) -> dict[str, Any]:
     """Return the Patient of TD0.2: the identity as stored, with the state of the record.
 
     Args:
         record: one that was opened at some time.
         resource: the stored Patient.
         full: whether the treating doctor is named.
+        settings: whether the events of which the patient hears are told.
     """
     extensions = [item for item in resource.get("extension", ()) if not str(item.get("url", "")).startswith(DMP)]
     if record.closure is not None:
@@ -50,6 +53,8 @@ def patient(record: Record, resource: Mapping[str, Any], *, full: bool) -> dict[
     extensions.append({"url": ATTACHED, "valueBoolean": record.attached})
     if record.treating is not None and full:
         extensions.append({"url": TREATING, "valueReference": _reference(record.treating)})
+    if settings:
+        extensions += ({"url": NOTIFIED, "valueCode": event} for event in record.notified)
     head = {key: resource[key] for key in ("resourceType", "id", "meta") if key in resource}
     return {**head, **resource, "extension": extensions, "active": record.state is State.ACTIVE}
 

@@ -6,13 +6,14 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from fhirserver.demo import people
 from tests.http.conftest import Client, Server
-from tests.http.dmp.conftest import Record, act, ids, part, professional
+from tests.http.dmp.conftest import Record, act, ids, make_record, part, professional
 from tests.http.dmp.gateway import Gateway
 
 AsRole = Callable[[str], Client]
@@ -142,6 +143,9 @@ def test_only_the_events_that_the_patient_chose_are_told(
     time.sleep(1.5)
     assert told(patient, 0, "document") == []
     assert act(patient, record, "notify", event=("valueCode", "weather")).status_code == 422
+    shown = patient.get(f"{record.reference}/$dmp").json()["entry"][0]["resource"]["extension"]
+    told_of = [extension["valueCode"] for extension in shown if extension["url"].endswith(":dmp-notified")]
+    assert told_of == ["access"]
 
 
 def test_notifications_are_the_patients_alone(  # noqa: PLR0913, PLR0917 - fixtures
@@ -173,11 +177,13 @@ def test_a_notification_goes_with_the_document_that_it_tells_of(
     assert told(patient, 0, "document") == []
 
 
-def test_a_representative_is_not_told_of_a_minors_secret(  # noqa: PLR0913, PLR0917 - fixtures
-    server: Server, as_role: AsRole, patient: Client, hospital: Client, record: Record, submit: Submit
+def test_a_representative_is_not_told_of_a_minors_secret(
+    server: Server, as_role: AsRole, hospital: Client, submit: Submit
 ) -> None:
     parent = people.ins(f"1700588{uuid.uuid4().int % 10**6:06d}")
     operator = as_role("operator")
+    record = make_record(operator, f"{datetime.now(UTC).year - 15}-05-17")
+    patient = as_patient(server, record)
     act(operator, record, "create")
     act(operator, record, "represent", who=("valueIdentifier", {"system": people.INS_TEST, "value": parent}))
     representative = as_patient(server, record, representative=parent)

@@ -122,6 +122,38 @@ def test_a_patients_measure_is_seen_by_professionals(patient: Client, member: Cl
     assert patient.put(f"Observation/{created.json()['id']}", changed).status_code == 200
 
 
+@pytest.mark.parametrize("naming", ["named", "not named"])
+def test_a_patients_measure_is_held_to_its_french_profile(patient: Client, record: Record, naming: str) -> None:
+    wrong = measure(record)
+    wrong["valueQuantity"] |= {"unit": "cm", "code": "cm"}
+    if naming == "not named":
+        del wrong["meta"]
+    assert patient.post("Observation", wrong).status_code == 422
+    right = measure(record)
+    if naming == "not named":
+        del right["meta"]
+    assert patient.post("Observation", right).status_code == 201
+
+
+def test_a_patient_stores_his_blood_pressure_and_height(patient: Client, member: Client, record: Record) -> None:
+    height = measure(record, "8302-2")
+    height["meta"]["profile"] = ["https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-observation-body-height"]
+    height["valueQuantity"] |= {"value": 168, "unit": "cm", "code": "cm"}
+    pressure = measure(record, "85354-9")
+    del pressure["meta"], pressure["valueQuantity"]
+    pressure["component"] = [
+        {
+            "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+            "valueQuantity": {"value": value, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
+        }
+        for code, value in (("8480-6", 122), ("8462-4", 78))
+    ]
+    for each in (height, pressure):
+        created = patient.post("Observation", each)
+        assert created.status_code == 201, created.text
+    assert member.get(f"Observation?patient={record.reference}").json()["total"] == 2
+
+
 def test_a_patient_measures_only_himself_and_only_what_he_may(
     patient: Client, member: Client, record: Record, new_record: Callable[[], Record]
 ) -> None:
