@@ -221,7 +221,8 @@ def family(process: int) -> list[int]:
 def mongod_of(folder: str) -> int:
     """Return the mongod that works in a folder."""
     commands = ((path.parent.name, path.read_bytes()) for path in Path("/proc").glob("[0-9]*/cmdline"))
-    return next(int(number) for number, command in commands if b"mongod\0" in command and folder.encode() in command)
+    wanted = (number for number, command in commands if command.split(b"\0")[0].endswith(b"/mongod"))
+    return next(int(number) for number in wanted if folder.encode() in Path(f"/proc/{number}/cmdline").read_bytes())
 
 
 def processor(processes: Sequence[int]) -> float:

@@ -91,6 +91,13 @@ class Guard:
         """Return the answers that this very push was given before; None: it is new. Entries are as they were sent."""
         return None
 
+    def hopes(self, request: Request, found: Sequence[Entry]) -> bool:  # noqa: ARG002 - see shows
+        """Tell whether a push may be taken for new unseen, since its commit claims what an earlier one has claimed.
+
+        `again` is asked then when that shows, or when the push is refused. Entries are as they were sent.
+        """
+        return type(self).again is Guard.again
+
     def plan(
         self,
         services: Services,  # noqa: ARG002 - see shows

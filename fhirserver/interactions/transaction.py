@@ -81,27 +81,75 @@ def commit(
         told: makes of their answers what the whole is answered: committed with them where that is later.
     """
     guards = services.guards.concerned(request, found)
-    sent = [(entry.path, entry.query, entry.resource, entry.request, entry.asked) for entry in found]
-    read_so_far = len(request.trail)
+    return [answer.settle() for answer in _Push(services, request, found, guards, told).commit()]
 
-    def work(transaction: Transaction) -> list[Answer]:
+
+class _Push:
+    """Entries on their way to one commit, by as many attempts as it takes."""
+
+    def __init__(
+        self,
+        services: Services,
+        request: Request,
+        found: Sequence[Entry],
+        guards: Sequence[Guard],
+        told: Callable[[Sequence[Answer]], Answer] | None,
+    ) -> None:
+        self._services = services
+        self._request = request
+        self._entries = found
+        self._guards = guards
+        self._told = told
+        self._sent = [(entry.path, entry.query, entry.resource, entry.request, entry.asked) for entry in found]
+        self._read_so_far = len(request.trail)
+        self._hopes = all(guard.hopes(request, found) for guard in guards)
+        self._asked = all(type(guard).again is Guard.again for guard in guards)
+
+    def commit(self) -> Sequence[Answer]:
+        """Return the answers of the entries, or those that the same push was given before."""
+        try:
+            return self._services.store.transact(self._attempt)
+        except Failure:
+            if self._asked:
+                raise
+            # what is refused as a new push may be one that came before
+            noted = len(self._request.trail)
+            given = self._services.store.transact(self._given)
+            if given is None:
+                raise
+            del self._request.trail[self._read_so_far : noted]
+            return given
+
+    def _attempt(self, transaction: Transaction) -> Sequence[Answer]:
         # another commit may have come first: begin again with what was sent
-        del request.trail[read_so_far:]
-        for entry, as_sent in zip(found, sent, strict=True):
+        del self._request.trail[self._read_so_far :]
+        answers = None if self._hopes else self._given(transaction)
+        self._hopes = False
+        if answers is not None:
+            return answers
+        self._begin()
+        made = _Attempt(self._services, self._request, transaction, self._entries, self._guards).run()
+        return self._sealed(transaction, made)
+
+    def _given(self, transaction: Transaction) -> Sequence[Answer] | None:
+        self._begin()
+        self._asked = True
+        for guard in self._guards:
+            given = guard.again(self._services, self._request, transaction, self._entries)
+            if given is not None:
+                return self._sealed(transaction, given)
+        return None
+
+    def _begin(self) -> None:
+        for entry, as_sent in zip(self._entries, self._sent, strict=True):
             entry.path, entry.query, entry.resource, entry.request, entry.asked = as_sent
             entry.identity = entry.settled = entry.issues = None
             entry.marks = {}
-        answers = next(
-            (given for guard in guards if (given := guard.again(services, request, transaction, found)) is not None),
-            None,
-        )
-        if answers is None:
-            answers = _Attempt(services, request, transaction, found, guards).run()
-        if request.course is not None and told is not None:
-            request.course.seal(transaction, told([answer.settle() for answer in answers]))
-        return answers
 
-    return [answer.settle() for answer in services.store.transact(work)]
+    def _sealed(self, transaction: Transaction, answers: Sequence[Answer]) -> Sequence[Answer]:
+        if self._request.course is not None and self._told is not None:
+            self._request.course.seal(transaction, self._told([answer.settle() for answer in answers]))
+        return answers
 
 
 def _allowed(request: Request, found: Sequence[Entry]) -> None:

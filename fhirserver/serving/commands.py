@@ -30,8 +30,7 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
 
 
 @click.command()
-@click.option("--beside", type=int, hidden=True, help="Process with which to end.")
-def outbox(beside: int | None) -> None:
+def outbox() -> None:
     """Do what commits leave to be done (prints, expiry, publication), as `serve` does by itself.
 
     For further machines that only do this: MONGODB_URI names the database.
@@ -42,7 +41,7 @@ def outbox(beside: int | None) -> None:
         raise click.ClickException(str(error)) from error
     if not chosen.mongodb_uri:
         raise click.UsageError("MONGODB_URI is not set: it names the replica set whose outbox is worked through.")
-    work(chosen, beside)
+    work(chosen)
 
 
 @click.command()

@@ -7,12 +7,13 @@ is started, and started again when it dies, by `fhirserver serve`; what it had b
 from __future__ import annotations
 
 import logging
+import multiprocessing.process
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Final, Self
 
@@ -45,6 +46,8 @@ def work(settings: Settings, beside: int | None = None) -> None:
     def end(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's own signature
         ended.set()
 
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text("outbox")  # what Linux shows of the process
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     store = Store(settings.mongodb_uri, settings.database)
@@ -65,11 +68,17 @@ def work(settings: Settings, beside: int | None = None) -> None:
 
 
 class Companion:
-    """Keeps one process at work on the outbox for as long as the server runs."""
+    """Keeps one process at work on the outbox for as long as the server runs.
 
-    def __init__(self) -> None:
+    It is forked, as the processes that answer requests are: what these have in common is loaded once.
+
+    Args:
+        settings: in force.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._ending = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep, name="outbox-companion", daemon=True)
 
     def __enter__(self) -> Self:
@@ -81,24 +90,24 @@ class Companion:
         self._thread.join()
 
     def _keep(self) -> None:
-        command = [sys.executable, "-m", "fhirserver.cli", "outbox", "--beside", str(os.getpid())]
+        forking = multiprocessing.get_context("fork")
         pause = _FIRST_PAUSE
         while not self._ending.is_set():
             begun = time.monotonic()
-            process = subprocess.Popen(command)  # noqa: S603 - our own command
-            while process.poll() is None:
+            process = forking.Process(target=work, args=(self._settings, os.getpid()), name="outbox")
+            process.start()
+            while process.is_alive():
                 if self._ending.wait(_FIRST_PAUSE):
                     _end(process)
                     return
             pause = _FIRST_PAUSE if time.monotonic() - begun > _STEADY else min(2 * pause, _LONGEST_PAUSE)
-            _log.error("the process of the outbox ended (%s); another begins in %.1f s", process.returncode, pause)
+            _log.error("the process of the outbox ended (%s); another begins in %.1f s", process.exitcode, pause)
             self._ending.wait(pause)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: multiprocessing.process.BaseProcess) -> None:
     process.terminate()
-    try:
-        process.wait(DRAIN_SECONDS + 1)
-    except subprocess.TimeoutExpired:
+    process.join(DRAIN_SECONDS + 1)
+    if process.is_alive():
         process.kill()
-        process.wait()
+        process.join()

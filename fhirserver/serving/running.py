@@ -63,7 +63,7 @@ def run(settings: Settings) -> None:
         logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
         signal.signal(signal.SIGINT, _end)
         for _ in range(settings.outbox_processes):
-            stack.enter_context(Companion())
+            stack.enter_context(Companion(settings))
         server.serve()
 
 

@@ -86,6 +86,15 @@ class PrescriptionGuard(Guard):
         """Tell whether a push holds orders to be issued, or executions of lines."""
         return bool(issuing.orders(request, found) or dispensing.recorded(request, found))
 
+    def hopes(self, request: Request, found: Sequence[Entry]) -> bool:
+        """Take a new prescription for new until its number's commit shows otherwise; a delivery is looked for first."""
+        if dispensing.recorded(request, found):
+            return False
+        # of the content as it was sent
+        request.memory.pop(pushes.DIGEST, None)
+        pushes.told(request, found)
+        return True
+
     def again(
         self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
     ) -> list[Answer] | None:

@@ -54,10 +54,10 @@ def test_the_process_of_the_outbox_ends_with_the_server_even_if_that_is_killed(
     process.kill()
     process.wait()
     try:
-        until(lambda: not command_of(outbox))
+        until(lambda: not name_of(outbox))
     finally:
         for number in everyone:
-            if command_of(number):
+            if name_of(number):
                 os.kill(number, signal.SIGKILL)
 
 
@@ -68,15 +68,16 @@ def children(server: int) -> list[int]:
 
 def outbox_of(server: int) -> int | None:
     """Return the process of the outbox that a server started, if it is there."""
-    return next((number for number in children(server) if b"\0outbox\0" in command_of(number)), None)
+    return next((number for number in children(server) if name_of(number) == "outbox"), None)
 
 
-def command_of(process: int) -> bytes:
-    """Return the command of a process; nothing of one that has ended."""
+def name_of(process: int) -> str:
+    """Return how Linux names a process; nothing for one that has ended."""
     try:
-        return Path(f"/proc/{process}/cmdline").read_bytes()
+        command = Path(f"/proc/{process}/cmdline").read_bytes()
+        return Path(f"/proc/{process}/comm").read_text().strip() if command else ""
     except OSError:
-        return b""
+        return ""
 
 
 def until(find: Callable[[], T | None]) -> T:
