@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fhirserver.errors import MethodNotAllowed, NotFound
+from fhirserver.errors import BadRequest, MethodNotAllowed, NotFound
 from fhirserver.issues import Text
 
 if TYPE_CHECKING:
@@ -32,11 +32,15 @@ class Call:
     identity: str | None
 
     def parameters(self) -> dict[str, list[Any]]:
-        """Return the input by parameter name: from the query, or from a Parameters body.
+        """Return the input by parameter name: from the query of a GET or of an empty POST, or from a Parameters body.
 
         A body that is no Parameters is the one resource that the operation takes, named `resource`.
+
+        Raises:
+            BadRequest: `Parameters.parameter` is no list.
         """
-        if self.request.method == "GET":
+        content = self.request.content
+        if self.request.method == "GET" or (content is not None and not content.read()):
             found: dict[str, list[Any]] = {}
             for name, value in self.request.pairs():
                 found.setdefault(name, []).append(value)
@@ -45,7 +49,14 @@ class Call:
         if body.get("resourceType") != "Parameters":
             return {"resource": [body]}
         found = {}
-        for part in body.get("parameter", []):
+        listed = body.get("parameter", [])
+        if not isinstance(listed, list):
+            raise BadRequest(
+                Text("Parameters.parameter doit être une liste.", "Parameters.parameter must be an array."),
+                expression="Parameters.parameter",
+                rule="parameter",
+            )
+        for part in listed:
             if isinstance(part, dict) and isinstance(part.get("name"), str):
                 values = (item for key, item in part.items() if key.startswith(("value", "resource", "part")))
                 found.setdefault(part["name"], []).append(next(values, None))

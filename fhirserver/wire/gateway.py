@@ -163,8 +163,8 @@ class Gateway:
             return self.settings.public_url.rstrip("/") + BASE
         scheme, host = environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")
         if self.settings.trust_proxy:
-            scheme = environ.get("HTTP_X_FORWARDED_PROTO", scheme).split(",")[0].strip()
-            host = environ.get("HTTP_X_FORWARDED_HOST", host).split(",")[0].strip()
+            scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").split(",")[0].strip() or scheme
+            host = environ.get("HTTP_X_FORWARDED_HOST", "").split(",")[0].strip() or host
         if not host and environ.get("SERVER_PROTOCOL") in ("HTTP/1.0", "HTTP/1"):
             host = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
         if scheme not in ("http", "https") or not _HOST.fullmatch(host):
