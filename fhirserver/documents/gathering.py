@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from fhirserver import jsontext
 from fhirserver.access.decide import decide
 from fhirserver.dmp import authors
+from fhirserver.dmp.identity import national
+from fhirserver.dmp.records import resource as records
 from fhirserver.dmp.submissions.facts import Facts, Known, Rules, Sender
 from fhirserver.dmp.submissions.flavours import Flavour
 from fhirserver.dmp.submissions.submission import unique_id
 from fhirserver.errors import BadRequest
+from fhirserver.interactions.bundles import linking
 from fhirserver.interactions.exchange import Request, query_pairs
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.shown import visibility
+from fhirserver.interactions.shown import selecting, visibility
 from fhirserver.interactions.shown.selecting import identities
-from fhirserver.interactions.writes.references import local
+from fhirserver.interactions.writes.references import literals, local
 from fhirserver.settings import Settings
 from fhirserver.store import Stored, Transaction
 
 _CONDITIONAL: Final = re.compile(r"([A-Z][A-Za-z]+)\?(.+)", re.DOTALL)
 _MOST_AUTHORS: Final = 20
+_MOST_AHEAD: Final = 200
 
 
 def rules(settings: Settings) -> Rules:
@@ -32,6 +37,7 @@ def rules(settings: Settings) -> Rules:
         frozenset(Flavour(name) for name in settings.dmp_flavours),
         settings.dmp_class_mismatch,
         settings.mode == "sandbox",
+        settings.dmp_masked_and_invisible,
     )
 
 
@@ -42,6 +48,25 @@ class Gathering:
         self._services = services
         self._request = request
         self._transaction = transaction
+
+    def ahead(self, resources: Iterable[Mapping[str, Any]], names: Iterable[str]) -> None:
+        """Read at once what the checks of some resources will look up one by one: it costs a round trip each."""
+        places: set[tuple[str, str]] = set()
+        conditional: list[str] = []
+        for resource in resources:
+            for _, text in literals(resource, ""):
+                target = local(text, self._request.base)
+                if target is not None and target[0] in self._services.types:
+                    places.add(target)
+                elif "?" in text:
+                    conditional.append(text)
+            contained = resource.get("contained")
+            for item in contained if isinstance(contained, list) else ():
+                if isinstance(item, dict) and item.get("resourceType") == "Patient":
+                    places.update((records.KIND, records.identity("|".join(ins))) for ins in national(item))
+        self._transaction.read_ahead(sorted(places)[:_MOST_AHEAD])
+        wanted = [*linking.selections(conditional), *(("DocumentReference", _bearing(name)) for name in names)]
+        selecting.ahead(self._services, self._transaction, wanted)
 
     def facts(self, patients: Iterable[str], targets: Iterable[str], names: Iterable[str]) -> Facts:
         """Look up all of it.
@@ -58,6 +83,7 @@ class Gathering:
             frozenset(name for name in names if self._used(name)),
             Sender(caller.rpps, caller.structure, caller.everything),
             rules(self._services.settings),
+            datetime.now(UTC).date(),
         )
 
     def resource(self, reference: str) -> Mapping[str, Any] | None:
@@ -121,11 +147,15 @@ class Gathering:
 
     def _used(self, name: str) -> bool:
         """Tell whether a document bears a uniqueId now; what was claimed is known from the claims."""
-        system, _, value = name.partition("|")
-        escaped = "|".join(re.sub(r"([\\,$|])", r"\\\1", part) for part in (system, value))
-        ids = identities(self._services, "DocumentReference", [("identifier", escaped)], 5, self._transaction)
+        ids = identities(self._services, "DocumentReference", _bearing(name), 5, self._transaction)
         found = [self._transaction.read("DocumentReference", identity) for identity in ids]
         return any(stored is not None and unique_id(_read(stored)) == name for stored in found)
+
+
+def _bearing(name: str) -> tuple[tuple[str, str], ...]:
+    """Return the criteria of documents that bear a uniqueId, or another identifier that is the same."""
+    system, _, value = name.partition("|")
+    return (("identifier", "|".join(re.sub(r"([\\,$|])", r"\\\1", part) for part in (system, value))),)
 
 
 def _referred(resource: Any) -> list[str]:

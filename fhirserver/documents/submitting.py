@@ -96,6 +96,7 @@ def again(
         if len(kept) == len(found):
             return pushes.answered(services, request, transaction, found, kept)
     gathering = Gathering(services, request, transaction)
+    gathering.ahead([part.resource for part in (*sent.documents, *sent.lists)], names)
     facts = gathering.facts(patients.references(sent), relations.references(sent), names)
     facts = replace(facts, used=facts.used | claimed.keys())
     verdicts = checking.check(sent, facts, services.terminology, examined)

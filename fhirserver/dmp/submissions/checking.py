@@ -10,7 +10,7 @@ from fhirserver.dmp import document_types, names
 from fhirserver.dmp.cda import agreement
 from fhirserver.dmp.content import attachments, media
 from fhirserver.dmp.content.attachments import Examined
-from fhirserver.dmp.submissions import patients, relations, structure
+from fhirserver.dmp.submissions import labelling, patients, relations, structure
 from fhirserver.dmp.submissions.facts import Facts, Known
 from fhirserver.dmp.submissions.faults import fault, warning
 from fhirserver.dmp.submissions.submission import Part, Submission, attachment, format_code, format_system, unique_id
@@ -90,6 +90,7 @@ def check(submission: Submission, facts: Facts, terminology: Terminology, examin
     issues += relations.check(submission, facts, patient)
     hashes: dict[str, str] = {}
     for part in submission.documents:
+        issues += labelling.check(part.resource, part.path, patient, facts)
         issues += _document(part, submission, facts, terminology, examined.get(part.position))
         name, found = unique_id(part.resource), examined.get(part.position)
         if name and found:
@@ -109,6 +110,7 @@ def check_simplified(document: Mapping[str, Any], facts: Facts, terminology: Ter
         issues += patients.check_age(document, path, patient)
     for relation in relations.of(document, path):
         issues += relations.check_target(relation, facts, patient)
+    issues += labelling.check(document, path, patient, facts)
     issues += check_document(document, path, facts, terminology)
     where = f"{path}.content[0].attachment.data"
     issues += attachments.compare(document, path, where, found, "")

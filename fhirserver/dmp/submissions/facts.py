@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal, NamedTuple
 
 from fhirserver.dmp.submissions.flavours import Flavour
@@ -49,12 +50,14 @@ class Rules:
         flavours: the flavours of MHD and PDSm that are accepted.
         class_mismatch: what a class that does not go with its type leads to.
         test_identities: whether INS for tests are accepted.
+        masked_and_invisible: whether MASQUE_PS and INVISIBLE_PATIENT may stand together.
     """
 
     most: int = 5 * 1024 * 1024
     flavours: frozenset[Flavour] = frozenset(Flavour)
     class_mismatch: Literal["warn", "refuse"] = "warn"
     test_identities: bool = True
+    masked_and_invisible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Facts:
         patients: by the reference of a subject or source patient.
         targets: documents, by the reference of a relation or the url of a PATCH entry.
         used: uniqueIds that documents bear or once bore.
+        today: the day of the submission.
     """
 
     patients: Found = field(default_factory=dict)
@@ -72,3 +76,4 @@ class Facts:
     used: frozenset[str] = frozenset()
     sender: Sender = field(default_factory=Sender)
     rules: Rules = field(default_factory=Rules)
+    today: date | None = None

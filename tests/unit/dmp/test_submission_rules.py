@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
+from fhirserver.definitions import development
 from fhirserver.demo import document, people
 from fhirserver.dmp import identity
 from fhirserver.dmp.authors import national_ids, wrote
 from fhirserver.dmp.content import media
 from fhirserver.dmp.document_types import CLASSES_OF_TYPE
 from fhirserver.dmp.identity import Traits
-from fhirserver.dmp.submissions import relations, retries, submission
+from fhirserver.dmp.submissions import checking, labelling, patients, relations, retries, submission
+from fhirserver.dmp.submissions.facts import Facts, Rules
 from fhirserver.dmp.submissions.flavours import Flavour
 from fhirserver.issues import Text
+from fhirserver.terminology import Terminology
 
 HASHES = {"x": "h"}
 
@@ -174,3 +177,28 @@ def test_only_a_patch_of_the_status_to_superseded_belongs_to_a_submission() -> N
     other["parameter"][0]["part"][2]["valueCode"] = "entered-in-error"
     assert not relations.supersedes(other)
     assert not relations.supersedes({"resourceType": "Binary"})
+
+
+def test_an_ins_for_tests_is_no_identity_in_production(bundle: dict[str, Any]) -> None:
+    sent = submission.read(bundle)
+    told = [issue.rule for issue in patients.check(sent, Facts(rules=Rules(test_identities=False)))]
+    assert "ins-test" in told
+    assert "ins-test" not in [issue.rule for issue in patients.check(sent, Facts())]
+
+
+def test_a_flavour_that_the_operator_does_not_take_is_refused(bundle: dict[str, Any]) -> None:
+    facts = Facts(rules=Rules(flavours=frozenset({Flavour.MINIMAL})))
+    terminology = Terminology(development())
+    (told,) = [
+        issue
+        for issue in checking.check(submission.read(bundle), facts, terminology, {}).issues
+        if issue.rule == "flavour"
+    ]
+    assert (told.expression, told.refuses) == ("Bundle.meta.profile", True)
+
+
+@pytest.mark.parametrize(
+    "labels", ["x", [None], [{"coding": None}], [{"coding": [{"system": [], "code": {}}]}], [7], {}]
+)
+def test_labels_of_no_form_are_left_to_validation(labels: Any) -> None:
+    assert list(labelling.check({"securityLabel": labels}, "DocumentReference", None, Facts())) == []
