@@ -31,7 +31,7 @@ from fhirserver.operations.terminology import offered as terminology_operations
 from fhirserver.pages import browser
 from fhirserver.pages.facts import facts
 from fhirserver.records import indexes as record_indexes
-from fhirserver.records.after import notifying
+from fhirserver.records.after import merging, notifying
 from fhirserver.records.guard import RecordGuard
 from fhirserver.search.asked.codes import TerminologyTokens
 from fhirserver.search.asked.cursors import Cursors
@@ -133,9 +133,9 @@ def handlers(settings: Settings) -> Sequence[Mapping[str, Handler]]:
     a mapping of its own.
     """
     requests = {accepting.KIND: doing.do}
-    matrix = habilitation.load(settings.dmp_habilitation)
+    told = notifying.writing(habilitation.load(settings.dmp_habilitation))
     return (
-        {**prescription_handlers.handlers(workflow(settings)), **notifying.writing(matrix)},
+        {**prescription_handlers.handlers(workflow(settings)), **told, merging.MERGE: merging.merge},
         notifying.sending(),
         requests,
         requests,

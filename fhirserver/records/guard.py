@@ -11,6 +11,7 @@ from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish, Guard, Pairs, Write
 from fhirserver.interactions.services import Services
 from fhirserver.records import changing, conditions, existence, feeding, scope, sight, traces
+from fhirserver.records.after import merging
 from fhirserver.search.asked.query import Node
 from fhirserver.store import Stored, Transaction
 
@@ -61,8 +62,10 @@ class RecordGuard(Guard):
         traces.note(services, request, self.matrix, found)
 
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:
-        """Tell whether a push feeds a record, or brings an identity that opens one."""
+        """Tell whether a push feeds a record, brings an identity that opens one, or says that one was replaced."""
         if self._documents.concerns(request, found):
+            return True
+        if merging.replaced(request, found):
             return True
         return self._at_identity and any(feeding.qualified(entry) for entry in found)
 
@@ -73,4 +76,5 @@ class RecordGuard(Guard):
         if self._at_identity:
             feeding.identities(services, request, transaction, found)
         feeding.plan(services, request, transaction, found)
+        merging.note(transaction, merging.replaced(request, found))
         return None

@@ -263,6 +263,22 @@ def represent(record: Record, who: str, *, represents: bool) -> Record:
     return replace(record, representatives=(*others, who) if represents else others)
 
 
+def absorb(record: Record, former: Record) -> Record:
+    """Return a record into which that of a replaced identity of the same patient goes: what either opposes holds."""
+    if record.state is State.ABSENT and former.state is State.ACTIVE:
+        record = replace(record, state=State.ACTIVE, created=former.created)
+    return replace(
+        record,
+        attached=record.attached or former.attached,
+        treating=record.treating or former.treating,
+        oppositions=record.oppositions | former.oppositions,
+        blocked=tuple(dict.fromkeys((*record.blocked, *former.blocked))),
+        team=tuple(dict.fromkeys((*record.team, *former.team))),
+        consents=tuple(dict.fromkeys((*record.consents, *former.consents))),
+        representatives=tuple(dict.fromkeys((*record.representatives, *former.representatives))),
+    )
+
+
 def notify(record: Record, events: tuple[str, ...]) -> Record:
     """Choose the events of which the patient hears; raises Unprocessable."""
     if set(events) - set(EVENTS):

@@ -208,3 +208,15 @@ def test_the_patients_decisions_are_consents_and_the_team_is_a_care_team() -> No
 )
 def test_an_age_counts_full_years_and_takes_missing_parts_as_late(birth: str | None, years: int | None) -> None:
     assert record_views.age(birth, date(2026, 3, 1)) == years
+
+
+def test_a_record_that_absorbs_another_keeps_what_the_patient_opposed_in_either() -> None:
+    former = Record("s|old", state=State.ACTIVE, oppositions=frozenset({Opposition.READING}), blocked=("rpps:1",))
+    kept = acts.absorb(Record("s|new", oppositions=frozenset({Opposition.EMERGENCY}), blocked=("rpps:2",)), former)
+    assert kept.key == "s|new"
+    assert kept.state is State.ACTIVE
+    assert kept.oppositions == {Opposition.READING, Opposition.EMERGENCY}
+    assert kept.blocked == ("rpps:2", "rpps:1")
+    assert acts.absorb(kept, former) == kept
+    closed = Record("s|new", state=State.CLOSED)
+    assert acts.absorb(closed, former).state is State.CLOSED

@@ -1,0 +1,72 @@
+"""Merged patients: what was fed under a replaced identity is found under the one that survives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fhirserver.demo import people
+from tests.http.conftest import Client, Server
+from tests.http.dmp.conftest import Record, act, ids, join, professional
+
+Submit = Callable[..., dict[str, Any]]
+PATIENCE = 30.0
+READER = people.rpps("1000079200")
+
+
+def replaced_by(record: Record, survivor: Record) -> dict[str, Any]:
+    link = {"other": {"reference": survivor.reference}, "type": "replaced-by"}
+    return {**record.patient, "id": record.reference.removeprefix("Patient/"), "active": False, "link": [link]}
+
+
+def count(client: Client, record: Record, kind: str = "DocumentReference", expected: int = 0) -> int:
+    """Return how many are found, once they are as many as expected or after a while."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        found = int(client.get(f"{kind}?{record.query}").json()["total"])
+        if found == expected or time.monotonic() > until:
+            return found
+        time.sleep(0.1)
+
+
+def test_documents_move_to_the_record_of_the_surviving_identity(
+    server: Server,
+    as_role: Callable[[str], Client],
+    hospital: Client,
+    new_record: Callable[[], Record],
+    submit: Submit,
+) -> None:
+    operator = as_role("operator")
+    former, survivor = new_record(), new_record()
+    fed = ids(hospital.post("", submit(former)))
+    act(operator, survivor, "create")
+    reader = Client(server, server.token("doctor", rpps=READER))
+    blocked = Client(server, server.token("doctor", rpps=people.rpps("1000079201")))
+    join(reader, survivor, READER)
+    assert act(operator, former, "block", who=professional(people.rpps("1000079201"))).status_code == 200
+    join(blocked, survivor, people.rpps("1000079201"))
+    put = operator.put(former.reference, replaced_by(former, survivor))
+    assert put.status_code == 200, put.text
+    assert count(reader, survivor, expected=1) == 1
+    document = reader.get(f"DocumentReference/{fed['DocumentReference']}").json()
+    assert document["subject"] == {"reference": survivor.reference}
+    assert reader.get(f"Binary/{fed['Binary']}", Accept="application/pdf").content.startswith(b"%PDF")
+    assert count(reader, survivor, "List", 1) == 1
+    assert count(hospital, former) == 0
+    assert count(blocked, survivor) == 0, "whom he blocked under the former identity stays blocked"
+    assert hospital.post("", submit(former)).status_code == 422, "the former record is closed"
+    assert hospital.post("", submit(survivor)).status_code == 200
+
+
+def test_only_an_operator_merges_records(
+    server: Server, hospital: Client, new_record: Callable[[], Record], submit: Submit
+) -> None:
+    former, other = new_record(), new_record()
+    fed = ids(hospital.post("", submit(former)))
+    put = hospital.put(former.reference, replaced_by(former, other))
+    assert put.status_code in (200, 403), put.text
+    time.sleep(1.5)
+    document = hospital.get(f"DocumentReference/{fed['DocumentReference']}").json()
+    assert document["subject"]["reference"] == former.reference
+    assert count(hospital, other) == 0
