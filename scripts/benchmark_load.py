@@ -2,7 +2,7 @@
 
 Both store in as many processes or threads as there are cores, 500 in a commit. What a load of the first thousand takes
 is taken off: the start of the processes, and the profiles that each compiles once. Processor time (of the loading
-processes and of mongod) is told beside the time on the clock, since other work on the machine lengthens the latter most.
+processes and of mongod) is told beside the time on the clock, since other work on the machine lengthens the latter.
 """
 
 from __future__ import annotations

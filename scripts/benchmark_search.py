@@ -6,7 +6,7 @@ Bases are loaded by `fhirserver load` without validation: with index values, his
 HTTP (benchmark_search_http.py); `keys` is what MongoDB examined at most for a page. MongoDB is a local mongod of the
 measurement's own, unless `--mongodb` names one: bases that it has (`level10000`, …) are used again and kept.
 
-Ten million (`--sizes 10000000`) take about an hour on two quiet cores, and 36 GB of disk for temporary files (`TMPDIR`):
+Ten million (`--sizes 10000000`) take about an hour on two quiet cores, and 36 GB of disk (in `TMPDIR`):
 21 for the base, 15 for the file that is loaded.
 """
 

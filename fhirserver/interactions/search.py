@@ -18,7 +18,7 @@ from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown import binary, subset, visibility
 from fhirserver.interactions.shown.outcomes import outcome
 from fhirserver.issues import Text
-from fhirserver.search.asked.parse import Rules, parse
+from fhirserver.search.asked.parse import parse
 from fhirserver.search.mongo.searching import ResultPage
 from fhirserver.store import Stored
 
@@ -139,7 +139,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         services.registry,
         types,
         pairs,
-        rules=_rules(services, request),
+        rules=services.searcher.rules.under(f"{request.base}/"),
         lenient=request.prefer.lenient,
         compartment=place,
         containers=_allowed(services, request, ()) if any(name == "_contained" for name, _ in pairs) else (),
@@ -200,15 +200,6 @@ def _bundle(  # noqa: PLR0913, PLR0917 - what a searchset tells
     if entries:
         bundle["entry"] = entries
     return bundle
-
-
-def _rules(services: Services, request: Request) -> Rules:
-    """Return how values are read: absolute urls of this server, as the client sees it, are its own."""
-    rules = services.searcher.rules
-    base = f"{request.base}/"
-    if base in rules.setting.bases:
-        return rules
-    return replace(rules, setting=replace(rules.setting, bases=(*rules.setting.bases, base)))
 
 
 def _entries(services: Services, request: Request, page: ResultPage, cut: subset.Cut | None) -> list[dict[str, Any]]:

@@ -33,6 +33,19 @@ def test_the_servers_own_absolute_url_finds_and_is_found(operator: Client, serve
         assert sorted(found(operator, f"Observation?subject={asked}")) == sorted([written, relative])
 
 
+def test_the_servers_own_absolute_url_selects_in_conditions_as_in_searches(operator: Client, server: Server) -> None:
+    mine = operator.post("Patient", patient("Conditionnel")).json()["id"]
+    content = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    resource = {**content, "subject": {"reference": f"Patient/{mine}"}}
+    criteria = f"subject={server.base}/Patient/{mine}"
+    first = operator.post("Observation", resource, **{"If-None-Exist": criteria})
+    again = operator.post("Observation", resource, **{"If-None-Exist": criteria})
+    assert (first.status_code, again.status_code) == (201, 200)
+    conditional = {**content, "derivedFrom": [{"reference": f"Observation?{criteria}"}]}
+    linked = operator.post("Observation", conditional).json()
+    assert linked["derivedFrom"] == [{"reference": f"Observation/{first.json()['id']}"}]
+
+
 def test_a_next_link_shows_nothing_of_what_was_posted(operator: Client) -> None:
     family = f"Secret{secrets.token_hex(4)}"
     for _ in range(3):

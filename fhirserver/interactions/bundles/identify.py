@@ -32,7 +32,7 @@ def identify(services: Services, request: Request, transaction: Transaction, fou
     Raises:
         Failure: told with the entry's place in the Bundle.
     """
-    selecting.ahead(services, transaction, _conditions(services, found))
+    selecting.ahead(services, request, transaction, _conditions(services, found))
     for entry in found:
         try:
             _decide(services, request, transaction, entry)
@@ -50,7 +50,7 @@ def identify(services: Services, request: Request, transaction: Transaction, fou
         entry.resource = references.rewrite(entry.resource, places.get)
         if entry.method != "PATCH" and (texts := linking.unplaced(entry.resource)):
             left.append((entry, texts))
-    selecting.ahead(services, transaction, linking.selections(text for _, texts in left for text in texts))
+    selecting.ahead(services, request, transaction, linking.selections(text for _, texts in left for text in texts))
     for entry, _ in left:
         try:
             entry.resource = _linked(services, request, transaction, found, entry)

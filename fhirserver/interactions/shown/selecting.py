@@ -37,24 +37,25 @@ def identities(  # noqa: PLR0913, PLR0917 - what a selection consists of
         Forbidden: the caller may not read the type.
     """
     if request is None or request.caller.everything:
-        return _selected(services, kind, pairs, most, transaction)[:most]
+        return _selected(services, kind, pairs, most, transaction, request)[:most]
     grant = decide(request.caller, "r", kind)
     store = services.store if transaction is None else transaction
     inside = request if transaction is None else request.within(transaction)
     narrowing = _narrowing(services, inside, kind, pairs)
     # by `sees`, not by `limit`: what limits a search may depend on whom that search names
     chosen = []
-    for identity in _selected(services, kind, pairs, most + _HIDDEN, transaction, narrowing):
+    for identity in _selected(services, kind, pairs, most + _HIDDEN, transaction, request, narrowing):
         stored = store.read(kind, identity)
         if stored is not None and visibility.sees(services, inside, grant, stored):
             chosen.append(identity)
     return chosen[:most]
 
 
-def ahead(services: Services, transaction: Transaction, selections: Sequence[Selection]) -> None:
+def ahead(services: Services, request: Request, transaction: Transaction, selections: Sequence[Selection]) -> None:
     """Have a transaction know what criteria select, and those resources, by as few queries as can be."""
     offered = [selection for selection in selections if selection[0] in services.types]
-    for selection, documents in together.select(services.searcher, offered, transaction.session).items():
+    found = together.select(services.searcher, offered, transaction.session, f"{request.base}/")
+    for selection, documents in found.items():
         transaction.remember(documents)
         transaction.selected[selection] = [document["i"] for document in documents]
 
@@ -65,15 +66,17 @@ def _selected(  # noqa: PLR0913, PLR0917 - see identities
     pairs: Sequence[tuple[str, str]],
     most: int,
     transaction: Transaction | None,
+    request: Request | None,
     narrowing: Narrowing | None = None,
 ) -> list[str]:
+    base = f"{request.base}/" if request else ""
     if transaction is None or narrowing is not None:
         session = None if transaction is None else transaction.session
-        return services.searcher.ids(kind, pairs, most, session, narrowing)
+        return services.searcher.ids(kind, pairs, most, session, narrowing, base=base)
     selection = (kind, tuple(pairs))
     found = transaction.selected.get(selection)
     if found is None:
-        found = services.searcher.ids(kind, pairs, most, transaction.session)
+        found = services.searcher.ids(kind, pairs, most, transaction.session, base=base)
         if len(found) < most:
             transaction.selected[selection] = found
     return found

@@ -156,11 +156,13 @@ class Controls:
                 code="too-costly",
             )
         parts = raw.split(":")
-        if raw == "*" and kind == "includes":
-            includes.extend(Include(of, "*", None, bool(modifier)) for of in self._types)
+        if raw == "*":
+            includes.append(Include("*", "*", None, bool(modifier)))
             return
         if len(parts) not in (2, 3) or not all(parts[:2]):
-            raise fault(name, Text("attendu : `Type:paramètre[:Cible]`", "expected: `Type:parameter[:Target]`"))
+            raise fault(
+                name, Text("attendu : `Type:paramètre[:Cible]` ou `*`", "expected: `Type:parameter[:Target]` or `*`")
+            )
         source, code, target = parts[0], parts[1], (parts[2] if len(parts) > 2 else "") or None  # noqa: PLR2004
         for resource_type in (source, target):
             if resource_type is not None and resource_type not in registry.types:

@@ -23,6 +23,7 @@ from fhirserver.search.indexing import inside
 from fhirserver.search.types.values import Setting
 
 MAX_PARAMETERS: Final = 200
+_NO_MODIFIER: Final = re.compile(r":(?:\.|$)")
 _UNREADABLE: Final = re.compile("[\0\ud800-\udfff]")
 MAX_LENGTH: Final = 100_000
 """Characters of all values together."""
@@ -43,6 +44,12 @@ class Rules:
     page_size: int = 20
     max_page_size: int = 1_000
     expand: ValueSetTokens | None = None
+
+    def under(self, base: str) -> Rules:
+        """Return the rules where absolute urls under one more address, with a final slash, are this server's own."""
+        if not base or base in self.setting.bases:
+            return self
+        return replace(self, setting=replace(self.setting, bases=(*self.setting.bases, base)))
 
 
 def parse(  # noqa: PLR0913 - what a search consists of, each by its name
@@ -84,6 +91,7 @@ def parse(  # noqa: PLR0913 - what a search consists of, each by its name
                 understood.append((name, raw))
             continue
         _check_readable(name, raw)
+        _check_complete(name)
         try:
             if not controls.read(name, raw):
                 nodes.append(_criterion(criteria, chosen, name, raw))
@@ -118,6 +126,15 @@ def _check_readable(name: str, raw: str) -> None:
         raise fault(
             _UNREADABLE.sub("?", name),
             Text("caractère nul ou demi-codet interdit", "null characters and lone surrogates are not allowed"),
+        )
+
+
+def _check_complete(name: str) -> None:
+    if not name.startswith("_has:") and _NO_MODIFIER.search(name):
+        raise fault(
+            name,
+            Text("un modificateur est attendu après « : »", "a modifier is expected after `:`"),
+            rule="search-modifier",
         )
 
 

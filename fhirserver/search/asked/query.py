@@ -159,7 +159,7 @@ class Include:
     """One `_include` or `_revinclude`.
 
     Attributes:
-        source: type of the resource that refers.
+        source: type of the resource that refers; `*`: any.
         code: of the reference parameter; `*`: all.
         target: type referred to; None: any.
         iterate: whether it also applies to what was included.

@@ -27,7 +27,7 @@ MODIFIERS: Final[Mapping[str, frozenset[str]]] = {
     "reference": frozenset({"missing", "identifier", "type"}),
     "uri": frozenset({"missing", "below", "above"}),
     "composite": frozenset({"missing"}),
-    "special": frozenset(),
+    "special": frozenset({"missing"}),
 }
 
 MAX_VALUES: Final = 1_000

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from fhirserver.search.declared.evaluated import evaluator
@@ -30,7 +31,8 @@ from fhirserver.search.types.values import Collector, Setting, Values
 from fhirserver.search.values.instants import BEGINNING
 
 IndexValues = dict[str, Any]
-_MOST_ADDRESSES: Final = 8
+_ADDRESSES: Final = 8
+"""Addresses beside the settings' for which plans are kept; those least lately used give way."""
 NO_DATE: Final = BEGINNING
 """Main date of a resource that has none: sorts before every date."""
 
@@ -48,7 +50,7 @@ class Indexer:
         self._setting = setting or Setting()
         self._plans: dict[str, _Plan] = {}
         self._generation = registry.generation
-        self._elsewhere: dict[str, Indexer] = {}
+        self._at = lru_cache(_ADDRESSES)(self._under)
 
     def extract(self, resource: dict[str, Any], base: str = "") -> IndexValues:
         """Return the index values of a resource, to be stored in its document as they are.
@@ -62,9 +64,7 @@ class Indexer:
             KeyError: no such resource type.
         """
         if base and base not in self._setting.bases:
-            indexer = self._at(base)
-            if indexer is not None:
-                return {**indexer.extract(resource), "b": base}
+            return {**self._at(base).extract(resource), "b": base}
         if self._generation != self._registry.generation:
             self._generation, self._plans = self._registry.generation, {}
         values = self._plan(resource["resourceType"]).extract(resource)
@@ -96,13 +96,9 @@ class Indexer:
             values["n"] = found
             values["k"] += list(keys)
 
-    def _at(self, base: str) -> Indexer | None:
-        """Return the indexer of an address; None when clients have used more addresses than one server has."""
-        known = self._elsewhere.get(base)
-        if known is None and len(self._elsewhere) < _MOST_ADDRESSES:
-            setting = replace(self._setting, bases=(*self._setting.bases, base))
-            known = self._elsewhere.setdefault(base, Indexer(self._registry, setting))
-        return known
+    def _under(self, base: str) -> Indexer:
+        """Return the indexer of an address."""
+        return Indexer(self._registry, replace(self._setting, bases=(*self._setting.bases, base)))
 
 
 class _Plan:

@@ -50,13 +50,16 @@ class Canonicals:
 
 def names_of(document: Mapping[str, Any], parameter: Parameter) -> list[str]:
     """Return the names under which a parameter's values refer to a resource."""
-    names = [f"{document['t']}/{document['i']}"]
-    if parameter.canonical:
-        values = document.get("s", {}).get("x", {})
-        urls = values.get("url", ())
-        versions = [value.partition("\t")[0] for value in values.get("version", ())]
-        names += [*urls, *(f"{url}|{version}" for url in urls for version in versions)]
-    return names
+    own = f"{document['t']}/{document['i']}"
+    return [own, *canonical_names(document)] if parameter.canonical else [own]
+
+
+def canonical_names(document: Mapping[str, Any]) -> list[str]:
+    """Return the canonical urls of a resource, with and without its version."""
+    values = document.get("s", {}).get("x", {})
+    urls = values.get("url", ())
+    versions = [value.partition("\t")[0] for value in values.get("version", ())]
+    return [*urls, *(f"{url}|{version}" for url in urls for version in versions)]
 
 
 def _named(by_code: Mapping[str, Parameter], canonical: str) -> Node:

@@ -7,17 +7,19 @@ number of included resources is bounded too, and an outcome entry says so when t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.issues import Issue, Text
-from fhirserver.search.asked.query import Ids, Include, Node, Query, Test
+from fhirserver.search.asked.query import And, Ids, Include, Node, Query, Test
 from fhirserver.search.declared.parameters import Parameter
 from fhirserver.search.mongo import matching
-from fhirserver.search.mongo.canonicals import OWN_NAME, Canonicals, names_of
+from fhirserver.search.mongo.canonicals import OWN_NAME, Canonicals, canonical_names, names_of
+from fhirserver.search.mongo.conditions import Compiled
 from fhirserver.search.mongo.plan import plan
 from fhirserver.search.mongo.run import STORED
-from fhirserver.search.types.reference import Target
+from fhirserver.search.types.reference import Target, index_key
+from fhirserver.search.values.keys import Bounds
 
 if TYPE_CHECKING:
     from fhirserver.search.mongo.run import Context
@@ -51,7 +53,7 @@ class Inclusion:
         self._query = query
         self._context = context
         self._canonicals = Canonicals()
-        self._forward: dict[Include, list[Parameter]] = {}
+        self._forward: dict[tuple[Include, str], list[Parameter]] = {}
         self._seen: set[str] = set()
         self._found: list[dict[str, Any]] = []
         self._cut = False
@@ -61,7 +63,7 @@ class Inclusion:
         includes = self._query.includes
         if any(include.code == "*" for include in includes):
             return {matching.VALUES.rstrip("."): 1}
-        found = {parameter.field for include in includes for parameter in self._parameters(include)}
+        found = {parameter.field for include in includes for parameter in self._parameters(include, include.source)}
         if self._query.revincludes:
             found.update(OWN_NAME)
         return {matching.VALUES + field: 1 for field in sorted(found)}
@@ -88,30 +90,33 @@ class Inclusion:
         wanted: dict[str, list[str]] = {}
         for include in forward:
             for document in documents:
-                if document["t"] == include.source:
+                if include.source in ("*", document["t"]):
                     self._referred(document, include, wanted)
         for resource_type, ids in wanted.items():
             self._fetch(resource_type, Ids(tuple(ids)))
         for resource_type, node in self._canonicals.take(self._searcher.registry):
             self._fetch(resource_type, node)
         for include in backward:
+            if include.source == "*":
+                self._fetch_referrers(documents)
+                continue
             meant = [document for document in documents if include.target in (None, document["t"])]
-            for parameter in self._parameters(include):
+            for parameter in self._parameters(include, include.source):
                 of_targets = [document for document in meant if document["t"] in parameter.targets]
                 mine = tuple(name for each in of_targets for name in names_of(each, parameter))
                 if mine:
                     self._fetch(include.source, Test(parameter, "", (Target(mine),)))
 
-    def _parameters(self, include: Include) -> list[Parameter]:
-        by_code = self._searcher.registry.of(include.source).by_code
+    def _parameters(self, include: Include, resource_type: str) -> list[Parameter]:
+        by_code = self._searcher.registry.of(resource_type).by_code
         found = [by_code[include.code]] if include.code in by_code else list(by_code.values())
         return [parameter for parameter in found if parameter.kind == "reference"]
 
     def _referred(self, document: Document, include: Include, wanted: dict[str, list[str]]) -> None:
         values = document.get("s", {}).get("x", {})
-        forward = self._forward.get(include)
+        forward = self._forward.get((include, document["t"]))
         if forward is None:
-            forward = self._forward[include] = self._parameters(include)
+            forward = self._forward[include, document["t"]] = self._parameters(include, document["t"])
         for parameter in forward:
             if parameter.canonical:
                 self._canonicals.note(parameter, include.target, values.get(parameter.field, ()))
@@ -122,12 +127,25 @@ class Inclusion:
                     wanted.setdefault(kind, []).append(identity)
 
     def _fetch(self, resource_type: str, node: Node) -> None:
-        room = MAX_INCLUDED - len(self._found)
         compiled = self._searcher.compile([resource_type], node, self._context)
-        condition, hint = plan([resource_type], compiled)
+        # what is named by its id was noted as seen when the reference was met
+        self._take([resource_type], compiled, fresh=isinstance(node, Ids))
+
+    def _fetch_referrers(self, documents: Sequence[Document]) -> None:
+        """Take whatever refers to these, in any element: each reference has a key, or is among the compartments."""
+        types = sorted(self._searcher.registry.types)
+        visible = self._searcher.compile(types, And(()), self._context)
+        names = tuple(name for each in documents for name in [_name(each), *canonical_names(each)])
+        places = tuple(_name(document) for document in documents)
+        for bounds in (Bounds("k", tuple(index_key(name) for name in names)), Bounds("a", places)):
+            self._take(types, replace(visible, bounds=bounds), fresh=False)
+
+    def _take(self, types: Sequence[str], compiled: Compiled, *, fresh: bool) -> None:
+        room = MAX_INCLUDED - len(self._found) + (0 if fresh else len(self._seen))
+        condition, hint = plan(types, compiled)
         projection = {**STORED, **self.projection()}
         for document in self._searcher.runner.find(condition, projection, self._context, hint=hint, limit=room + 1):
-            if not isinstance(node, Ids) and _name(document) in self._seen:
+            if not fresh and _name(document) in self._seen:
                 continue
             if len(self._found) >= MAX_INCLUDED:
                 self._cut = True

@@ -159,20 +159,30 @@ class Searcher:
         condition, hint = plan(query.types, compiled)
         return self.runner.count(condition, context, hint, _ESTIMATE_LIMIT if query.total == "estimate" else 0)
 
-    def ids(
+    def ids(  # noqa: PLR0913 - what a selection consists of
         self,
         resource_type: str,
         pairs: Sequence[tuple[str, str]],
         limit: int = 1_000,
         session: ClientSession | None = None,
         narrowing: Narrowing | None = None,
+        *,
+        base: str = "",
     ) -> list[str]:
         """Return the ids that criteria select, `limit` at most, in no particular order.
+
+        Args:
+            resource_type: searched.
+            pairs: criteria.
+            limit: most ids.
+            session: of a transaction.
+            narrowing: what the caller may see.
+            base: address under which the client sees this server, with a final slash.
 
         Raises:
             BadRequest: a criterion cannot be understood.
         """
-        query = parse(self.registry, [resource_type], pairs, rules=self.rules)
+        query = parse(self.registry, [resource_type], pairs, rules=self.rules.under(base))
         return self.select(
             resource_type, query.where, limit, Context(narrowing, session, time.monotonic() + self._budget)
         )

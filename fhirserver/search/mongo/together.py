@@ -27,7 +27,7 @@ _WITHOUT_INDEX: Final = {"s": False}
 
 
 def select(
-    searcher: Searcher, selections: Sequence[Selection], session: ClientSession | None
+    searcher: Searcher, selections: Sequence[Selection], session: ClientSession | None, base: str
 ) -> dict[Selection, list[dict[str, Any]]]:
     """Return the documents that selections find, without their index values.
 
@@ -41,7 +41,7 @@ def select(
         if kind in chosen or any(name[:1] == "_" or "." in name or ":" in name for name, _ in pairs):
             continue
         try:
-            query = parse(searcher.registry, [kind], pairs, rules=searcher.rules)
+            query = parse(searcher.registry, [kind], pairs, rules=searcher.rules.under(base))
         except BadRequest:
             continue
         condition, hint = plan([kind], searcher.compile([kind], query.where, context))

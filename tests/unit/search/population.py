@@ -43,7 +43,11 @@ MOMENTS = [
     "2024-03-31T02:30:00+01:00", "2024-03-31T03:30:00+02:00", "2024-10-27T02:30:00+02:00", "2024-10-27T02:30:00+01:00",
     "2023-12-31T23:59:59Z", "2024-01-01T00:30:00+01:00", "2023-12-31T23:30:00Z", "2024-02-29T12:00:00.123+00:00",
     "2024-02-29T12:00:00Z", "1980-04-05T00:00:00+02:00", "2024-12-31T23:30:00-05:00", "2025-01-01T04:30:00Z",
+    "2024-01-01T12:00:00+14:00", "2023-12-31T12:00:00-12:00",
 ]  # fmt: skip
+ASKED_MOMENTS = ["2024-02-29T12:00", "2024-02-29T13:00:00", "2024-03-31T02:30", "2024-10-27T02:30", "2023-12-31T23:59Z",
+                 "2024-02-29T12:00:00.1Z", "2024-01-01T00:00"]  # fmt: skip
+"""As only queries write them: minutes, no zone, an hour that the clocks leave out or have twice."""
 NUMBERS = [
     "0",
     "1",
@@ -76,6 +80,13 @@ URLS = [
     "urn:oid:1.2.3",
     "urn:oid:1.2.3.4",
 ]
+
+
+class Everything(dict[str, dict[str, dict[str, Any]]]):
+    """Resources by type and id."""
+
+    def __repr__(self) -> str:
+        return "everything"
 
 
 class Population:
@@ -275,7 +286,7 @@ class Questions:
                 text = escaped(choose([word, word[:cut], word.upper(), word[:2]]))
                 return text if text.strip(" \\") else "d"
             case "date", _:
-                return choose(PREFIXES) + choose(DATES + MOMENTS)
+                return choose(PREFIXES) + choose(DATES + MOMENTS + ASKED_MOMENTS)
             case "number", _:
                 return choose([*PREFIXES, "ap"]) + choose([*NUMBERS, "1e2", "1e1"])
             case "quantity", _:

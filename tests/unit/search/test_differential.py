@@ -17,7 +17,7 @@ from fhirserver.search.declared.parameters import Parameter
 from fhirserver.store import Draft, Store
 
 from oracle import Oracle  # isort: skip - stands beside this file
-from population import BASE, Population, Questions  # isort: skip
+from population import BASE, Everything, Population, Questions  # isort: skip
 
 ASKED = {
     "Patient": ["name", "family", "given", "address", "address-city", "birthdate", "death-date", "gender", "active",
@@ -37,13 +37,6 @@ MODIFIERS = {
     "reference": ["", "", "", "missing", "identifier", "type"],
     "uri": ["", "below", "above", "missing"],
 }
-
-
-class Everything(dict[str, dict[str, dict[str, Any]]]):
-    """Resources by type and id."""
-
-    def __repr__(self) -> str:
-        return "everything"
 
 
 @pytest.fixture(scope="module")

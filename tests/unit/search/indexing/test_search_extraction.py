@@ -21,7 +21,7 @@ from fhirserver.search.values.instants import END, span
 
 from population import Population  # isort: skip - stands beside this file
 
-PACKAGES = Path(__file__).parents[3].parent / "shared" / "packages"
+PACKAGES = Path(__file__).parents[4].parent / "shared" / "packages"
 
 
 def examples() -> Iterator[dict[str, Any]]:
@@ -157,3 +157,12 @@ def test_a_fraction_of_a_second_is_as_wide_as_its_last_digit() -> None:
 def test_the_last_year_ends_with_time_itself() -> None:
     assert span("9999", "Europe/Paris")[1] == END
     assert span("9999-12-31", "Europe/Paris")[1] == END
+
+
+def test_absolute_references_are_local_under_any_number_of_addresses(registry: Registry) -> None:
+    indexer = Indexer(registry, Setting("Europe/Paris", ()))
+    for number in [*range(20), 0, 19]:
+        base = f"https://name-{number}.example/fhir/"
+        observation = {"resourceType": "Observation", "id": "o", "subject": {"reference": f"{base}Patient/1"}}
+        found = indexer.extract(observation, base)
+        assert (found["x"]["subject"], found["a"]) == (["Patient/1"], ["Patient/1"])
