@@ -81,6 +81,11 @@ class RunningServer:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
 
+    @property
+    def process(self) -> int:
+        """The number of the server's process, which starts all others."""
+        return self._process.pid
+
     def ended(self) -> bool:
         """Whether the server has ended by itself."""
         return self._process.poll() is not None
