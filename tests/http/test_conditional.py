@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.http.conftest import Client, Server, issue
+from tests.http.conftest import Client, issue
 from tests.http.test_bundles import bundle, entry, observation, statuses, urn
 
 SYSTEM = "urn:tests"
@@ -89,52 +87,6 @@ def test_a_conditional_delete_deletes_the_one_match_and_nothing_when_there_is_no
     assert operator.delete(f"Patient?{criteria(name)}").status_code == 204
     assert operator.get(f"Patient/{identity}").status_code == 410
     assert operator.delete(f"Patient?{criteria(name)}").status_code == 204
-
-
-def test_many_simultaneous_conditional_creates_make_one_resource(
-    server: Server, operator: Client, as_role: Callable[[str], Client]
-) -> None:
-    name = value()
-    token = server.token("operator")
-
-    def create(_: int) -> int:
-        return Client(server, token).post("Patient", patient(name), If_None_Exist=criteria(name)).status_code
-
-    with ThreadPoolExecutor(20) as pool:
-        answered = list(pool.map(create, range(60)))
-    assert sorted(set(answered)) == [200, 201]
-    assert answered.count(201) == 1
-    assert operator.get(f"Patient?{criteria(name)}").json()["total"] == 1
-
-
-def test_simultaneous_updates_without_if_match_all_succeed_and_lose_no_version(
-    server: Server, operator: Client
-) -> None:
-    identity = operator.post("Patient", patient(value())).json()["id"]
-    token = server.token("operator")
-
-    def update(number: int) -> int:
-        body = patient(f"v{number}", id=identity)
-        return Client(server, token).put(f"Patient/{identity}", body).status_code
-
-    with ThreadPoolExecutor(10) as pool:
-        assert set(pool.map(update, range(40))) == {200}
-    history = operator.get(f"Patient/{identity}/_history?_count=100").json()
-    versions = [item["resource"]["meta"]["versionId"] for item in history["entry"]]
-    assert versions == [str(number) for number in range(41, 0, -1)]
-
-
-def test_simultaneous_updates_with_one_if_match_let_exactly_one_through(server: Server, operator: Client) -> None:
-    identity = operator.post("Patient", patient(value())).json()["id"]
-    token = server.token("operator")
-
-    def update(number: int) -> int:
-        body = patient(f"v{number}", id=identity)
-        return Client(server, token).put(f"Patient/{identity}", body, If_Match='W/"1"').status_code
-
-    with ThreadPoolExecutor(10) as pool:
-        answered = sorted(pool.map(update, range(20)))
-    assert answered == [200] + [412] * 19
 
 
 def test_conditional_entries_of_a_transaction_are_decided_on_its_own_view(operator: Client) -> None:

@@ -139,6 +139,21 @@ def test_a_conditional_update_holds_if_match(operator: Client) -> None:
     assert operator.put(query, {**body, "active": False}, If_Match='W/"1"').status_code == 200
 
 
+def test_criteria_in_the_address_of_a_create_mean_what_they_mean_in_if_none_exist(operator: Client) -> None:
+    name = secrets.token_hex(8)
+    body = {**PATIENT, "identifier": [{"system": "urn:tests", "value": name}]}
+    answers = [operator.post(f"Patient?identifier=urn:tests|{name}", body).status_code for _ in range(2)]
+    assert answers == [201, 200]
+
+
+def test_the_total_goes_by_two_names(operator: Client) -> None:
+    meta = tag()
+    operator.post("Patient", {**PATIENT, "meta": meta})
+    query = f"Patient?_tag={meta['tag'][0]['code']}"
+    assert operator.get(f"{query}&_totalMethod=count").json()["total"] == 1
+    assert operator.get(f"{query}&_total=accurate").json()["total"] == 1
+
+
 def test_content_alone_is_not_created_on_a_condition(operator: Client) -> None:
     answer = operator.post("Binary", b"x", Content_Type="text/plain", If_None_Exist="_tag=x")
     assert answer.status_code == 400
