@@ -22,6 +22,8 @@ CORE: Final = "http://hl7.org/fhir/StructureDefinition/"
 
 PATIENCE: Final = 24
 """An object's plan becomes source when it has been used so often: writing one costs as much as some hundred uses."""
+WRITES: Final = 3
+"""Plans written for one resource at most: what holds them comes into use at the same moment, and waits its turn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +57,7 @@ class Kit:
 
     Attributes:
         patience: how often a plan is used before source is written for it; 0 for never. Set before the first use.
+        writes: how many plans are written in one run at most.
         written: how many plans have been written so far.
     """
 
@@ -72,6 +75,7 @@ class Kit:
         self.fits: dict[tuple[str, str, tuple[str, ...]], bool] = {}
         self.plans: dict[Any, Any] = {}
         self.patience = PATIENCE
+        self.writes = WRITES
         self.written = 0
         self._compile = compile_profile
         self._trees: dict[str, Element | None] = {}

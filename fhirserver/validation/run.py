@@ -133,12 +133,13 @@ class Run:
         terminology: whether to look codes up.
         lone: whether no reference but `#id` can lead to anything at hand.
         memory: what rules remember until the end of the run.
+        writes: how many plans may still be written as source in this run.
         kept: what memory knows by its identity, and which must therefore live as long.
     """
 
     __slots__ = (
         "_environment", "_environment_of", "_judge", "faults", "invariants", "issues", "kept", "kit", "lone", "memory",
-        "options", "scope", "terminology",
+        "options", "scope", "terminology", "writes",
     )  # fmt: skip
 
     def __init__(self, kit: Kit, options: Options, scope: Scope, judge: Judge) -> None:
@@ -150,6 +151,7 @@ class Run:
         self.invariants = options.invariants
         self.terminology = options.terminology
         self.memory: dict[Any, Any] = {}
+        self.writes = kit.writes
         self.kept: list[Any] = []
         self._judge = judge
         self._environment = Environment()

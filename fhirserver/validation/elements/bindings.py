@@ -155,8 +155,7 @@ def _known_to_be_right(known: dict[Hashable, Findings], key_of: Callable[[Any], 
             return False
         if not found:
             return True
-        said = (UNVERIFIED, value.get("system"))
-        return said in run.memory and all(finding.rule == UNVERIFIED for finding in found)
+        return all(one.rule == UNVERIFIED for one in found) and (UNVERIFIED, value.get("system")) in run.memory
 
     return silent
 

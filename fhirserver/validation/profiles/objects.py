@@ -143,7 +143,11 @@ class ObjectCheck:
                 step(value, path, run)
             left -= 1
             if left == 0:
-                self._write(self, names)
+                if run.writes:
+                    run.writes -= 1
+                    self._write(self, names)
+                else:
+                    left = 1  # its turn comes at the next use
 
         return plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ ODD = (
 def pair(definitions: Definitions) -> tuple[Validator, Validator]:
     """Return a validator that writes every plan at its first use, and one that never does."""
     eager, never = validator_for(definitions), validator_for(definitions)
-    eager.kit.patience, never.kit.patience = 1, 0
+    eager.kit.patience, eager.kit.writes, never.kit.patience = 1, 1000, 0
     return eager, never
 
 
@@ -134,6 +135,15 @@ def test_written_plans_and_rules_agree_on_changes_of_the_official_examples() -> 
     assert validators[0].kit.written > 200
 
 
+def test_a_system_beside_codings_that_is_no_text_is_told_by_both(own: tuple[Validator, Validator]) -> None:
+    coding = [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "absent"}]
+    category = [{"coding": coding, "system": ["http://x"]}]
+    resource = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "category": category}
+    found = [[validator.validate(resource) for _ in range(4)] for validator in own]
+    assert found[0] == found[1]
+    assert "unknown-element" in {one.rule for one in found[0][0]}
+
+
 def one_value(shape: Shape, value: Any, *, written: bool, terminology: bool, validator: Validator) -> list[Any]:
     """Return what is found of an object with one property `x`, by a written plan or by rules."""
     check = ObjectCheck(shape, lambda _check, _names: None, 0)
@@ -183,6 +193,18 @@ def test_a_plan_is_written_when_it_has_been_used_often(own: tuple[Validator, Val
     assert patient.kit.written == 0
     patient.validate(resource)
     assert patient.kit.written == 2
+
+
+def test_few_plans_are_written_for_one_resource() -> None:
+    validator = validator_for(development(ROOT / "profiles"))
+    validator.kit.patience = 1
+    resource = jsontext.read(json.dumps(SPEED[0]).encode())
+    counts = []
+    for _ in range(20):
+        validator.validate(resource)
+        counts.append(validator.kit.written)
+    assert all(after - before <= validator.kit.writes for before, after in itertools.pairwise(counts))
+    assert counts[-1] == counts[-2] > 15
 
 
 def test_names_that_vary_without_end_are_not_written_without_end() -> None:
