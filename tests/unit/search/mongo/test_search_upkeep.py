@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -54,6 +55,12 @@ def worker(store: Store, definitions: Definitions, monkeypatch: pytest.MonkeyPat
     return lambda: Worker(store, definitions)
 
 
+def progress_of(worker: Worker) -> tuple[str, int, int]:
+    found = upkeep.progress(worker.store)
+    assert found is not None
+    return found["state"], found["done"], found["total"]
+
+
 def patient(identity: str, nickname: str) -> dict[str, Any]:
     return {"resourceType": "Patient", "id": identity, "name": [{"use": "nickname", "given": [nickname]}]}
 
@@ -84,6 +91,38 @@ def test_a_search_by_a_parameter_whose_values_are_not_complete_is_refused(worker
     other.upkeep.look()  # another worker takes over
     one.upkeep.look()
     assert one.search("zizou") == ["p"]
+
+
+def test_a_worker_that_dies_in_the_middle_is_replaced_when_its_lease_ends_by_one_that_goes_on_where_it_stopped(
+    worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying, other, third = worker(), worker(), worker()
+    for number in range(7):
+        dying.write(patient(f"p{number}", "Zizou"))
+    dying.write(NICKNAME)
+
+    def batch(job: Mapping[str, Any]) -> bool:
+        upkeep.Upkeep._batch(dying.upkeep, job)
+        return False
+
+    dying.upkeep._batch = batch  # type: ignore[method-assign] # it dies after its first batch
+    dying.upkeep.look()
+    assert progress_of(dying) == ("running", 2, 7)
+    other.upkeep.look()  # the lease holds: nobody else works meanwhile
+    assert progress_of(other) == ("running", 2, 7)
+    third.write(patient("late", "Zizou"))
+    ended = {"$set": {"lease": datetime.now(UTC) - timedelta(seconds=1)}}
+    other.store.database["search_state"].update_one({"_id": "reindex"}, ended)
+    threads = [Thread(target=each.upkeep.look) for each in (other, third)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert progress_of(other)[0] == "done"
+    assert progress_of(other)[1] in (7, 8)  # each once, and perhaps what came meanwhile
+    for each in (other, third):
+        each.upkeep.look()
+        assert each.search("zizou") == ["late", *(f"p{number}" for number in range(7))]
 
 
 def test_a_deleted_parameter_is_unknown_again(worker: Callable[[], Worker]) -> None:
