@@ -20,6 +20,8 @@ from functools import lru_cache
 from typing import Final
 
 _DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_FIVE_BITS: Final = bytes(ord(_DIGITS[byte % 32]) for byte in range(256))
+"""The digit that the lower five bits of each byte make."""
 _BUCKET_LENGTH: Final = 3
 _TIME_LENGTH: Final = 7
 _CHANCE_LENGTH: Final = 12
@@ -70,8 +72,12 @@ def version_key(resource_type: str, identity: str, version: int) -> str:
 
 def _rest() -> str:
     """Make what follows the bucket: time and chance."""
-    bits = 5 * _CHANCE_LENGTH
-    return "-" + _write(int(time.time()) << bits | secrets.randbits(bits), _TIME_LENGTH + _CHANCE_LENGTH)
+    return f"-{_second(int(time.time()))}{secrets.token_bytes(_CHANCE_LENGTH).translate(_FIVE_BITS).decode()}"
+
+
+@lru_cache(maxsize=2)
+def _second(moment: int) -> str:
+    return _write(moment, _TIME_LENGTH)
 
 
 def _hash(text: str) -> int:
