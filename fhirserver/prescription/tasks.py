@@ -8,12 +8,12 @@ was delivered, with what counts of it, and the receipts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from fhirserver.prescription import elements
+from fhirserver.prescription import alternatives, elements
 from fhirserver.prescription.elements import EXTENSION
 from fhirserver.prescription.execution.quantities import read_amount
 from fhirserver.prescription.execution.standing import Delivered, Standing, standing
@@ -31,6 +31,7 @@ Resource = Mapping[str, Any]
 STATE_SYSTEM: Final = "urn:fhirserver:CodeSystem:prescription-state"
 KIND_SYSTEM: Final = "urn:fhirserver:CodeSystem:execution-kind"
 PART_SYSTEM: Final = "urn:fhirserver:CodeSystem:prescription-task-part"
+_ALTERNATIVE: Final = elements.url("alternative-to")
 PROFESSIONAL_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.1"
 STRUCTURE_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.2"
 
@@ -173,8 +174,6 @@ class View:
         if reason is not None:
             self.task["statusReason"] = dict(reason)
 
-    # Holding
-
     @property
     def hold(self) -> Hold | None:
         """Who holds it, whether or not his lease has ended."""
@@ -214,7 +213,28 @@ class View:
         if kept:
             self.task["extension"] = kept
 
-    # Deliveries
+    def relate(self, groups: Iterable[Resource]) -> None:
+        """Note on each line which others it is an alternative to, as RequestGroups say."""
+        related = {pair for group in groups for pair in alternatives.pairs(group)}
+        for entry in self.task.get("input", ()):
+            line = entry["valueReference"]["reference"]
+            entry.setdefault("extension", []).extend(
+                {"url": _ALTERNATIVE, "valueReference": {"reference": other}}
+                for one, other in sorted(related)
+                if one == line
+            )
+
+    def chosen_instead(self, reference: str) -> str | None:
+        """Return the alternative to a line that was delivered in its place; None while none was."""
+        others = [
+            each["valueReference"]["reference"]
+            for entry in self.task.get("input", ())
+            if entry["valueReference"]["reference"] == reference
+            for each in elements.extensions(entry, _ALTERNATIVE)
+        ]
+        if not others or self.begun(reference):
+            return None
+        return next((other for other in others if self.begun(other)), None)
 
     def add(self, reference: str, line: str, delivered: Delivered) -> None:
         """Note a delivery of a line."""
@@ -298,17 +318,17 @@ class View:
         """Whether anything of it was delivered."""
         return any(each.outcome is not Outcome.NOT_DELIVERED for each in self.delivered())
 
-    # Lines
-
     def stand(self, lines: Mapping[str, Line], tables: Tables, today: date) -> dict[str, Standing]:
         """Write anew where each line stands, and the envelope of their validities; return it by reference."""
         found = {}
         for entry in self.task.get("input", ()):
             reference = entry["valueReference"]["reference"]
             line = lines[reference]
-            now = standing(line, self.delivered(reference), tables, today) if is_open(line) else _OVER
+            over = not is_open(line) or self.chosen_instead(reference) is not None
+            now = _OVER if over else standing(line, self.delivered(reference), tables, today)
             found[reference] = now
-            entry["extension"] = [_standing(line, now, tables)]
+            related = list(elements.extensions(entry, _ALTERNATIVE))
+            entry["extension"] = [_standing(line, now, tables), *related]
         first, last = envelope(tuple(lines[reference] for reference in self.lines), tables)
         period = {"start": first, "end": last}
         known = {name: day.isoformat() for name, day in period.items() if day is not None}

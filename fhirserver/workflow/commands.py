@@ -60,7 +60,9 @@ def due(workflow: Workflow, services: Services, today: date) -> Iterator[tuple[s
         if mark is None or stored.deleted:
             continue
         view = View(jsontext.read(stored.body))
-        named = [*view.lines, *(entry["valueReference"]["reference"] for entry in view.task.get("output", ()))]
+        above = [each["reference"] for each in view.task.get("basedOn", ())]
+        groups = [reference for reference in above if reference.startswith("RequestGroup/")]
+        named = [*view.lines, *groups, *(entry["valueReference"]["reference"] for entry in view.task.get("output", ()))]
         references = {(kind, identity) for kind, _, identity in (name.partition("/") for name in named)}
         parts.setdefault(mark.number, set()).update({("Task", stored.id), *references})
         over[mark.number] = over.get(mark.number, True) and _is_over(workflow, services, view, today)

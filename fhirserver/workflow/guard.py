@@ -24,6 +24,10 @@ _INSTEAD: Final[dict[Part, Text]] = {
         "utilisez $cancel (annuler ou arrêter) ou $replace (remplacer)",
         "use $cancel (cancel or stop) or $replace",
     ),
+    "group": Text(
+        "utilisez $cancel ou $replace sur l'ordonnance",
+        "use $cancel or $replace on the prescription",
+    ),
     "task": Text(
         "utilisez $take, $release, $dispense, $close, $cancel ou $replace",
         "use $take, $release, $dispense, $close, $cancel or $replace",

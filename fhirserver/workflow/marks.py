@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from fhirserver.store import Stored
 
-Part = Literal["line", "task", "dispense", "receipt", "print"]
+Part = Literal["line", "group", "task", "dispense", "receipt", "print"]
 NUMBER: Final = "rx.n"
 BY: Final = "rx.by"
 SECRET: Final = "rx.secret"  # noqa: S105 - the name of a field

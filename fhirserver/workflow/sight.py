@@ -20,7 +20,7 @@ from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, prescr
 from fhirserver.workflow.marks import BY, NUMBER, OPPOSED, SECRET, mark_of
 
 DISPENSE_TYPES: Final = frozenset({"MedicationDispense", "Procedure", "DiagnosticReport", "SupplyDelivery"})
-TYPES: Final = LINE_TYPES | DISPENSE_TYPES | {"Task", "Binary"}
+TYPES: Final = LINE_TYPES | DISPENSE_TYPES | {"Task", "RequestGroup", "Binary"}
 """Types that may belong to a prescription."""
 _MOST: Final = 5_000
 _MEMORY: Final = "prescriptions-opened"

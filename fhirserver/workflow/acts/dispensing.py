@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fhirserver.access.caller import Role
-from fhirserver.errors import Gone, NotFound, Unprocessable
+from fhirserver.errors import Conflict, Gone, NotFound, Unprocessable
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish
@@ -21,6 +21,7 @@ from fhirserver.issues import Text
 from fhirserver.prescription import elements
 from fhirserver.prescription.execution import deliveries, executions
 from fhirserver.prescription.execution.executions import DISPENSES, EXECUTION_TYPES
+from fhirserver.prescription.lines import Line
 from fhirserver.prescription.states import Action
 from fhirserver.prescription.tasks import is_open
 from fhirserver.store import Stored, Task, Transaction
@@ -152,6 +153,7 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
                 expression=place,
                 rule="prescription-line",
             )
+        _require_choice(task, name, line, place)
         decision = deliveries.decide(line, task.view.delivered(name), asked, work.workflow.tables)
         task.view.add(reference, name, decision.counted)
         elements.set_value(resource, "delivery-outcome", "Code", str(decision.counted.outcome))
@@ -164,6 +166,21 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
         task.mark.number, "dispense", prescriber_keys(caller), task.mark.secret, task.mark.opposed, task.stored.id
     )
     entry.marks = mark.kept()
+
+
+def _require_choice(task: TaskWork, name: str, line: Line, place: str) -> None:
+    instead = task.view.chosen_instead(name)
+    if instead is None:
+        return
+    title = task.lines[instead].title if instead in task.lines else instead
+    raise Conflict(
+        Text(
+            f"« {line.title} » ne peut plus être délivré : son alternative « {title} » l'a été.",
+            f'"{line.title}" can no longer be delivered: its alternative "{title}" was.',
+        ),
+        expression=place,
+        rule="prescription-alternative",
+    )
 
 
 def _of_issued(work: Work, entry: Entry) -> _Execution | None:

@@ -16,7 +16,7 @@ from fhirserver.interactions.services import Services
 from fhirserver.interactions.transaction import BUNDLE
 from fhirserver.interactions.writes import placing
 from fhirserver.issues import Text
-from fhirserver.prescription import checking, issuing, lines, number
+from fhirserver.prescription import alternatives, checking, issuing, lines, number
 from fhirserver.prescription.issuing import Prescription, Sent
 from fhirserver.prescription.lines import PARIS
 from fhirserver.prescription.tasks import Executor, View
@@ -37,6 +37,7 @@ EXPIRE: Final = "prescription-expire"
 PUBLISH: Final = "prescription-publish"
 """Kinds of outbox tasks."""
 _KEY: Final = "push"
+_GROUP: Final = "RequestGroup"
 _A_GROUP: Final = Text("Cet identifiant de groupe", "This group identifier")
 
 
@@ -87,8 +88,10 @@ def plan(
     by_position = {entry.position: entry for entry in chosen}
     names = _claims(request, [entry.resource or {} for entry in chosen])
     sent = [_sent(entry, parties, workflow) for entry in chosen]
+    groups = [entry for entry, _ in pushes.written(found) if entry.kind == _GROUP]
     issued = [
-        _issue(work, parties, prescription, by_position) for prescription in issuing.prescriptions(sent, workflow.root)
+        _issue(work, parties, prescription, by_position, groups)
+        for prescription in issuing.prescriptions(sent, workflow.root)
     ]
     summary = [{"number": each.number, "tasks": list(each.tasks)} for each in issued]
     replacing.apply(work)
@@ -105,7 +108,9 @@ def plan(
     return finish
 
 
-def _issue(work: Work, parties: Parties, prescription: Prescription, entries: dict[int, Entry]) -> _Issue:
+def _issue(
+    work: Work, parties: Parties, prescription: Prescription, entries: dict[int, Entry], groups: Sequence[Entry]
+) -> _Issue:
     """Plan one prescription: its lines under their number, its Tasks, and what is to be done after the commit."""
     caller, workflow, transaction = work.request.caller, work.workflow, work.transaction
     rpps = None
@@ -125,13 +130,17 @@ def _issue(work: Work, parties: Parties, prescription: Prescription, entries: di
         entries[each.at].resource = planned.resources[each.at]
         mark = Mark(chosen, "line", by, prescription.secret, task=tasks[each.line.kind])
         entries[each.at].marks = mark.kept()
+    of_group = Mark(chosen, "group", by, prescription.secret, task=next(iter(tasks.values())))
+    own = _number_groups(prescription, groups, workflow.identifier(chosen), of_group)
     of_task = Mark(chosen, "task", by, prescription.secret, prescription.opposed)
     printed = transaction.reserve("Binary", beside=next(iter(tasks.values())))
     for kind, task in planned.tasks.items():
         View(task).add_print(f"Binary/{printed}")
-        former = replacing.replaced(work.request)
-        if former:
-            task["basedOn"] = [{"reference": f"Task/{identity}"} for identity in former]
+        View(task).relate([group.resource or {} for group in own])
+        former = [f"Task/{identity}" for identity in replacing.replaced(work.request)]
+        above = [*former, *(f"{_GROUP}/{group.identity}" for group in own)]
+        if above:
+            task["basedOn"] = [{"reference": reference} for reference in above]
         work.create(task, of_task, tasks[kind])
         expire_later(work, task, tasks[kind], by_reference)
     transaction.claim(claims.name("number", chosen), {"tasks": list(tasks.values())})
@@ -146,6 +155,18 @@ def _issue(work: Work, parties: Parties, prescription: Prescription, entries: di
     if not prescription.secret:
         transaction.enqueue(Task(PUBLISH, body, dmp_order(chosen)))
     return _Issue(prescription, chosen, tuple(tasks.values()))
+
+
+def _number_groups(
+    prescription: Prescription, groups: Sequence[Entry], identifier: dict[str, str], mark: Mark
+) -> list[Entry]:
+    """Put the number on each RequestGroup of a prescription, and return them."""
+    references = [each.reference for each in prescription.sent]
+    own = [each for each in groups if alternatives.concerns(each.resource or {}, prescription.group, references)]
+    for each in own:
+        each.resource = lines.with_group(each.resource or {}, identifier)
+        each.marks = mark.kept()
+    return own
 
 
 def expire_later(work: Work, task: dict[str, Any], identity: str, by_reference: dict[str, lines.Line]) -> None:
