@@ -91,7 +91,7 @@ def check(submission: Submission, facts: Facts, terminology: Terminology, examin
     hashes: dict[str, str] = {}
     for part in submission.documents:
         issues += labelling.check(part.resource, part.path, patient, facts)
-        issues += _document(part, submission, facts, terminology, examined.get(part.position))
+        issues += _document(part, submission, facts, terminology, examined.get(part.position), patient)
         name, found = unique_id(part.resource), examined.get(part.position)
         if name and found:
             hashes[name] = found.sha256
@@ -119,8 +119,13 @@ def check_simplified(document: Mapping[str, Any], facts: Facts, terminology: Ter
     return Verdicts(issues, patient, {name: found.sha256} if name else {})
 
 
-def _document(
-    part: Part, submission: Submission, facts: Facts, terminology: Terminology, found: Examined | None
+def _document(  # noqa: PLR0913, PLR0917 - a document, and what is known of it
+    part: Part,
+    submission: Submission,
+    facts: Facts,
+    terminology: Terminology,
+    found: Examined | None,
+    patient: Known | None,
 ) -> list[Issue]:
     issues = check_document(part.resource, part.path, facts, terminology)
     content = submission.content(part)
@@ -128,7 +133,7 @@ def _document(
         return issues
     told = media.bare(content.resource.get("contentType"))
     issues += attachments.compare(part.resource, part.path, f"{content.path}.data", found, told)
-    issues += _headers(part.resource, part.path, found, patients.one(submission, facts), facts)
+    issues += _headers(part.resource, part.path, found, patient, facts)
     return issues
 
 

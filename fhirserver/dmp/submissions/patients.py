@@ -40,7 +40,8 @@ def references(submission: Submission) -> set[str]:
 
 def one(submission: Submission, facts: Facts) -> Known | None:
     """Return the submission's patient, where its resources name one and the same; None otherwise."""
-    known = [_known(submission, facts, subject(part.resource)) for part in (*submission.sets, *submission.documents)]
+    inside = _inside(submission)
+    known = [_known(inside, facts, subject(part.resource)) for part in (*submission.sets, *submission.documents)]
     found = {each.identity: each for each in known if each is not None}
     return next(iter(found.values())) if len(found) == 1 else None
 
@@ -49,9 +50,11 @@ def check(submission: Submission, facts: Facts) -> Iterator[Issue]:
     """Give what is wrong with the patient of each resource."""
     parts = [*submission.sets, *submission.folders, *submission.documents]
     expected: Known | None = None
+    inside = _inside(submission)
+    documents = {part.position for part in submission.documents}
     for part in parts:
-        yield from check_subject(part.resource, part.path, facts, _inside(submission))
-        known = _known(submission, facts, subject(part.resource))
+        yield from check_subject(part.resource, part.path, facts, inside)
+        known = _known(inside, facts, subject(part.resource))
         if known is None:
             continue
         if expected is None:
@@ -63,12 +66,20 @@ def check(submission: Submission, facts: Facts) -> Iterator[Issue]:
                 "Toute la soumission doit concerner un seul patient ; celui-ci est un autre.",
                 "The whole submission must be about one patient; this is another one.",
             )
+    named = {text for part in parts for text in (subject(part.resource), source(part.resource))}
     for part in submission.patients:
+        if part.full_url not in named:
+            yield fault(
+                part.entry,
+                "patient-entry",
+                "Rien dans la soumission ne désigne ce patient (subject, context.sourcePatientInfo) : ôtez-le.",
+                "Nothing in the submission names this patient (subject, context.sourcePatientInfo): remove him.",
+            )
         yield from _entry(part, expected, facts)
     for part in parts:
-        known = _known(submission, facts, subject(part.resource)) or expected
-        yield from check_source(part.resource, part.path, known, facts, _inside(submission))
-        if known is not None and part in submission.documents:
+        known = _known(inside, facts, subject(part.resource)) or expected
+        yield from check_source(part.resource, part.path, known, facts, inside)
+        if known is not None and part.position in documents:
             yield from check_age(part.resource, part.path, known)
 
 
@@ -215,10 +226,9 @@ def _number(system: str, value: str, where: str, facts: Facts) -> Iterator[Issue
         )
 
 
-def _known(submission: Submission, facts: Facts, text: str | None) -> Known | None:
+def _known(inside: Mapping[str, Known], facts: Facts, text: str | None) -> Known | None:
     if text is None:
         return None
-    inside = _inside(submission)
     if text in inside:
         return inside[text]
     found = facts.patients.get(text, ())

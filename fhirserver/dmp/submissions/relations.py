@@ -162,14 +162,21 @@ def _within(part: Part, relation: Relation, target: Part) -> Iterator[Issue]:
 def _cycles(inside: Mapping[str, Part]) -> Iterator[Issue]:
     """Find documents of the submission that lead back to themselves over several relations."""
     leads = {
-        url: [str(each.target) for each in of(part.resource, part.path) if each.target in inside and each.target != url]
+        url: {str(each.target) for each in of(part.resource, part.path) if each.target in inside and each.target != url}
         for url, part in inside.items()
     }
-    # what nothing leads to any more is taken away, again and again: what stays lies on a cycle, or after one
-    while ends := [url for url, targets in leads.items() if not any(target in leads for target in targets)]:
-        for url in ends:
-            del leads[url]
-    for url in leads:
+    leading: dict[str, list[str]] = {}
+    for url, targets in leads.items():
+        for target in targets:
+            leading.setdefault(target, []).append(url)
+    # what leads nowhere any more is taken away, again and again: what stays lies on a cycle, or before one
+    ends = [url for url, targets in leads.items() if not targets]
+    for end in ends:  # it grows meanwhile
+        for url in leading.get(end, ()):
+            leads[url].discard(end)
+            if not leads[url]:
+                ends.append(url)
+    for url in (url for url, targets in leads.items() if targets):
         yield fault(
             f"{inside[url].path}.relatesTo",
             "relation-cycle",

@@ -33,8 +33,9 @@ def check(submission: Submission, terminology: Terminology) -> Iterator[Issue]:
     yield from _unique_ids(submission)
     for part in submission.sets:
         yield from _source(part)
+    sets = {part.position for part in submission.sets}
     for part in submission.lists:
-        yield from _designation(part, terminology, required=part in submission.sets)
+        yield from _designation(part, terminology, required=part.position in sets)
 
 
 def _kinds(submission: Submission) -> Iterator[Issue]:
@@ -73,9 +74,10 @@ def _kinds(submission: Submission) -> Iterator[Issue]:
 
 
 def _requests(submission: Submission) -> Iterator[Issue]:
+    folders = {part.position for part in submission.folders}
     for part in submission.parts():
         allowed: tuple[str, ...] = ("POST",)
-        if part in submission.folders or part.kind == "Patient":
+        if part.position in folders or part.kind == "Patient":
             allowed = _FOLDER_METHODS
         if part.method not in allowed:
             yield fault(

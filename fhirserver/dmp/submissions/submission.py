@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from fhirserver.dmp.names import LIST_TYPES
@@ -46,9 +47,9 @@ class Part:
         return str(self.resource.get("resourceType", ""))
 
 
-@dataclass(slots=True)
+@dataclass
 class Submission:
-    """What a Bundle submits.
+    """What a Bundle submits. What is looked up in it is worked out once, when reading is over.
 
     Attributes:
         flavour: which profiles its resources must meet.
@@ -68,12 +69,12 @@ class Submission:
     contents: list[Part] = field(default_factory=list)
     others: list[Part] = field(default_factory=list)
 
-    @property
+    @cached_property
     def sets(self) -> list[Part]:
         """The submission sets: Lists of that code."""
         return [part for part in self.lists if list_code(part.resource) == "submissionset"]
 
-    @property
+    @cached_property
     def folders(self) -> list[Part]:
         """The folders: Lists of that code."""
         return [part for part in self.lists if list_code(part.resource) == "folder"]
@@ -81,7 +82,12 @@ class Submission:
     def content(self, document: Part) -> Part | None:
         """Return the entry that a document's attachment names."""
         url = attachment(document.resource).get("url")
-        return next((part for part in self.contents if part.full_url and part.full_url == url), None)
+        return self._by_url.get(url) if isinstance(url, str) else None
+
+    @cached_property
+    def _by_url(self) -> dict[str, Part]:
+        # of several with one fullUrl, the first
+        return {part.full_url: part for part in reversed(self.contents) if part.full_url}
 
     def parts(self) -> Iterator[Part]:
         """Give all entries that are resources to be stored, in no particular order."""

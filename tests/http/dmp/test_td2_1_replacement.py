@@ -116,14 +116,6 @@ def test_td2_1_only_the_author_and_his_structure_may_replace(
     assert answer.status_code == 200, answer.text
 
 
-def test_td2_1_generations_are_replaced_one_after_the_other(hospital: Client, record: Record, submit: Submit) -> None:
-    latest = ids(hospital.post("", submit(record)))["DocumentReference"]
-    for _ in range(10):
-        latest = ids(hospital.post("", replacing(submit(record), latest)))["DocumentReference"]
-    assert hospital.get(f"DocumentReference?{record.query}&status=current&_summary=count").json()["total"] == 1
-    assert hospital.get(f"DocumentReference?{record.query}&status=superseded&_summary=count").json()["total"] == 10
-
-
 @pytest.mark.parametrize("code", ["appends", "transforms", "signs"])
 def test_td2_other_relations_leave_their_target_current(
     hospital: Client, record: Record, submit: Submit, code: str

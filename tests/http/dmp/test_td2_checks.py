@@ -209,6 +209,16 @@ FAULTS: dict[str, tuple[Break, str]] = {
         lambda bundle, *_: _document(bundle).update(subject={"reference": "Patient/nobody"}),
         f"{DOCUMENT}.subject",
     ),
+    "patient-entry": (
+        lambda bundle, *_: bundle["entry"].append(
+            {
+                "fullUrl": "urn:uuid:55555555-5555-4555-8555-555555555555",
+                "resource": {"resourceType": "Patient"},
+                "request": {"method": "POST", "url": "Patient"},
+            }
+        ),
+        "Bundle.entry[3]",
+    ),
     "patient-ins": (_without_ins, f"{DOCUMENT}.subject"),
     "one-patient": (_another_patient, f"{DOCUMENT}.subject"),
     "identity-traits": (
