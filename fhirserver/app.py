@@ -49,6 +49,7 @@ from fhirserver.terminology.library import Library
 from fhirserver.validation import Validator
 from fhirserver.validation.policy import Policy
 from fhirserver.wire.application import build
+from fhirserver.wire.description.building import Surface
 from fhirserver.wire.formats import JSON, Formats, xml
 from fhirserver.wire.gateway import Gateway
 from fhirserver.wire.xml.formatting import XmlCodec
@@ -170,7 +171,8 @@ def create_app(settings: Settings, *, ahead: bool = False) -> Flask:
     formats = Formats((JSON, xml(XmlCodec(made.definitions))))
     believed = verifier(settings)
     gateway = Gateway(settings, formats, believed, made.router, store.audit.record)
-    app = build(gateway, store.ping, made.types, made.operations.all)
+    surface = Surface(made.types, made.operations.all, made.definitions, made.registry)
+    app = build(gateway, store.ping, surface)
     signing = published(workflow(settings).key)
     app.add_url_rule("/.well-known/jwks.json", "keys", lambda: signing)
     browser.add(app, gateway, believed, facts(made, tuple(issuer.PERSONAS)))

@@ -31,6 +31,16 @@ Answered = TypeVar("Answered", bound=AnyResponse)
 
 LANGUAGE_COOKIE: Final = "fhirserver-language"
 MAX_FORM: Final = 20_000
+MAIN: Final = (
+    "Patient",
+    "MedicationRequest",
+    "MedicationDispense",
+    "Task",
+    "DocumentReference",
+    "Binary",
+    "Observation",
+)
+"""Types that the page of the API offers first."""
 CONTENT_SECURITY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -102,7 +112,9 @@ class Browser:
 
     def docs(self) -> Response:
         """Answer `GET /docs`: the description of the API, to read and to try."""
-        response = self.answer("docs.html")
+        kind = request.args.get("type", "")
+        described = kind if kind in self._facts.types else ""
+        response = self.answer("docs.html", types=sorted(self._facts.types), main=MAIN, described=described)
         response.headers["Content-Security-Policy"] = DOCS_SECURITY
         return response
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Flask, Response, request
@@ -12,8 +12,8 @@ from werkzeug.exceptions import HTTPException
 from fhirserver.errors import Failure, MethodNotAllowed, NotFound
 from fhirserver.interactions.shown.outcomes import INTERNAL
 from fhirserver.issues import Issue, Text
-from fhirserver.operations.registry import Operation
 from fhirserver.wire.cross_origin import CrossOrigin
+from fhirserver.wire.description.building import Surface
 from fhirserver.wire.gateway import BASE, Gateway
 from fhirserver.wire.intake import Intake
 from fhirserver.wire.openapi import describe
@@ -26,14 +26,13 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 _log: Final = logging.getLogger("fhirserver")
 
 
-def build(gateway: Gateway, ping: Callable[[], None], types: Collection[str], operations: Iterable[Operation]) -> Flask:
+def build(gateway: Gateway, ping: Callable[[], None], surface: Surface) -> Flask:
     """Return the application.
 
     Args:
         gateway: answers what is under `/fhir`.
         ping: raises when the store does not answer.
-        types: the resource types offered.
-        operations: the operations in force.
+        surface: what is offered, for its description.
     """
     app = Application("fhirserver", static_folder=None)
     settings = gateway.settings
@@ -49,7 +48,7 @@ def build(gateway: Gateway, ping: Callable[[], None], types: Collection[str], op
     app.add_url_rule("/ready", "ready", monitor.ready)
     app.add_url_rule("/metrics", "metrics", monitor.metrics)
 
-    describe(app, types, operations)
+    describe(app, surface)
 
     @app.before_request
     def begin() -> Response | None:

@@ -136,7 +136,8 @@ def test_no_page_asks_another_host(browser: webdriver.Chrome, server: Server) ->
 
 def test_the_page_of_the_api_lists_its_operations_and_performs_one(browser: webdriver.Chrome, server: Server) -> None:
     browser.get(f"{server.root}/docs")
-    waiting = WebDriverWait(browser, 30)
+    waiting = WebDriverWait(browser, 60)
+    waiting.until(lambda b: b.find_element(By.CSS_SELECTOR, "#operations-tag-Whole_system button")).click()
     block = waiting.until(lambda b: b.find_element(By.CSS_SELECTOR, "[id$='-capabilities']"))
     block.find_element(By.CSS_SELECTOR, "button").click()
     waiting.until(lambda b: block.find_element(By.CSS_SELECTOR, ".try-out__btn")).click()
@@ -145,6 +146,22 @@ def test_the_page_of_the_api_lists_its_operations_and_performs_one(browser: webd
     assert "200" in answer.text
     assert "CapabilityStatement" in answer.text
     assert [line for line in complaints(browser) if "Content Security Policy" in line] == []
+
+
+def test_the_page_of_the_api_draws_nothing_that_nobody_opens_and_shows_one_type(
+    browser: webdriver.Chrome, server: Server
+) -> None:
+    browser.get(f"{server.root}/docs")
+    waiting = WebDriverWait(browser, 60)
+    waiting.until(lambda b: b.find_elements(By.CSS_SELECTOR, ".opblock-tag"))
+    assert browser.find_elements(By.CSS_SELECTOR, ".opblock") == []
+    choice = browser.find_element(By.ID, "type")
+    choice.find_element(By.XPATH, ".//option[text()='MedicationRequest']").click()
+    waiting.until(staleness_of(choice))
+    waiting.until(lambda b: b.find_element(By.CSS_SELECTOR, "#operations-tag-Types button")).click()
+    shown = waiting.until(lambda b: b.find_element(By.CSS_SELECTOR, "[id$='-search-type']"))
+    assert "/fhir/MedicationRequest" in shown.text
+    assert "{type}" not in text(browser)
 
 
 def test_every_page_names_its_language_title_and_parts(

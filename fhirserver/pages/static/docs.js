@@ -1,11 +1,14 @@
-// Shows the API's own description; a token given here stays in this page.
+// Shows the API's own description, folded: what nobody opens is not drawn. A token given here stays in this page.
+const place = document.getElementById("api");
 SwaggerUIBundle({
-  url: "/openapi.json",
-  dom_id: "#api",
-  deepLinking: true,
-  docExpansion: "list",
+  url: place.dataset.url,
+  domNode: place,
+  deepLinking: false,
+  docExpansion: "none",
   defaultModelsExpandDepth: -1,
+  defaultModelRendering: "example",
   persistAuthorization: false,
   validatorUrl: null,
   withCredentials: false,
 });
+document.getElementById("type").addEventListener("change", (event) => event.target.form.submit());
