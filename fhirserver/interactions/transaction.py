@@ -6,7 +6,7 @@ be written before anything is validated; then all entries are planned in one com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from fhirserver.access.decide import decide
@@ -171,8 +171,26 @@ def _claimed(bundle: dict[str, Any]) -> list[str]:
     return [each.partition("|")[0] for each in named if isinstance(each, str)]
 
 
+def _of_operation(entry: Entry) -> Iterator[Issue]:
+    """Yield what is wrong with an entry that invokes an operation by Parameters: it commits by itself."""
+    name = entry.path[-1] if entry.path else ""
+    kind = (entry.resource or {}).get("resourceType", "Parameters")
+    if entry.method == "POST" and name.startswith("$") and kind == "Parameters":
+        yield Issue(
+            "error",
+            "not-supported",
+            Text(
+                f"{name} ne s'invoque pas dans une transaction : envoyez l'opération seule, ou dans un batch.",
+                f"{name} is not invoked within a transaction: send the operation alone, or in a batch.",
+            ),
+            f"Bundle.entry[{entry.position}].request",
+            "transaction-operation",
+        )
+
+
 def _readable(found: Sequence[Entry | BadRequest]) -> list[Entry]:
     faults = [issue for entry in found if isinstance(entry, Failure) for issue in entry.issues]
+    faults += [issue for entry in found if isinstance(entry, Entry) for issue in _of_operation(entry)]
     if faults:
         raise BadRequest(faults[0].text, issues=faults)
     return [entry for entry in found if isinstance(entry, Entry)]

@@ -1,0 +1,138 @@
+"""Validity over HTTP, line by line; what is seen without the number; what bundles and strange lines are answered."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fhirserver.demo import people
+from tests.http.conftest import Client
+from tests.http.prescription.conftest import dispense, find, issue, parameters, push, state, task_of
+
+THIRTY = {"value": 30, "unit": "comprimé"}
+
+
+def dated(days_ago: int, *, also_first: bool = True) -> Any:
+    """Return what dates the lines back; the first one, if not also dated back, stays of today."""
+
+    def change(bundle: dict[str, Any]) -> None:
+        for at, entry in enumerate(bundle["entry"][2:]):
+            if at or also_first:
+                moment = datetime.now(UTC) - timedelta(days=days_ago)
+                entry["resource"]["authoredOn"] = moment.isoformat(timespec="seconds")
+
+    return change
+
+
+def counted(bundle: dict[str, Any]) -> None:
+    bundle["entry"][2]["resource"]["dispenseRequest"] = {"numberOfRepeatsAllowed": 0, "quantity": THIRTY}
+
+
+def test_a_prescription_that_nobody_began_in_three_months_is_gone(prescriber: Client, pharmacist: Client) -> None:
+    def old(bundle: dict[str, Any]) -> None:
+        dated(100)(bundle)
+        del bundle["entry"][4], bundle["entry"][2]  # paracetamol is on no list, and so of no such validity
+
+    issued = issue(prescriber, old)
+    task = task_of(pharmacist, issued.number)
+    assert state(task) == "expired"
+    assert task["status"] == "failed"
+    taken = pharmacist.post(f"Task/{task['id']}/$take", parameters())
+    assert taken.status_code == 410, taken.text
+    assert pharmacist.get(issued.reference("MedicationRequest")).json()["status"] == "stopped"
+
+
+def test_an_expired_line_does_not_block_the_others(prescriber: Client, pharmacist: Client) -> None:
+    def change(bundle: dict[str, Any]) -> None:
+        counted(bundle)
+        yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+        bundle["entry"][3]["resource"]["authoredOn"] = (datetime.now(UTC) - timedelta(days=5)).isoformat()
+        bundle["entry"][2]["resource"]["authoredOn"] = bundle["entry"][3]["resource"]["authoredOn"]
+        bundle["entry"][4]["resource"]["authoredOn"] = bundle["entry"][3]["resource"]["authoredOn"]
+        bundle["entry"][3]["resource"]["dispenseRequest"]["validityPeriod"] = {"end": yesterday}
+
+    issued = issue(prescriber, change)
+    task = task_of(pharmacist, issued.number)
+    assert state(task) == "issued"
+    where = f"Task/{task['id']}"
+    assert pharmacist.post(f"{where}/$take", parameters()).status_code == 200
+    first, expired = issued.reference("MedicationRequest", 0), issued.reference("MedicationRequest", 1)
+    gone = pharmacist.post("MedicationDispense", dispense(expired, 1120))
+    assert gone.status_code == 410, gone.text
+    assert pharmacist.post("MedicationDispense", dispense(first, None, quantity=THIRTY)).status_code == 201
+    closed = pharmacist.post(f"{where}/$close", parameters()).json()
+    assert state(closed["parameter"][0]["resource"]) == "executed"
+
+
+def test_what_was_not_found_by_number_is_in_no_chain_include_or_record(prescriber: Client, pharmacist: Client) -> None:
+    issued = issue(prescriber)
+    identity, patient = issued.reference("MedicationRequest").split("/")[1], issued.reference("Patient").split("/")[1]
+    searches = (
+        f"MedicationRequest?patient.identifier={people.INS_TEST}|{people.PATIENT_INS}&_count=200",
+        f"Patient?_id={patient}&_revinclude=MedicationRequest:patient&_revinclude=Task:patient",
+        f"MedicationRequest?_id={identity}&_include=MedicationRequest:requester",
+        f"Patient/{patient}/$everything?_count=500",
+        f"Patient?_has:MedicationRequest:patient:_id={identity}",
+    )
+    for search in searches[:-1]:
+        assert identity not in str(pharmacist.get(search).json().get("entry")), search
+    assert pharmacist.get(searches[-1]).json().get("entry", []) == []
+    assert pharmacist.get(f"MedicationRequest/{identity}/_history/1").status_code == 404
+    assert find(pharmacist, issued.number).status_code == 200
+    assert identity in pharmacist.get(searches[0]).text
+    assert pharmacist.get(searches[-1]).json()["entry"]
+
+
+def test_an_operation_within_a_transaction_is_refused_by_its_name(prescriber: Client, pharmacist: Client) -> None:
+    issued = issue(prescriber)
+    task = task_of(pharmacist, issued.number)["id"]
+    entry = {"resource": parameters(), "request": {"method": "POST", "url": f"Task/{task}/$take"}}
+    whole = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    refused = pharmacist.post("", whole)
+    assert refused.status_code == 400
+    assert "$take" in refused.json()["issue"][0]["details"]["text"]
+    answer = pharmacist.post("", {**whole, "type": "batch"}).json()
+    assert answer["entry"][0]["response"]["status"].startswith("200")
+
+
+def another_patient(bundle: dict[str, Any]) -> None:
+    bundle["entry"][3]["resource"]["subject"] = {"reference": "Patient/another"}
+
+
+def in_the_future(bundle: dict[str, Any]) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=2)
+    for entry in bundle["entry"][2:]:
+        entry["resource"]["authoredOn"] = tomorrow.isoformat(timespec="seconds")
+
+
+def quantity(value: int) -> Any:
+    def change(bundle: dict[str, Any]) -> None:
+        bundle["entry"][2]["resource"]["dispenseRequest"]["quantity"] = {"value": value, "unit": "comprimé"}
+
+    return change
+
+
+def inside_the_hospital(bundle: dict[str, Any]) -> None:
+    system = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
+    bundle["entry"][2]["resource"]["category"] = [{"coding": [{"system": system, "code": "inpatient"}]}]
+
+
+@pytest.mark.parametrize(
+    ("change", "element"),
+    [
+        (another_patient, "subject"),
+        (in_the_future, "authoredOn"),
+        (quantity(0), "quantity"),
+        (quantity(-3), "quantity"),
+        (inside_the_hospital, "category"),
+    ],
+)
+def test_a_line_that_cannot_be_meant_is_refused_where_it_stands(change: Any, element: str, prescriber: Client) -> None:
+    refused = push(prescriber, change)
+    assert refused.status_code == 422, refused.text
+    issues = [each for each in refused.json()["issue"] if each["severity"] == "error"]
+    assert element in issues[0]["expression"][0]
+    assert issues[0]["details"]["text"]
+    assert issues[0]["diagnostics"]
