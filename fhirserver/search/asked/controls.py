@@ -127,7 +127,7 @@ class Controls:
                 keys.append(SortKey(code, None, descending))
                 continue
             found = [self._criteria.parameter(resource_type, code, code) for resource_type in self._types]
-            if found[0].kind in ("composite", "special") or len({parameter.kind for parameter in found}) > 1:
+            if found[0].kind == "special" or len({parameter.kind for parameter in found}) > 1:
                 raise fault(
                     name,
                     Text(f"on ne peut pas trier selon « {code[:40]} »", f'results cannot be sorted by "{code[:40]}"'),

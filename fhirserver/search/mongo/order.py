@@ -7,7 +7,7 @@ ascending, the highest when descending. A resource without a value comes as if i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 from fhirserver.errors import BadRequest
 from fhirserver.issues import Text
 from fhirserver.search.asked.query import Query, SortKey
+from fhirserver.search.declared.parameters import Kind
 from fhirserver.search.indexing.indexes import TYPE_UPDATED
 from fhirserver.search.types.values import Condition
 from fhirserver.search.values.decimals import LOWEST
@@ -138,32 +139,58 @@ def order(query: Query, main_date: str | None) -> Order:
     """
     keys: list[Key] = []
     for at, sort_key in enumerate(query.sort):
-        key = _key(sort_key, at, main_date)
-        if all(key.field != earlier.field for earlier in keys):  # a field named again decides nothing more
-            keys.append(key)
+        for key in _keys(sort_key, at, main_date):
+            if all(key.field != earlier.field for earlier in keys):  # a field named again decides nothing more
+                keys.append(key)
     keys = keys or [Key("u", descending=False)]
     return Order(tuple(keys), keys[-1].descending, len(query.types))
 
 
-def _key(sort_key: SortKey, at: int, main_date: str | None) -> Key:
-    if sort_key.code == "_lastUpdated":
-        return Key("u", sort_key.descending)
-    if sort_key.parameter is None:
-        return Key("i", sort_key.descending)
+def _keys(sort_key: SortKey, at: int, main_date: str | None) -> list[Key]:
+    """Return what one key of `_sort` comes down to: for a composite, the values of each of its parts."""
+    descending, parameter = sort_key.descending, sort_key.parameter
+    if parameter is None:
+        return [Key("u" if sort_key.code == "_lastUpdated" else "i", descending)]
     if sort_key.code == main_date:
-        return Key("s.d", sort_key.descending)
-    extreme = "$max" if sort_key.descending else "$min"
-    path = f"$s.x.{sort_key.parameter.field}"
-    match sort_key.parameter.kind:
+        return [Key("s.d", descending)]
+    path = f"$s.x.{parameter.field}"
+    if parameter.kind != "composite":
+        return [Key(f"o{at}", descending, _extreme(parameter.kind, descending, lambda member: path + member))]
+    return [
+        Key(f"o{at}p{part}", descending, _extreme(component.kind, descending, _each_element(f"{path}.{part}")))
+        for part, component in enumerate(parameter.components)
+    ]
+
+
+def _each_element(path: str) -> Callable[[str], Any]:
+    """Return what gives the values of a composite's part, or a member of them, of all elements in one list."""
+    return lambda member: {
+        "$reduce": {
+            "input": {"$ifNull": [path + member, []]},
+            "initialValue": [],
+            "in": {"$concatArrays": ["$$value", {"$ifNull": ["$$this", []]}]},
+        }
+    }
+
+
+def _extreme(kind: Kind, descending: bool, values: Callable[[str], Any]) -> Any:  # noqa: FBT001 - the direction
+    """Return the lowest value, or the highest; what stands for none where there is none.
+
+    Args:
+        kind: of the parameter.
+        descending: whether the highest is meant.
+        values: gives the expression of all values, or of a member of them (`.b`).
+    """
+    extreme = "$max" if descending else "$min"
+    match kind:
         case "date":
-            value: Any = {"$ifNull": [{extreme: path + ".b"}, BEGINNING]}
+            return {"$ifNull": [{extreme: values(".b")}, BEGINNING]}
         case "quantity":
-            value = {"$ifNull": [{extreme: path + ".cb"}, {extreme: path + ".b"}, LOWEST]}
+            return {"$ifNull": [{extreme: values(".cb")}, {extreme: values(".b")}, LOWEST]}
         case "number":
-            value = {"$ifNull": [{extreme: path + ".b"}, LOWEST]}
+            return {"$ifNull": [{extreme: values(".b")}, LOWEST]}
         case _:
-            value = {"$ifNull": [{extreme: path}, ""]}
-    return Key(f"o{at}", sort_key.descending, value)
+            return {"$ifNull": [{extreme: values("")}, ""]}
 
 
 def _at(document: Mapping[str, Any], path: str) -> Any:
