@@ -7,7 +7,9 @@ its number. No FHIR, no token, no validation.
 
 from __future__ import annotations
 
+import itertools
 import os
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,11 @@ from flask import Flask, Response, request
 from pymongo import MongoClient
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
+
+PUSHES = 300
+"""Writes whose documents differ in more than their keys."""
+_MEMORY = 50_000_000
+"""Bytes that these may take."""
 
 
 def application() -> Flask:
@@ -76,6 +83,8 @@ def writes(
     """Add a route that takes a body and inserts documents, by collection, in one durable transaction."""
     durable = WriteConcern("majority", j=True)
     written = client.get_database(f"{os.environ['FLOOR_DATABASE']}-floor", write_concern=durable)
+    several = range(min(PUSHES, _MEMORY // len(bson.encode(documents)) + 1))
+    differing = itertools.cycle([another(documents) for _ in several])
 
     @app.post(route, endpoint=route)
     def write() -> Response:
@@ -85,11 +94,19 @@ def writes(
             client.start_session() as session,
             session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=durable),
         ):
-            for collection, kept in documents.items():
+            for collection, kept in next(differing).items():
                 if kept:
                     new = [{**document, "_id": f"{document['_id']}-{fresh}"} for document in kept]
                     written[collection].insert_many(new, ordered=False, session=session)
         return Response(answer, content_type="application/fhir+json")
+
+
+def another(documents: Mapping[str, list[dict[str, Any]]]) -> Mapping[str, list[dict[str, Any]]]:
+    """Return the same documents under other ids, and so with other index values, of the same length."""
+    data = bson.encode(documents)
+    for name in {document["i"] for document in documents["resources"]}:
+        data = data.replace(name.encode(), f"{name[:11]}{secrets.token_hex(6)}".encode())
+    return bson.decode(data)
 
 
 def prescriptions(app: Flask, client: MongoClient[dict[str, Any]], kept: Mapping[str, Any]) -> None:
