@@ -7,7 +7,7 @@ submitted either.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from fhirserver.dmp import labels as label
 from fhirserver.dmp.attributes import MAJORITY
@@ -16,6 +16,8 @@ from fhirserver.dmp.submissions.facts import Facts, Known
 from fhirserver.dmp.submissions.faults import fault
 from fhirserver.issues import Issue
 
+_SYSTEMS: Final = frozenset({label.SYSTEM, label.SYSTEM_OID, ""})
+
 
 def check(document: Mapping[str, Any], path: str, patient: Known | None, facts: Facts) -> Iterator[Issue]:
     """Give what is wrong with a document's labels."""
@@ -23,7 +25,7 @@ def check(document: Mapping[str, Any], path: str, patient: Known | None, facts: 
     if not document.get("securityLabel") or not _readable(document["securityLabel"]):
         # validation says what is wrong with it
         return
-    for position, code in label.unknown(document):
+    for position, code in _unknown(document["securityLabel"]):
         shown = ", ".join(("N", *label.LABELS))
         yield fault(
             f"{where}[{position}]",
@@ -51,6 +53,19 @@ def check(document: Mapping[str, Any], path: str, patient: Known | None, facts: 
                 "inconnu.",
                 "INVISIBLE_REPRESENTANTS_LEGAUX is a minor's secret; this patient is of age, or his age is unknown.",
             )
+
+
+def _unknown(concepts: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """Give position and code of what claims to be a visibility label and is none; of other systems, profiles judge."""
+    for position, concept in enumerate(concepts):
+        for coding in concept.get("coding", []):
+            code = coding.get("code", "")
+            if (
+                coding.get("system", "") in _SYSTEMS
+                and code not in label.LABELS
+                and code not in label.CONFIDENTIALITIES
+            ):
+                yield position, code
 
 
 def _readable(concepts: Any) -> bool:
