@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from fhirserver import jsontext
-from fhirserver.demo import delivery, document, ordonnance, people
+from fhirserver.demo import delivery, document, mentions, ordonnance, people
 from fhirserver.prescription.print.posology import sentences
 
 FHIR_JSON = "application/fhir+json"
@@ -73,6 +73,7 @@ class Story:
         number = self.push_prescription()
         answer = self.read_prescription(number)
         self.deliver(answer)
+        self.issue_with_every_mention()
         self.push_document()
         self.read_document()
         self.refuse_wrong_prescription()
@@ -150,6 +151,25 @@ class Story:
             f"  Reçu signé par le serveur et vérifié : {len(receipt['deliveries'])} délivrances, état "
             f"« {closed[0]['resource']['businessStatus']['text']} »"
         )
+
+    def issue_with_every_mention(self) -> None:
+        """Issue ordonnances that carry every other mention and flag; the patient finds them, but not by number."""
+        self._title(
+            "Trois autres ordonnances portent toutes les mentions ($issue-prescription) ; le patient lit les siennes"
+        )
+        table = Table("ordonnance", "numéro", "lignes", "imprimable", box=None, header_style="bold")
+        for at, (name, bundle) in enumerate(mentions.ordonnances(people.PRESCRIBER_RPPS, self._now), 2):
+            answer = self._clients["prescriber"].expect(200, "POST", "$issue-prescription", bundle).json()
+            told = {part["name"]: part for part in answer["parameter"]}
+            place = PRINT.with_stem(f"{PRINT.stem}-{at}")
+            if "pdf" in told:
+                place.write_bytes(base64.b64decode(told["pdf"]["valueAttachment"]["data"]))
+            lines = sum(part["name"] == "line" for part in answer["parameter"])
+            shown = str(place) if "pdf" in told else "dans un instant"
+            table.add_row(name, told["number"]["valueIdentifier"]["value"], str(lines), shown)
+        self._console.print(table)
+        found = self._clients["patient"].expect(200, "GET", "MedicationRequest?_summary=count").json()
+        self._console.print(f"  La patiente lit les {found['total']} médicaments qui lui sont prescrits.")
 
     def push_document(self) -> None:
         """Push a consultation report as a hospital (ITI-65)."""
