@@ -13,6 +13,7 @@ from fhirserver.dmp.content.attachments import Examined
 from fhirserver.dmp.submissions import labelling, patients, relations, structure
 from fhirserver.dmp.submissions.facts import Facts, Known
 from fhirserver.dmp.submissions.faults import fault, warning
+from fhirserver.dmp.submissions.flavours import PROFILES, Flavour
 from fhirserver.dmp.submissions.submission import Part, Submission, attachment, format_code, format_system, unique_id
 from fhirserver.issues import Issue
 from fhirserver.terminology import Terminology
@@ -75,12 +76,13 @@ def check(submission: Submission, facts: Facts, terminology: Terminology, examin
     """
     issues: list[Issue] = []
     if submission.flavour not in facts.rules.flavours:
+        shown = ", ".join(PROFILES[flavour].bundle for flavour in Flavour if flavour in facts.rules.flavours)
         issues.append(
             fault(
                 "Bundle.meta.profile",
                 "flavour",
-                f"Ce serveur n'accepte pas les soumissions « {submission.flavour} ».",
-                f'This server does not accept "{submission.flavour}" submissions.',
+                f"Ce serveur n'accepte pas les soumissions « {submission.flavour} » ; acceptées : {shown}.",
+                f'This server does not accept "{submission.flavour}" submissions; accepted: {shown}.',
                 "not-supported",
             )
         )

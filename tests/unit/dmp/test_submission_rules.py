@@ -195,6 +195,7 @@ def test_a_flavour_that_the_operator_does_not_take_is_refused(bundle: dict[str, 
         if issue.rule == "flavour"
     ]
     assert (told.expression, told.refuses) == ("Bundle.meta.profile", True)
+    assert "IHE.MHD.Minimal.ProvideBundle" in told.text.en
 
 
 @pytest.mark.parametrize(
