@@ -86,6 +86,24 @@ def test_the_same_push_gives_the_first_answer_and_another_under_its_key_is_refus
     renamed["entry"][2]["resource"]["priority"] = "urgent"
     refused = prescriber.post("", renamed)
     assert refused.status_code == 409, refused.text
+    del renamed["entry"][2]["resource"]["status"]
+    assert prescriber.post("", renamed).status_code == 409, "the key is told, whatever else is wrong"
+
+
+def test_the_same_push_gives_the_first_answer_although_it_would_be_refused_now(
+    prescriber: Client, operator: Client
+) -> None:
+    issued = issue(prescriber)
+    patient = operator.get(issued.reference("Patient")).json()
+    twin = operator.post("Patient", {**patient, "identifier": patient["identifier"]})
+    try:
+        # now the push's condition selects two patients
+        assert push(prescriber).status_code == 412
+        again = prescriber.post("", issued.bundle)
+        assert again.status_code == 200, again.text
+        assert again.json()["identifier"]["value"] == issued.number
+    finally:
+        operator.delete(f"Patient/{twin.json()['id']}")
 
 
 def test_another_doctor_cannot_prescribe_in_somebody_elses_name(as_role: AsRole) -> None:
