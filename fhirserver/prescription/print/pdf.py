@@ -127,7 +127,7 @@ def _draw_footer(canvas: Canvas, prescription: PrintedPrescription) -> None:
     notes = list(prescription.mentions)
     if prescription.secured:
         notes.insert(0, "À imprimer sur papier sécurisé")
-    write_column(canvas, MARGIN, 18 * mm, [(FACE, 8, text) for text in notes])
+    write_column(canvas, MARGIN, 13 * mm, [(FACE, 8, text) for text in notes])
     canvas.setFont(FACE, 8)
     canvas.setFillColor(GREY)
     canvas.drawRightString(width - MARGIN, 18 * mm, "Signature du prescripteur :")
@@ -144,7 +144,7 @@ def _draw_code(canvas: Canvas, number: str, x: float, y: float) -> None:
                 # a hair wider than a module, so that no viewer shows seams
                 canvas.rect(x + column * side, y + (len(rows) - 1 - row) * side, side * 1.01, side * 1.01, 0, 1)
     canvas.setFillColor(INK)
-    canvas.setFont(BOLD, 7)
+    canvas.setFont(BOLD, 6.2)
     spaced = " ".join(number[start : start + 6] for start in range(0, len(number), 6))
     canvas.drawCentredString(x + _CODE_SIDE / 2, y - 4 * mm, spaced)
     canvas.setFont(FACE, 6.5)
