@@ -31,19 +31,19 @@ LABELS: Final = (
 )
 CONFIDENTIALITIES: Final = frozenset("NRV")
 
-_SYSTEMS: Final = {SYSTEM, SYSTEM_OID, None, ""}
 
 
 def of(document: Mapping[str, Any]) -> frozenset[str]:
     """Return the visibility labels of a DocumentReference; what is no label of TRE_A07 is left out.
 
-    A code without a system counts: to overlook it would show what someone meant to hide.
+    A code counts whatever its system (a published example misspells it): to overlook it would show what someone meant
+    to hide.
     """
     return frozenset(
         coding["code"]
         for concept in document.get("securityLabel", ())
         for coding in concept.get("coding", ())
-        if coding.get("system") in _SYSTEMS and coding.get("code") in LABELS
+        if coding.get("code") in LABELS
     )
 
 
@@ -53,7 +53,7 @@ def unknown(document: Mapping[str, Any]) -> list[tuple[int, str]]:
     for position, concept in enumerate(document.get("securityLabel", ())):
         codings = concept.get("coding", ())
         known = any(
-            (coding.get("system") in _SYSTEMS and coding.get("code") in LABELS)
+            coding.get("code") in LABELS
             or (coding.get("system") in (CONFIDENTIALITY, None) and coding.get("code") in CONFIDENTIALITIES)
             for coding in codings
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import tarfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 
 from fhirserver.demo import people
 from tests.http.conftest import Client
-from tests.http.dmp.conftest import PDF, Record, faults, ids, part, sha1
+from tests.http.dmp.conftest import PDF, Record, build_submission, faults, ids, part, sha1
 from tests.http.dmp.test_td2_1_replacement import SUPERSEDE
 from tests.unit.dmp.cda import cda
 
@@ -57,6 +58,34 @@ FAULTY: dict[tuple[str, str], dict[str, str]] = {
         "DocumentReference.content[0].attachment.contentType": "the content is a text of 11 letters, no PDF",
     },
 }
+
+_OF_EVERY_DOCUMENT = {
+    "subject": "INS 123456789012345: its key does not fit; or no value at all",
+    "contained[0].identifier": "the same INS",
+    "masterIdentifier": "use is missing",
+    "": "custodian is missing",
+}
+FAULTY_DOCUMENTS: dict[tuple[str, str], dict[str, str]] = {
+    (DMP, "DocumentReference-example-td3-1a-cr-consultation"): _OF_EVERY_DOCUMENT,
+    (DMP, "DocumentReference-example-td3-1a-ordonnance"): {
+        **_OF_EVERY_DOCUMENT,
+        "category[0].coding[0]": "class 03 is not in TRE_A03",
+    },
+    (DMP, "DocumentReference-example-td3-1a-fhir-document"): _OF_EVERY_DOCUMENT,
+    (DMP, "DocumentReference-example-annexe-docref-cda"): _OF_EVERY_DOCUMENT,
+    (DMP, "DocumentReference-example-annexe-docref-fhir"): _OF_EVERY_DOCUMENT,
+    (DMP, "DocumentReference-doc-x-id"): {**_OF_EVERY_DOCUMENT, "status": "superseded: it is the replaced one"},
+    (PDSM, "DocumentReference-exemple-pdsm-documentreference"): {
+        "subject": "the patient is not here",
+        "context.sourcePatientInfo": "has to be contained",
+        "author[0]": "has to be contained",
+        "authenticator": "has to be contained",
+        "contained[0]": "nothing refers to it",
+        "contained[0].meta": "has lastUpdated, which no contained resource may",
+        "content[0].format": "a CDA of biology that is a PDF",
+    },
+}
+"""The documents that the guides show as answers and in annexes, submitted: what stops each but its content."""
 
 
 def example(shared: Path, name: tuple[str, str]) -> dict[str, Any]:
@@ -152,3 +181,51 @@ def mended(bundle: dict[str, Any], record: Record, custodian: str) -> dict[str, 
     binary["data"] = base64.b64encode(content).decode()
     attachment |= {"size": len(content), "hash": sha1(content)}
     return bundle
+
+
+def around(document: dict[str, Any], record: Record, custodian: str) -> dict[str, Any]:
+    """Return a submission of a published document; its content is a PDF, since none was published."""
+    bundle = build_submission(record, custodian)
+    bundle["entry"][1]["resource"] = document
+    attachment = document["content"][0]["attachment"]
+    content = base64.b64decode(part(bundle, "Binary")["data"])
+    attachment |= {
+        "url": bundle["entry"][2]["fullUrl"],
+        "contentType": "application/pdf",
+        "size": len(content),
+        "hash": sha1(content),
+    }
+    return bundle
+
+
+@pytest.mark.parametrize("name", FAULTY_DOCUMENTS, ids=lambda name: str(name[1]))
+def test_a_published_document_is_refused_for_the_listed_faults_and_no_other(
+    shared: Path, hospital: Client, record: Record, custodian: str, name: tuple[str, str]
+) -> None:
+    answer = hospital.post("", around(example(shared, name), record, custodian))
+    assert answer.status_code == 400
+    expected = {f"Bundle.entry[1].resource.{element}".rstrip(".") for element in FAULTY_DOCUMENTS[name]}
+    assert set(faults(answer)) == expected
+
+
+@pytest.mark.parametrize("name", FAULTY_DOCUMENTS, ids=lambda name: str(name[1]))
+def test_a_published_document_is_taken_once_mended(
+    shared: Path, hospital: Client, record: Record, custodian: str, name: tuple[str, str]
+) -> None:
+    document = example(shared, name)
+    bundle = around(document, record, custodian)
+    ours = part(build_submission(record, custodian), "DocumentReference")
+    document |= {"subject": {"reference": record.reference}, "custodian": {"reference": custodian}, "status": "current"}
+    document["masterIdentifier"] |= {"use": "usual", "value": f"urn:uuid:{uuid.uuid4()}"}
+    document["content"][0]["format"] = ours["content"][0]["format"]
+    document["category"] = ours["category"] if "ordonnance" in name[1] else document["category"]
+    for contained in document["contained"]:
+        if contained["resourceType"] == "Patient":
+            contained["identifier"] = [{"system": people.INS_TEST, "value": record.ins}]
+    if name[0] == PDSM:
+        document |= {element: ours[element] for element in ("contained", "author", "context")}
+        del document["authenticator"]
+    answer = hospital.post("", bundle)
+    assert answer.status_code == 200, answer.text
+    stored = hospital.get(f"DocumentReference/{ids(answer)['DocumentReference']}").json()
+    assert stored["type"] == document["type"]

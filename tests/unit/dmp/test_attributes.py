@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fhirserver.dmp import labels, marks
+from fhirserver.dmp import labels as label
 from fhirserver.dmp.attributes import Changer, changed, check
 from fhirserver.dmp.labels import SYSTEM
 from fhirserver.dmp.names import IS_ARCHIVED
@@ -96,13 +97,6 @@ def test_version_and_time_are_no_change_while_each_other_element_is_named() -> N
     assert changed(document(a=1), document(b=1, meta={"tag": []})) == ["a", "b", "meta"]
 
 
-def test_a_label_without_a_system_hides_all_the_same() -> None:
-    found = labels.of(
-        {"securityLabel": [{"coding": [{"code": "MASQUE_PS"}, {"system": "urn:x", "code": "MASQUE_PT"}]}]}
-    )
-    assert found == {"MASQUE_PS"}
-
-
 def test_the_marks_of_a_document_name_its_authors_by_their_national_identifiers() -> None:
     resource = document(
         "MASQUE_PS",
@@ -145,3 +139,10 @@ def test_resources_that_contain_each_other_do_not_run_for_ever() -> None:
         for name, other in (("a", "b"), ("b", "a"))
     ]
     assert list(marks.named_authors({"contained": circle, "author": [{"reference": "#a"}]})) == []
+
+
+def test_a_label_counts_whatever_system_it_claims() -> None:
+    for system in (None, "", "urn:x", f"{label.SYSTEM}s"):
+        document = {"securityLabel": [{"coding": [{"system": system, "code": "MASQUE_PS"}]}]}
+        assert label.of(document) == {"MASQUE_PS"}
+        assert label.unknown(document) == []
