@@ -240,12 +240,12 @@ class _Attempt:
     def _check(self) -> None:
         """Refuse what would leave something broken: invalid resources, all at once, and references to the deleted."""
         issues: list[Issue] = []
+        inside = self._request.within(self._transaction)
         for entry in self._entries:
             if entry.method not in ("POST", "PUT") or entry.resource is None or entry.settled:
                 continue
             try:
                 writing.resource_of_type(entry.resource, entry.kind)
-                inside = self._request.within(self._transaction)
                 entry.issues = writing.check(self._services, inside, entry.resource)
             except InvalidResource as failure:
                 issues += entries.place(failure.issues, entry.position)
@@ -267,7 +267,6 @@ class _Attempt:
                 for entry in self._entries
                 if entry.method in ("PUT", "PATCH") and entry.identity
             ]
-            inside = self._request.within(self._transaction)
             referrers.refuse_if_any(self._services, inside, self._transaction, deleted, rewritten)
 
     def _knows(self, kind: str, identity: str) -> bool:
