@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +28,8 @@ from fhirserver.wire.safety import confine
 ADDRESS: Final = "/document"
 MOST: Final = 64 * 1024 * 1024
 """Bytes that are shown as a page, or unpacked for one."""
+_MEDIA: Final = re.compile(r"[a-z0-9.+_-]{1,60}/[a-z0-9.+_-]{1,100}", re.ASCII)
+"""A media type as a document names it: anything else is none."""
 _UNCONDITIONAL: Final = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE")
 
 Page = Callable[..., Response]
@@ -158,8 +161,8 @@ def _rows(described: list[Described], here: str, language: Language) -> Iterator
 
 
 def _sent(found: _Content) -> Response:
-    response = Response(found.data, 200, {"Cache-Control": "no-store"}, content_type=found.media or "text/plain")
-    return confine(response)
+    media = found.media if _MEDIA.fullmatch(found.media) else "application/octet-stream"
+    return confine(Response(found.data, 200, {"Cache-Control": "no-store"}, content_type=media))
 
 
 def _nothing() -> NotFound:

@@ -7,6 +7,7 @@ import io
 import zipfile
 from typing import Any
 
+import pytest
 import requests
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -86,6 +87,29 @@ def test_a_level_1_cda_gives_the_file_that_it_carries(
         timeout=30,
     )
     assert (opened.status_code, opened.content) == (200, b"plain words")
+
+
+@pytest.mark.parametrize(
+    ("media", "served"),
+    [
+        ("text/plain&#10;X-Evil: 1", "application/octet-stream"),
+        ("text/html", "text/html"),
+        ("é", "application/octet-stream"),
+    ],
+)
+def test_a_carried_file_is_sent_as_nothing_that_a_browser_runs(
+    server: Server, operator: Client, media: str, served: str
+) -> None:
+    document = operator.get(
+        f"DocumentReference/{store(operator, cda(enclosed(b'<b>x</b>', media)), 'text/xml')}"
+    ).json()
+    binary = document["content"][0]["attachment"]["url"].partition("/")[2]
+    head = {"Accept": BROWSER, "Authorization": f"Bearer {server.token('operator')}"}
+    answer = requests.get(f"{server.root}/document/{binary}/content", headers=head, timeout=60)
+    assert (answer.status_code, answer.content) == (200, b"<b>x</b>")
+    assert answer.headers["Content-Type"].partition(";")[0] == served
+    assert "X-Evil" not in answer.headers
+    assert served != "text/html" or answer.headers["Content-Security-Policy"] == "sandbox"
 
 
 def test_an_archive_lists_its_documents_each_of_which_is_read(
