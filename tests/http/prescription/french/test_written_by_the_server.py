@@ -1,0 +1,42 @@
+"""What the server itself writes of a prescription is stated in its profiles: it validates, extensions and all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.http.conftest import Client
+from tests.http.prescription.conftest import dispense, issue, parameters, task_of
+from tests.http.prescription.test_alternatives import grouped
+
+
+def faults(client: Client, resource: dict[str, Any]) -> list[str]:
+    """Return errors, and every word on an extension that is not known."""
+    answer = client.post(f"{resource['resourceType']}/$validate", resource).json()
+    found = []
+    for told in answer["issue"]:
+        rule = told["details"].get("coding", [{}])[0].get("code", "")
+        if told["severity"] in ("error", "fatal") or "extension" in rule:
+            found.append(f"{told.get('expression')}: {issue['details']['text']}")
+    return found
+
+
+def test_tasks_deliveries_groups_receipts_and_prints_validate(
+    prescriber: Client, pharmacist: Client, operator: Client
+) -> None:
+    issued = issue(prescriber, grouped)
+    task = f"Task/{task_of(pharmacist, issued.number)['id']}"
+    written = [operator.get(task).json()]
+    pharmacist.post(f"{task}/$take", parameters())
+    written.append(operator.get(task).json())
+    line = issued.reference("MedicationRequest")
+    body = dispense(line, None, quantity={"value": 10, "unit": "comprimé"})
+    made = pharmacist.post(f"{task}/$dispense", parameters(dispense=body)).json()
+    written.append(made["parameter"][1]["part"][0]["resource"])
+    closed = pharmacist.post(f"{task}/$close", parameters()).json()
+    written.append(closed["parameter"][0]["resource"])
+    written += [operator.get(issued.reference(kind)).json() for kind in ("MedicationRequest", "RequestGroup")]
+    receipt = next(part for part in closed["parameter"] if part["name"] == "receipt-reference")
+    place = receipt.get("valueReference", {}).get("reference") or receipt["valueString"]
+    written.append(operator.get(place, Accept="application/fhir+json").json())
+    assert {each["resourceType"] for each in written} >= {"Task", "MedicationDispense", "RequestGroup", "Binary"}
+    assert [fault for each in written for fault in faults(operator, each)] == []
