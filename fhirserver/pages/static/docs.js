@@ -7,6 +7,7 @@ SwaggerUIBundle({
   docExpansion: "none",
   defaultModelsExpandDepth: -1,
   defaultModelRendering: "example",
+  syntaxHighlight: false, // a CapabilityStatement of a megabyte would hold the browser for minutes
   persistAuthorization: false,
   validatorUrl: null,
   withCredentials: false,
