@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
+from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable, Frame, PageTemplate
+from reportlab.platypus.doctemplate import BaseDocTemplate
 
 FACE: Final = "Vera"
 BOLD: Final = "VeraBd"
@@ -23,6 +27,29 @@ GREY: Final = HexColor("#5c5c66")
 TEXT: Final = ParagraphStyle("text", fontName=FACE, fontSize=9.5, leading=13, textColor=INK)
 TITLE: Final = ParagraphStyle("title", parent=TEXT, fontName=BOLD, fontSize=10.5, leading=14)
 MENTION: Final = ParagraphStyle("mention", parent=TEXT, fontSize=8.5, leading=11.5, textColor=GREY)
+
+
+def built(
+    title: str, author: str, margins: tuple[float, float], decorate: Callable[[Canvas], None], body: list[Flowable]
+) -> bytes:
+    """Return an A4 document as a PDF; equal content gives equal bytes.
+
+    Args:
+        title: of the file.
+        author: of the file.
+        margins: above and below the body, in points.
+        decorate: draws what stands on every page beside the body.
+        body: what flows from page to page.
+    """
+    register_fonts()
+    output = io.BytesIO()
+    document = BaseDocTemplate(output, pagesize=A4, title=title, author=shown(author), lang="fr-FR", invariant=1)
+    width, height = A4
+    above, below = margins
+    frame = Frame(MARGIN, below, width - 2 * MARGIN, height - above - below, 0, 0, 0, 0)
+    document.addPageTemplates(PageTemplate(frames=[frame], onPage=lambda canvas, _: decorate(canvas)))
+    document.build(body)
+    return output.getvalue()
 
 
 def write_column(canvas: Canvas, x: float, y: float, lines: Sequence[tuple[str, float, str]]) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any, Final
+from typing import Final
 
 from reportlab.lib.enums import TA_CENTER
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Frame, KeepTogether, PageTemplate, Paragraph, Spacer
-from reportlab.platypus.doctemplate import BaseDocTemplate
+from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer
 
 from fhirserver.prescription.print import code_image
 from fhirserver.prescription.print.paper import (
@@ -23,9 +21,8 @@ from fhirserver.prescription.print.paper import (
     MENTION,
     TEXT,
     TITLE,
+    built,
     marked,
-    register_fonts,
-    shown,
     write_column,
 )
 from fhirserver.prescription.print.printed import PrintedLine, PrintedPrescription
@@ -45,26 +42,13 @@ _ZONE_OTHER: Final = "Prescriptions SANS RAPPORT avec l'affection de longue durÃ
 
 def draw(prescription: PrintedPrescription) -> bytes:
     """Draw the ordonnance; equal content gives equal bytes."""
-    register_fonts()
-    output = io.BytesIO()
-    document = BaseDocTemplate(
-        output,
-        pagesize=A4,
-        title=f"Ordonnance {prescription.number}",
-        author=shown(prescription.prescriber.name),
-        lang="fr-FR",
-        invariant=1,
-    )
-    width, height = A4
-    frame = Frame(MARGIN, _FOOTER, width - 2 * MARGIN, height - _HEADER - _FOOTER, 0, 0, 0, 0)
 
-    def decorate(canvas: Canvas, _: Any) -> None:
+    def decorate(canvas: Canvas) -> None:
         _draw_header(canvas, prescription)
         _draw_footer(canvas, prescription)
 
-    document.addPageTemplates(PageTemplate(frames=[frame], onPage=decorate))
-    document.build(_body(prescription))
-    return output.getvalue()
+    title = f"Ordonnance {prescription.number}"
+    return built(title, prescription.prescriber.name, (_HEADER, _FOOTER), decorate, _body(prescription))
 
 
 def _body(prescription: PrintedPrescription) -> list[Flowable]:

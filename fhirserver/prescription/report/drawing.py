@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any, Final
+from typing import Final
 
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Frame, KeepTogether, PageTemplate, Paragraph, Spacer
-from reportlab.platypus.doctemplate import BaseDocTemplate
+from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer
 
 from fhirserver.prescription.print.paper import (
     BOLD,
@@ -19,9 +17,8 @@ from fhirserver.prescription.print.paper import (
     MENTION,
     TEXT,
     TITLE,
+    built,
     marked,
-    register_fonts,
-    shown,
     write_column,
 )
 from fhirserver.prescription.report.dispensed import Report
@@ -32,28 +29,15 @@ _FOOTER: Final = 20 * mm
 
 def draw(report: Report) -> bytes:
     """Draw the report; equal content gives equal bytes."""
-    register_fonts()
-    output = io.BytesIO()
-    document = BaseDocTemplate(
-        output,
-        pagesize=A4,
-        title=f"Dispensation de l'ordonnance {report.number}",
-        author=shown(report.dispenser.name),
-        lang="fr-FR",
-        invariant=1,
-    )
-    width, height = A4
-    frame = Frame(MARGIN, _FOOTER, width - 2 * MARGIN, height - _HEADER - _FOOTER, 0, 0, 0, 0)
 
-    def decorate(canvas: Canvas, _: Any) -> None:
+    def decorate(canvas: Canvas) -> None:
         _draw_header(canvas, report)
         canvas.setFont(FACE, 8)
         canvas.setFillColor(GREY)
-        canvas.drawRightString(width - MARGIN, 9 * mm, f"Page {canvas.getPageNumber()}")
+        canvas.drawRightString(A4[0] - MARGIN, 9 * mm, f"Page {canvas.getPageNumber()}")
 
-    document.addPageTemplates(PageTemplate(frames=[frame], onPage=decorate))
-    document.build(_body(report))
-    return output.getvalue()
+    title = f"Dispensation de l'ordonnance {report.number}"
+    return built(title, report.dispenser.name, (_HEADER, _FOOTER), decorate, _body(report))
 
 
 def _body(report: Report) -> list[Flowable]:
