@@ -235,7 +235,7 @@ def read_all(
     return tuple(
         read(entry["resource"], f"Bundle.entry[{position}].resource", resolve=find, kinds=kinds)
         for position, entry in enumerate(entries)
-        if entry.get("resource", {}).get("resourceType") in LINE_TYPES
+        if str(entry.get("resource", {}).get("resourceType")) in LINE_TYPES
     )
 
 

@@ -208,3 +208,13 @@ def test_control_characters_of_the_input_do_not_come_back_in_the_outcome(operato
     answer = operator.get("Pat%00ient/1")
     assert answer.status_code == 404
     assert "\\u0000" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["$check-prescription", "$dispense", "$issue-prescription", "Patient/$validate", ""])
+def test_a_resource_type_that_is_no_text_is_refused_wherever_it_comes(operator: Client, path: str) -> None:
+    nameless = {"resourceType": {}}
+    entry = {"resource": nameless, "request": {"method": "POST", "url": "MedicationRequest"}}
+    bodies = [nameless, {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": nameless}]}]
+    bodies += [{"resourceType": "Bundle", "type": "transaction", "entry": [entry]}]
+    for body in bodies:
+        assert operator.post(path, body).status_code in (200, 400, 403, 422), body

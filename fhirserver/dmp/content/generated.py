@@ -237,7 +237,7 @@ def _carried(places: Mapping[str, Any], item: Any, position: int, contained: lis
     """Contain an author that the document carries: its fullUrl means nothing outside of the document."""
     text = reference(item) or ""
     resource = places.get(text)
-    if not isinstance(resource, dict) or resource.get("resourceType") not in _PEOPLE:
+    if not isinstance(resource, dict) or str(resource.get("resourceType")) not in _PEOPLE:
         return dict(item) if isinstance(item, dict) else {}
     name = f"author-{position}"
     kept = {key: value for key, value in resource.items() if key not in ("meta", "text", "contained")}

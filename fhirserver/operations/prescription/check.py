@@ -26,7 +26,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
     """
     asked.professional(call)
     sent = _resources(call)
-    chosen = [each for each in sent if each.get("resourceType") in lines.LINE_TYPES]
+    chosen = [each for each in sent if str(each.get("resourceType")) in lines.LINE_TYPES]
     if not chosen:
         raise BadRequest(
             Text("Aucune ligne à contrôler.", "No line to check."), expression="Parameters", rule="prescription-line"

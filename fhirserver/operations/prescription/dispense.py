@@ -49,7 +49,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
 
 
 def _entry(position: int, resource: dict[str, Any]) -> Entry:
-    kind = resource.get("resourceType")
+    kind = str(resource.get("resourceType"))
     if kind not in EXECUTION_TYPES or not dispensing.names_lines(resource):
         kinds = ", ".join(sorted(EXECUTION_TYPES))
         raise BadRequest(
