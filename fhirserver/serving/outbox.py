@@ -10,6 +10,7 @@ import logging
 import multiprocessing.process
 import os
 import signal
+import stat
 import threading
 import time
 from contextlib import suppress
@@ -28,6 +29,8 @@ _LOOK: Final = 0.5
 """Seconds between two looks whether the server that it works beside is there."""
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
+_INHERITED: Final = 1024
+"""Files that a fork may have inherited."""
 _STEADY: Final = 30.0
 """Seconds of work after which a process that dies is started again at once."""
 
@@ -94,7 +97,7 @@ class Companion:
         pause = _FIRST_PAUSE
         while not self._ending.is_set():
             begun = time.monotonic()
-            process = forking.Process(target=work, args=(self._settings, os.getpid()), name="outbox")
+            process = forking.Process(target=_beside, args=(self._settings, os.getpid()), name="outbox")
             process.start()
             while process.is_alive():
                 if self._ending.wait(_FIRST_PAUSE):
@@ -103,6 +106,15 @@ class Companion:
             pause = _FIRST_PAUSE if time.monotonic() - begun > _STEADY else min(2 * pause, _LONGEST_PAUSE)
             _log.error("the process of the outbox ended (%s); another begins in %.1f s", process.exitcode, pause)
             self._ending.wait(pause)
+
+
+def _beside(settings: Settings, server: int) -> None:
+    for number in range(3, _INHERITED):
+        # the server's address is free as soon as the server has ended
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                os.close(number)
+    work(settings, server)
 
 
 def _end(process: multiprocessing.process.BaseProcess) -> None:
