@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fhirserver.store import Store, administered
+from fhirserver.store import Store, administered, jobs
 from fhirserver.store.administered import Client, Job
+from fhirserver.store.jobs import JobGone
 from fhirserver.store.local import LocalMongod
+from fhirserver.store.outbox import LeaseLost
 
 
 @pytest.fixture
@@ -26,15 +28,26 @@ def test_a_client_is_kept_with_its_keys_and_can_be_withdrawn(connected: Store) -
     assert connected.database["clients"].find_one({"_id": "software"})["active"] is False
 
 
-def test_of_two_workers_that_start_a_job_one_does(connected: Store) -> None:
-    Job(id="1", client="software", request={"method": "GET", "path": "Patient"}).save()
-    first, second = Job.objects.get(id="1"), Job.objects.get(id="1")
-    assert [first.move("waiting", "running"), second.move("waiting", "running")] == [True, False]
+def test_who_withdraws_a_request_keeps_its_work_from_committing(connected: Store) -> None:
+    connected.transact(lambda tx: jobs.accept(tx, Job(id="1", owner="software", request={"path": "Patient"})))
+    assert (jobs.waiting("software"), jobs.find("1", "another"), jobs.forget("1", "another")) == (1, None, False)
+    assert jobs.note("1", "half")
+    assert jobs.forget("1", "software")
+    assert not jobs.note("1", "more")
+    with pytest.raises(JobGone):
+        connected.transact(lambda tx: jobs.finish(tx, "1", result=b"{}", values={"status": 200}))
+
+
+def test_of_two_workers_that_do_one_entry_one_commits(connected: Store) -> None:
+    connected.transact(lambda tx: jobs.keep_entry(tx, "1", 3, {"status": 201}))
+    with pytest.raises(LeaseLost):
+        connected.transact(lambda tx: jobs.keep_entry(tx, "1", 3, {"status": 201}))
+    assert jobs.entries(connected, "1") == {3: {"status": 201}}
 
 
 def test_content_stays_while_a_job_names_it(connected: Store) -> None:
     ref = connected.transact(lambda tx: tx.put_file(b"result"))
-    Job(id="1", client="software", request={"path": "Patient"}, result=ref.hash, files=[ref.hash]).save()
+    Job(id="1", owner="software", request={"path": "Patient"}, result=ref.hash, files=[ref.hash]).save()
     later = datetime.now(UTC) + timedelta(days=2)
     assert connected.files.collect(later) == 0
     Job.objects.get(id="1").delete()
