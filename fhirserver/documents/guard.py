@@ -25,9 +25,7 @@ class DocumentGuard(Guard):
 
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:
         """Tell whether a push feeds a record."""
-        return self.in_force and (
-            publishing.is_publication(request, found) or submitting.is_submission(request, found)
-        )
+        return self.in_force and (publishing.is_publication(request, found) or submitting.is_submission(request, found))
 
     def again(
         self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
