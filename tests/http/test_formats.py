@@ -34,7 +34,7 @@ def test_xml_is_read_and_answered_as_it_came(operator: Client, media: str) -> No
         ("application/xml;q=0.9, */*;q=0.8", "application/xml"),
     ],
 )
-def test_quality_decides_between_the_formats_and_a_generic_name_is_answered_by_itself(operator: Client, accept: str, media: str) -> None:
+def test_quality_decides_and_a_generic_name_is_answered_by_itself(operator: Client, accept: str, media: str) -> None:
     answer = operator.get("Patient?_count=1", Accept=accept)
     assert answer.headers["Content-Type"] == f"{media}; charset=utf-8"
 
