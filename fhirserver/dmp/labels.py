@@ -32,7 +32,6 @@ LABELS: Final = (
 CONFIDENTIALITIES: Final = frozenset("NRV")
 
 
-
 def of(document: Mapping[str, Any]) -> frozenset[str]:
     """Return the visibility labels of a DocumentReference; what is no label of TRE_A07 is left out.
 
