@@ -96,7 +96,7 @@ def custodian(as_role: Callable[[str], Client]) -> str:
     return f"Organization/{created.json()['id']}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # what one module adds to it, no other counts
 def fed(server: Server, as_role: Callable[[str], Client], custodian: str) -> Fed:
     """A record with one document for each label, and its readers."""
     from tests.http.dmp import seen  # noqa: PLC0415 - it builds upon this module
