@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "wasteful(reason): queries of this test may scan or examine much")
+    config.addinivalue_line("markers", "long(reason): takes so long that scripts/test runs it, and .ci/run does not")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from fhirserver.store.local import LocalMongod
 from tests.http.conftest import Client, issue, start, stop
 from tests.http.test_async import PATIENCE, ask, bundle, outcome_of, patient, post, wait
 
+pytestmark = pytest.mark.long("kills servers and waits for others to take over")
+
 DATABASE = "async-tests"
 SETTINGS = {"database": DATABASE, "profile_policy": "base", "workers": "1", "async_waiting": "3", "async_hours": "2"}
 

@@ -16,6 +16,8 @@ import pytest
 from tests.http.conftest import FHIR, Client, Server
 from tests.http.test_bundles import bundle, entry
 
+pytestmark = pytest.mark.long("sends a thousand requests at once")
+
 Ask = tuple[str, str, dict[str, Any] | None, dict[str, str]]
 """Method, path below the base, body, headers."""
 Told = tuple[int, dict[str, str], Any]

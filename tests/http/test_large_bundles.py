@@ -10,6 +10,8 @@ import pytest
 from tests.http.conftest import Client
 from tests.http.test_bundles import bundle, entry, observation, patient, statuses, urn
 
+pytestmark = pytest.mark.long("performs Bundles of 5,000 entries")
+
 ENTRIES = 5000
 
 

@@ -20,6 +20,8 @@ from tests.http.conftest import Client, start, stop
 from tests.http.dmp.conftest import PDF, build_submission, make_record, part, put_content
 from tests.http.dmp.test_large_documents import Memory
 
+pytestmark = pytest.mark.long("kills servers again and again")
+
 PAUSES = (0.15, 0.4, 0.7)
 
 

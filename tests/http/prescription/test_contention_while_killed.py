@@ -26,6 +26,8 @@ from tests.http.conftest import Client, start, stop
 from tests.http.prescription.conftest import another_pharmacist, dispense, issue, parameters
 from tests.http.prescription.test_concurrency import thirty
 
+pytestmark = pytest.mark.long("kills servers again and again")
+
 DATABASE = "killed-prescriptions"
 PATIENCE = 60
 

@@ -10,6 +10,8 @@ from fhirserver.errors import BadRequest
 from fhirserver.search import Registry, Searcher, parse
 from fhirserver.search.declared.parameters import Parameter
 
+pytestmark = pytest.mark.long("asks every parameter of every type")
+
 VALUES = {
     "token": "a|b", "string": "a", "date": "ge2020-01", "number": "1", "quantity": "5|http://unitsofmeasure.org|mg",
     "reference": "x1", "uri": "http://a", "special": "45|4|10|km",

@@ -14,6 +14,8 @@ from fhirserver.workflow import context
 from tests.unit.workflow.life.machine import Life
 from tests.unit.workflow.life.server import Clock, InProcess
 
+pytestmark = pytest.mark.long("lives many lives")
+
 EXAMPLES = int(os.environ.get("INTERLEAVINGS", "0"))
 """How many to try at random; unset: a sample that is the same each time."""
 REACHED = {("$take", 200), ("$take", 410), ("$dispense", 200), ("$dispense", 409), ("$close", 200), ("$cancel", 200)}
