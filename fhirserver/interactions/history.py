@@ -23,8 +23,8 @@ _INSTANT: Final = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
 )
 _PARAMETERS: Final = ("_count", "_since", "_at", "_page", "_format", "_pretty", "_summary", "_elements")
-_LOOKS: Final = 20
-"""How many times more is read to fill a page with what the caller may see."""
+_LOOKED_AT: Final = 1_000
+"""Versions beyond a page's size that are looked at, to fill it with what the caller may see."""
 _STATUS: Final = {"POST": "201 Created", "PUT": "200 OK", "PATCH": "200 OK", "DELETE": "204 No Content"}
 
 
@@ -97,9 +97,10 @@ def _answer(services: Services, request: Request, query: HistoryQuery, grant: Gr
 def _visible(services: Services, request: Request, grant: Grant, query: HistoryQuery) -> HistoryPage:
     """Return a page of what the caller sees: what is hidden takes no room in it, so that its number is not told."""
     shown: list[Stored] = []
-    after = query.after
-    for _ in range(_LOOKS):
+    after, left = query.after, query.count + _LOOKED_AT
+    while left > 0:
         page = services.store.history(replace(query, count=query.count - len(shown), after=after))
+        left -= max(1, len(page.versions))
         shown += [stored for stored in page.versions if visibility.sees(services, request, grant, stored)]
         after = page.next
         if after is None or len(shown) >= query.count:
