@@ -30,7 +30,11 @@ MENTION: Final = ParagraphStyle("mention", parent=TEXT, fontSize=8.5, leading=11
 
 
 def built(
-    title: str, author: str, margins: tuple[float, float], decorate: Callable[[Canvas], None], body: list[Flowable]
+    title: str,
+    author: str,
+    margins: tuple[float, float],
+    decorate: Callable[[Canvas], None],
+    body: Callable[[], list[Flowable]],
 ) -> bytes:
     """Return an A4 document as a PDF; equal content gives equal bytes.
 
@@ -39,16 +43,16 @@ def built(
         author: of the file.
         margins: above and below the body, in points.
         decorate: draws what stands on every page beside the body.
-        body: what flows from page to page.
+        body: makes what flows from page to page, once the fonts that its paragraphs ask for are known.
     """
-    register_fonts()
+    _register_fonts()
     output = io.BytesIO()
     document = BaseDocTemplate(output, pagesize=A4, title=title, author=shown(author), lang="fr-FR", invariant=1)
     width, height = A4
     above, below = margins
     frame = Frame(MARGIN, below, width - 2 * MARGIN, height - above - below, 0, 0, 0, 0)
     document.addPageTemplates(PageTemplate(frames=[frame], onPage=lambda canvas, _: decorate(canvas)))
-    document.build(body)
+    document.build(body())
     return output.getvalue()
 
 
@@ -82,12 +86,12 @@ def shown(text: str) -> str:
 
 @cache
 def _known_characters() -> frozenset[int]:
-    register_fonts()
+    _register_fonts()
     return frozenset(pdfmetrics.getFont(FACE).face.charToGlyph)
 
 
 @cache
-def register_fonts() -> None:
+def _register_fonts() -> None:
     """Have the embedded fonts known; once for each process."""
     for name in (FACE, BOLD):
         pdfmetrics.registerFont(TTFont(name, f"{name}.ttf"))

@@ -48,7 +48,7 @@ def draw(prescription: PrintedPrescription) -> bytes:
         _draw_footer(canvas, prescription)
 
     title = f"Ordonnance {prescription.number}"
-    return built(title, prescription.prescriber.name, (_HEADER, _FOOTER), decorate, _body(prescription))
+    return built(title, prescription.prescriber.name, (_HEADER, _FOOTER), decorate, lambda: _body(prescription))
 
 
 def _body(prescription: PrintedPrescription) -> list[Flowable]:

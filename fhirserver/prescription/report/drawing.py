@@ -37,7 +37,7 @@ def draw(report: Report) -> bytes:
         canvas.drawRightString(A4[0] - MARGIN, 9 * mm, f"Page {canvas.getPageNumber()}")
 
     title = f"Dispensation de l'ordonnance {report.number}"
-    return built(title, report.dispenser.name, (_HEADER, _FOOTER), decorate, _body(report))
+    return built(title, report.dispenser.name, (_HEADER, _FOOTER), decorate, lambda: _body(report))
 
 
 def _body(report: Report) -> list[Flowable]:

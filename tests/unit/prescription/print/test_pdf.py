@@ -1,5 +1,7 @@
 """The printed ordonnance carries its mentions, and a code that another decoder reads."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pypdfium2
@@ -54,6 +56,12 @@ def test_a_bizone_form_puts_the_lines_of_the_long_term_illness_above_the_others(
     order = [text.index(part) for part in ("EXONÉRANTE", "PANTOPRAZOLE", "INTERCURRENTES", "DOLIPRANE")]
     assert order == sorted(order)
     assert "papier sécurisé" in text
+
+
+def test_a_bizone_form_can_be_the_first_page_that_a_process_draws() -> None:
+    program = "from tests.unit.prescription.print.test_pdf import *; draw(replace(ORDONNANCE, bizone=True))"
+    ran = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_forty_lines_take_several_pages_and_each_has_the_code() -> None:
