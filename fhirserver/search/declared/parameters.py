@@ -22,12 +22,15 @@ class Component:
         code: of that parameter, on the same resource type if it exists there.
         paths: from the composite's element to the part's values.
         targets: of a reference.
+        covering: a parameter of the resource type that takes the same values from everywhere where the part does: its
+            keys find the candidates; None where there is none.
     """
 
     kind: Kind
     code: str
     paths: tuple[Path, ...]
     targets: frozenset[str] = frozenset()
+    covering: Parameter | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any, Final
 
@@ -140,7 +141,10 @@ class Registry:
             if parameter.kind == "reference" and parameter.paths:
                 bare = {_bare(path) for path in parameter.paths}
                 anchored = frozenset(name for name, covered in anchors.items() if bare <= covered)
-                by_code[code] = _replaced(parameter, anchored=anchored)
+                by_code[code] = replace(parameter, anchored=anchored)
+        for code, parameter in by_code.items():
+            if parameter.kind == "composite":
+                by_code[code] = replace(parameter, components=tuple(_covered(parameter, by_code.values())))
         status = by_code.get("status")
         return TypeParameters(
             resource_type,
@@ -244,9 +248,14 @@ def _bare(path: Path) -> Path:
     return Path("", tuple(step for step in path.steps if not isinstance(step, PointsTo)))
 
 
-def _replaced(parameter: Parameter, *, anchored: frozenset[str]) -> Parameter:
-    values = {name: getattr(parameter, name) for name in Parameter.__dataclass_fields__ if name != "field"}
-    return Parameter(**{**values, "anchored": anchored})
+def _covered(composite: Parameter, others: Iterable[Parameter]) -> Iterator[Component]:
+    """Yield the parts of a composite parameter, each with the parameter that covers it."""
+    for part in composite.components:
+        reached = {element.steps + path.steps for element in composite.paths for path in part.paths}
+        covering = [
+            other for other in others if other.kind == part.kind and reached <= {path.steps for path in other.paths}
+        ]
+        yield replace(part, covering=min(covering, key=lambda other: len(other.paths), default=None))
 
 
 def _flat(concepts: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

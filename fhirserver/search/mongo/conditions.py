@@ -7,7 +7,7 @@ So MongoDB has one plan to consider, and it is ours.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -34,7 +34,7 @@ from fhirserver.search.types import date, reference
 from fhirserver.search.types.values import Condition
 from fhirserver.search.values import prefixes
 from fhirserver.search.values.instants import BEGINNING, END
-from fhirserver.search.values.keys import Bounds
+from fhirserver.search.values.keys import Bounds, joined
 from fhirserver.search.values.prefixes import Compared
 from fhirserver.store.kept.ids import key
 
@@ -186,7 +186,7 @@ class Compiler:
         for part in parts:
             if part.bounds is None:
                 return Compiled(condition)
-            bounds = part.bounds if bounds is None else _joined(bounds, part.bounds)
+            bounds = part.bounds if bounds is None else joined(bounds, part.bounds)
         return Compiled(condition, bounds)
 
 
@@ -194,17 +194,6 @@ def _and(conditions: Sequence[Condition]) -> Condition:
     if not conditions:
         return {}
     return conditions[0] if len(conditions) == 1 else {"$and": list(conditions)}
-
-
-def _joined(one: Bounds, other: Bounds) -> Bounds:
-    """Return bounds that read what either of two reads."""
-    rank = max(one.rank, other.rank)
-    if one.field == other.field and not (one.also and other.also):
-        also = one.also or other.also
-        return Bounds(one.field, one.points + other.points, one.ranges + other.ranges, rank, also)
-    if one.also:
-        return replace(one, also=_joined(one.also, other), rank=rank)
-    return replace(one, also=other, rank=rank)
 
 
 def _same_span(items: Sequence[Node]) -> list[Compiled]:

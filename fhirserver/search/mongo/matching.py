@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from fhirserver.search.asked.query import Test
 from fhirserver.search.declared import own
-from fhirserver.search.declared.parameters import Parameter
+from fhirserver.search.declared.parameters import Component, Parameter
 from fhirserver.search.types import composite, date, number, position, quantity, reference, string, token, uri
 from fhirserver.search.types.values import Condition
 from fhirserver.search.values.folding import fold
-from fhirserver.search.values.keys import Bounds
+from fhirserver.search.values.keys import Bounds, joined
 
 VALUES: Final = "s.x."
 """Path of the kept values in a resource's document."""
@@ -100,9 +100,16 @@ def of_kind(kind: str, path: str, values: list[Any]) -> Condition:  # noqa: PLR0
 
 def _composite(path: str, values: list[Any]) -> Condition:
     alternatives = [
-        [of_kind(component.kind, str(at), [value]) for at, (component, value) in enumerate(parts)] for parts in values
+        [of_kind(component.kind, str(at), [_meant(component, value)]) for at, (component, value) in enumerate(parts)]
+        for parts in values
     ]
     return composite.condition(path, alternatives)
+
+
+def _meant(component: Component, value: Any) -> Any:
+    if component.kind == "token" and component.covering:
+        return _without_implied_system(component.covering, value)
+    return value
 
 
 def bounds(test: Test) -> Bounds | None:  # noqa: C901, PLR0911, PLR0912 - one return for each modifier and kind
@@ -134,8 +141,22 @@ def bounds(test: Test) -> Bounds | None:  # noqa: C901, PLR0911, PLR0912 - one r
             return reference.bounds(values, parameter.anchored)
         case "uri":
             return uri.bounds(parameter.field, values)
+        case "composite":
+            return _composite_bounds(values)
         case _:
             return None
+
+
+def _composite_bounds(values: list[Any]) -> Bounds | None:
+    """Return where the candidates of each alternative are: those of the part that finds fewest."""
+    found: Bounds | None = None
+    for parts in values:
+        of_parts = [bounds(Test(component.covering, "", (value,))) for component, value in parts if component.covering]
+        best = min((each for each in of_parts if each), key=lambda each: each.rank, default=None)
+        if best is None:
+            return None
+        found = joined(found, best) if found else best
+    return found
 
 
 def _token_bounds(parameter: Parameter, values: list[token.Token]) -> Bounds | None:

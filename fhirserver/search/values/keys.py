@@ -6,7 +6,7 @@ is always checked as well. So an index serves every query without ever deciding 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 MAX_LENGTH: Final = 150
@@ -49,6 +49,17 @@ class Bounds:
         if not parts:
             return {name: {"$in": []}}
         return parts[0] if len(parts) == 1 else {"$or": parts}
+
+
+def joined(one: Bounds, other: Bounds) -> Bounds:
+    """Return bounds that read what either of two reads."""
+    rank = max(one.rank, other.rank)
+    if one.field == other.field and not (one.also and other.also):
+        also = one.also or other.also
+        return Bounds(one.field, one.points + other.points, one.ranges + other.ranges, rank, also)
+    if one.also:
+        return replace(one, also=joined(one.also, other), rank=rank)
+    return replace(one, also=other, rank=rank)
 
 
 def point(field: str, value: str) -> str:
