@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import requests
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -21,7 +23,12 @@ def follow(browser: webdriver.Chrome, by: str, what: str) -> None:
     """Click, and wait until the page that was there has gone."""
     element = browser.find_element(by, what)
     element.click()
-    WebDriverWait(browser, 30).until(staleness_of(element))
+    wait_until_gone(browser, element)
+
+
+def wait_until_gone(browser: webdriver.Chrome, element: WebElement) -> None:
+    """Wait until an element's page has given way to another; while it does so, the driver may find no words for it."""
+    WebDriverWait(browser, 30, ignored_exceptions=(WebDriverException,)).until(staleness_of(element))
 
 
 def sign_in(browser: webdriver.Chrome, token: str) -> None:
@@ -157,7 +164,7 @@ def test_the_page_of_the_api_draws_nothing_that_nobody_opens_and_shows_one_type(
     assert browser.find_elements(By.CSS_SELECTOR, ".opblock") == []
     choice = browser.find_element(By.ID, "type")
     choice.find_element(By.XPATH, ".//option[text()='MedicationRequest']").click()
-    waiting.until(staleness_of(choice))
+    wait_until_gone(browser, choice)
     waiting.until(lambda b: b.find_element(By.CSS_SELECTOR, "#operations-tag-Types button")).click()
     shown = waiting.until(lambda b: b.find_element(By.CSS_SELECTOR, "[id$='-search-type']"))
     assert "/fhir/MedicationRequest" in shown.text
