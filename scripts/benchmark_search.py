@@ -1,6 +1,6 @@
 """Measure search: what index values and loading cost, and hot queries over bases of growing size, as ratios.
 
-    python scripts/benchmark_search.py [--sizes 10000 100000] [--mongodb URI] [--json FILE]
+    scripts/benchmark search [--sizes 10000 100000] [--mongodb URI] [--json FILE]
 
 Bases are loaded by `fhirserver load` without validation: with index values, history and audit. Queries are asked over
 HTTP (benchmark_search_http.py); `keys` is what MongoDB examined at most for a page. MongoDB is a local mongod of the

@@ -1,17 +1,26 @@
 """Realistic resources in any number: patients with valid INS keys, prescribers, prescriptions, dispenses, documents.
 
+    scripts/generate COUNT [--seed 1] [--output FILE.ndjson]
+
+Writes them as NDJSON, to be loaded by `fhirserver load`.
+
 Seeded: the same seed and size give the same resources, in an order in which each comes after what it refers to. Skewed
 as real data are: few patients have most of the lines and documents, few medicines make most of the prescriptions.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
 import hashlib
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any, Final
+
+import orjson
 
 INS_TEST: Final = "urn:oid:1.2.250.1.213.1.4.10"
 PROFESSIONALS: Final = "urn:oid:1.2.250.1.71.4.2.1"
@@ -253,3 +262,20 @@ def _code(system: str, code: str, display: str) -> dict[str, Any]:
 
 def _days(count: int) -> dict[str, Any]:
     return {"value": count, "unit": "jour", "system": UCUM, "code": "d"}
+
+
+def main() -> None:
+    """Write them."""
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("count", type=int, help="about how many resources")
+    reader.add_argument("--seed", type=int, default=1)
+    reader.add_argument("--output", type=Path, help="file to write; standard output otherwise")
+    asked = reader.parse_args()
+    output = asked.output.open("wb") if asked.output else sys.stdout.buffer
+    with output:
+        for resource in Generator(asked.count, asked.seed).resources():
+            output.write(orjson.dumps(resource) + b"\n")
+
+
+if __name__ == "__main__":
+    main()
