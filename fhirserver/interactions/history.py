@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -18,13 +19,14 @@ from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown import binary, subset, visibility
 from fhirserver.issues import Text
 from fhirserver.store import HistoryPage, HistoryQuery, Stored
+from fhirserver.store.kept.versions import position
 
 _INSTANT: Final = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
 )
 _PARAMETERS: Final = ("_count", "_since", "_at", "_page", "_format", "_pretty", "_summary", "_elements")
-_LOOKED_AT: Final = 1_000
-"""Versions beyond a page's size that are looked at, to fill it with what the caller may see."""
+_AT_ONCE: Final = 100
+"""Versions that are looked at together, to fill a page with what the caller may see."""
 _STATUS: Final = {"POST": "201 Created", "PUT": "200 OK", "PATCH": "200 OK", "DELETE": "204 No Content"}
 
 
@@ -95,17 +97,23 @@ def _answer(services: Services, request: Request, query: HistoryQuery, grant: Gr
 
 
 def _visible(services: Services, request: Request, grant: Grant, query: HistoryQuery) -> HistoryPage:
-    """Return a page of what the caller sees: what is hidden takes no room in it, so that its number is not told."""
+    """Return a page of what the caller sees.
+
+    What is hidden takes no room in it, nor does it make a next page, so that its number is not told; but a page that
+    takes longer than a search may ends where it came to.
+    """
     shown: list[Stored] = []
-    after, left = query.after, query.count + _LOOKED_AT
-    while left > 0:
-        page = services.store.history(replace(query, count=query.count - len(shown), after=after))
-        left -= max(1, len(page.versions))
+    after, until = query.after, time.monotonic() + services.settings.search_seconds
+    page = services.store.history(replace(query, count=query.count + 1))
+    while True:
         shown += [stored for stored in page.versions if visibility.sees(services, request, grant, stored)]
+        if len(shown) > query.count:
+            kept = shown[: query.count]
+            return HistoryPage(tuple(kept), position(kept[-1]))
         after = page.next
-        if after is None or len(shown) >= query.count:
-            break
-    return HistoryPage(tuple(shown), after)
+        if after is None or time.monotonic() > until:
+            return HistoryPage(tuple(shown), after)
+        page = services.store.history(replace(query, count=_AT_ONCE, after=after))
 
 
 def _entry(services: Services, request: Request, stored: Stored, cut: subset.Cut | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pymongo import DESCENDING
 
 from fhirserver.store.kept import documents
 from fhirserver.store.kept.ids import key
-from fhirserver.store.kept.values import HistoryPage
+from fhirserver.store.kept.values import HistoryPage, Stored
 
 if TYPE_CHECKING:
     from fhirserver.store.store import Store
@@ -56,9 +56,13 @@ def page(store: Store, query: HistoryQuery) -> HistoryPage:
         versions.setdefault((document["t"], document["i"], document["v"]), document)
     kept = list(islice(versions.values(), query.count + 1))
     more = len(kept) > query.count
-    shown = kept[: query.count]
-    end = (shown[-1]["u"], key(shown[-1]["t"], shown[-1]["i"])) if more and shown else None
-    return HistoryPage(tuple(store.stored(document) for document in shown), end)
+    shown = tuple(store.stored(document) for document in kept[: query.count])
+    return HistoryPage(shown, position(shown[-1]) if more and shown else None)
+
+
+def position(version: Stored) -> tuple[datetime, str]:
+    """Return where a page that ends with a version ends."""
+    return version.updated, key(version.type, version.id)
 
 
 def total(store: Store, query: HistoryQuery, limit: int) -> int:

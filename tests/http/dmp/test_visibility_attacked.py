@@ -273,6 +273,7 @@ def test_the_history_of_a_type_tells_neither_number_nor_names_of_what_is_hidden(
         token = parse_qs(urlsplit(following[0]["url"]).query)["_page"][0]
         assert not any(each in _decoded(token) for each in hidden)
         answer = client.get(following[0]["url"]).json()
+        assert answer.get("entry"), "a page with nothing would tell that something was left out"
 
 
 def _decoded(token: str) -> str:
