@@ -34,9 +34,10 @@ def build(gateway: Gateway, ping: Callable[[], None], surface: Surface) -> Flask
         ping: raises when the store does not answer.
         surface: what is offered, for its description.
     """
-    app = Application("fhirserver", static_folder=None)
     settings = gateway.settings
-    app.wsgi_app = Intake(app.wsgi_app, gateway.working, settings.body_seconds, settings.max_body)  # type: ignore[method-assign] # as Flask says to
+    app = Application(
+        "fhirserver", lambda inner: Intake(inner, gateway.working, settings.body_seconds, settings.max_body)
+    )
     app.url_map.merge_slashes = False
     monitor = Monitor(ping)
     origins = CrossOrigin(settings.cors_origins)

@@ -1,9 +1,10 @@
-"""Answers whose headers are ready: what Flask would look for in each of them is known here."""
+"""Flask without what it would look for at every request and in every answer, and is known here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response
 from werkzeug.datastructures import Headers
@@ -12,7 +13,20 @@ _PLAIN: Final = frozenset({200, 201})
 
 
 class Application(Flask):
-    """Flask for functions that are not coroutines, which it need not ask of each of them at every request."""
+    """Flask behind a middleware, for functions that are no coroutines: it need not ask each of them at every request.
+
+    Args:
+        name: of the application.
+        received: makes the middleware around what Flask does.
+    """
+
+    def __init__(self, name: str, received: Callable[[WSGIApplication], WSGIApplication]) -> None:
+        super().__init__(name, static_folder=None)
+        self._received = received(self.wsgi_app)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        return self._received(environ, start_response)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is."""
