@@ -72,6 +72,8 @@ def due(workflow: Workflow, services: Services, today: date) -> Iterator[tuple[s
 
 
 def _is_over(workflow: Workflow, services: Services, view: View, today: date) -> bool:
-    found = services.store.read_many([tuple(name.split("/", 1)) for name in view.lines])  # type: ignore[misc] # Type/id
+    found = services.store.read_many(
+        [(kind, identity) for kind, _, identity in (name.partition("/") for name in view.lines)]
+    )
     drafted = [day for stored in found.values() if (day := lines.day(jsontext.read(stored.body).get("authoredOn")))]
     return bool(drafted) and today > purge_day(max(drafted), workflow.tables)

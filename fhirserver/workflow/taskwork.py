@@ -165,7 +165,7 @@ def load(work: Work, identity: str) -> TaskWork:
     if stored is None or stored.deleted or mark is None or not _may_know(work.services, work.request, stored, mark):
         raise not_found(identity)
     view = View(jsontext.read(stored.body))
-    transaction.read_ahead(tuple(reference.split("/", 1)) for reference in view.lines)  # type: ignore[misc] # Type/id
+    transaction.read_ahead((kind, line_id) for kind, _, line_id in (name.partition("/") for name in view.lines))
     parties = Parties(work)
     found, versions = {}, {}
     for reference in view.lines:
