@@ -134,7 +134,9 @@ class Settings:
         30, "Seconds that a client may pause while it sends a body; then its connection is ended. 0: any.", _natural
     )
     rate_limit: int = _setting(0, "Requests a second that one client may make of one process; 0: no limit.", _natural)
-    max_bundle_entries: int = _setting(10_000, "Most entries of one batch or transaction.", _natural)
+    max_bundle_entries: int = _setting(
+        10_000, "Most entries of one batch or transaction, most deletions by one set of criteria.", _natural
+    )
     page_size: int = _setting(20, "Entries of a page when the client asks for no `_count`.", _natural)
     max_page_size: int = _setting(1_000, "Most entries of a page, whatever `_count` says.", _natural)
     search_seconds: int = _setting(10, "Seconds that one search may take; beyond, the answer is 503.", _natural)

@@ -99,7 +99,8 @@ class Request:
         ranges: the `Range` header.
         origin: where from: address, request id.
         unit: the transaction that this request is part of.
-        in_bundle: whether it is an entry of a transaction Bundle, whose own checks look at all entries together.
+        in_bundle: whether it is done together with others (entries of a transaction Bundle, deletions by criteria), so
+            that whoever does them checks what concerns all of them.
         reserved: the id that a create has to take.
         checked: what validation found already; None: the body is still to be validated.
         marks: what a guard has the write keep beside who, why and from where.

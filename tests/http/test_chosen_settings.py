@@ -27,6 +27,7 @@ def chosen(mongod: LocalMongod, tmp_path_factory: pytest.TempPathFactory) -> Ite
         workers="1",
         trust_proxy="true",
         conditional_delete="multiple",
+        max_bundle_entries="4",
         cors_origins=f"{ORIGIN} https://other.example",
         profile_policy="base",
     )
@@ -115,6 +116,31 @@ def test_a_conditional_delete_deletes_all_that_its_criteria_select_or_none(clien
     assert [client.get(f"Patient/{identity}").status_code for identity in made] == [410] * 3
     statement = client.get("metadata").json()["rest"][0]["resource"]
     assert {each["conditionalDelete"] for each in statement} == {"multiple"}
+
+
+def test_a_conditional_delete_of_more_than_one_commit_holds_deletes_nothing(client: Client) -> None:
+    name = secrets.token_hex(8)
+    made = [client.post("Patient", patient(name)).json()["id"] for _ in range(5)]
+    refused = client.delete(f"Patient?identifier=urn:tests|{name}")
+    assert refused.status_code == 412
+    assert "4" in refused.json()["issue"][0]["details"]["text"]
+    assert [client.get(f"Patient/{identity}").status_code for identity in made] == [200] * 5
+
+
+def test_a_conditional_delete_takes_together_what_refers_to_one_another(client: Client) -> None:
+    name = secrets.token_hex(8)
+    members: list[str] = []
+    for _ in range(3):
+        observed = {
+            "resourceType": "Observation",
+            "status": "final",
+            "identifier": [{"system": "urn:tests", "value": name}],
+            "code": {"text": "x"},
+            **({"hasMember": [{"reference": f"Observation/{members[-1]}"}]} if members else {}),
+        }
+        members.append(client.post("Observation", observed).json()["id"])
+    assert client.delete(f"Observation?identifier=urn:tests|{name}").status_code == 204
+    assert [client.get(f"Observation/{identity}").status_code for identity in members] == [410] * 3
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])

@@ -18,7 +18,7 @@ from fhirserver.interactions.bundles import linking
 from fhirserver.interactions.exchange import Answer, Request, query_pairs
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown.selecting import identities
-from fhirserver.interactions.writes import writing
+from fhirserver.interactions.writes import referrers, writing
 from fhirserver.issues import Text
 from fhirserver.store import Transaction
 
@@ -178,26 +178,32 @@ def patch(services: Services, request: Request, kind: str) -> Answer:
 
 
 def delete(services: Services, request: Request, kind: str) -> Answer:
-    """Delete what the criteria select: one resource, or several where the setting allows it.
+    """Delete what the criteria select: one resource, or where the setting allows it several, all of them or none.
 
     Raises:
-        MultipleMatches: they select several, and the setting is `single`.
+        MultipleMatches: they select several, and the setting is `single`, or more than one commit may hold.
+        Conflict: other resources refer to one of them (setting `delete_referenced`).
     """
     writing.allow(request, "d", kind)
     pairs = criteria(request.query)
     multiple = services.settings.conditional_delete == "multiple"
+    most = services.settings.max_bundle_entries if multiple else 1
 
     def work(transaction: Transaction) -> Answer:
-        most = services.settings.max_bundle_entries if multiple else 2
-        found = known(services, request, transaction, kind, select(services, request, transaction, kind, pairs, most))
-        if len(found) > 1 and not multiple:
+        selected = select(services, request, transaction, kind, pairs, most + 1)
+        if multiple and len(selected) > most:
+            raise _too_many(kind, most)
+        found = known(services, request, transaction, kind, selected)
+        if len(found) > most:
             raise several(kind, request.query)
         if not found:
             return Answer(204, issues=(deletion.NOTHING,), written=True)
-        answer = Answer(204)
-        for identity in found:
-            answer = deletion.delete(services, request.within(transaction), kind, identity)
-        return answer if len(found) == 1 else Answer(204, issues=answer.issues, written=True)
+        together = replace(request.within(transaction), in_bundle=True)
+        answers = {identity: deletion.delete(services, together, kind, identity) for identity in found}
+        deleted = [(kind, identity) for identity, answer in answers.items() if answer.planned is not None]
+        referrers.refuse_if_any(services, together, transaction, deleted)
+        last = answers[found[-1]]
+        return last if len(found) == 1 else Answer(204, issues=last.issues, written=True)
 
     return writing.commit(services, request, work)
 
@@ -208,6 +214,18 @@ def several(kind: str, query: str) -> MultipleMatches:
         Text(
             f"Les critères désignent plusieurs ressources {kind} ; précisez-les ({query[:120]}).",
             f"The criteria select several {kind} resources; make them more precise ({query[:120]}).",
+        ),
+        rule="multiple-matches",
+    )
+
+
+def _too_many(kind: str, most: int) -> MultipleMatches:
+    return MultipleMatches(
+        Text(
+            f"Les critères désignent plus de {most} ressources {kind}, le plus qu'une requête supprime "
+            "(réglage FHIRSERVER_MAX_BUNDLE_ENTRIES) ; précisez-les.",
+            f"The criteria select more than {most} {kind} resources, the most that one request deletes "
+            "(setting FHIRSERVER_MAX_BUNDLE_ENTRIES); make them more precise.",
         ),
         rule="multiple-matches",
     )
