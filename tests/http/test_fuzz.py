@@ -1,17 +1,20 @@
 """Whatever is sent, the answer is an answer: no fault of ours, no hang, and what is refused is told.
 
-`scripts/fuzz` runs the same with thousands of cases.
+A sample, always the same; `scripts/fuzz` sends thousands of cases, other ones each time.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 
-from tests.http.conftest import Client, Server
+from fhirserver.store.local import LocalMongod
+from tests.http import describing
+from tests.http.conftest import Client, Server, start, stop
 from tests.http.fuzzing import Attempt, attempts
 
 CASES = int(os.environ.get("FUZZ_CASES", "400"))
@@ -39,3 +42,13 @@ def test_any_request_gets_an_answer(server: Server, operator: Client, attempt: A
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400 and attempt.method != "HEAD" and "json" in answer.headers["Content-Type"]:
         assert answer.json()["issue"][0]["details"]["text"]
+
+
+def test_each_route_answers_what_its_description_tells(mongod: LocalMongod, tmp_path: Path) -> None:
+    server, process = start(tmp_path, mongod.uri, database="described", workers="1")
+    try:
+        sent = describing.send(server, "--max-examples", "1", "--phases", "fuzzing", "--generation-deterministic")
+    finally:
+        stop(process)
+    assert sent.returncode == 0, sent.stdout[-5000:]
+    assert "Traceback" not in server.log.read_text(), server.log.read_text()[-3000:]
