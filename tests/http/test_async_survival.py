@@ -16,9 +16,10 @@ from pymongo.database import Database
 from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
 from tests.http.conftest import Client, issue, start, stop
+from tests.http.processes import needs_proc, outbox_of, until
 from tests.http.test_async import PATIENCE, ask, bundle, outcome_of, patient, post, wait
 
-pytestmark = pytest.mark.long("kills servers and waits for others to take over")
+pytestmark = [needs_proc, pytest.mark.long("kills servers and waits for others to take over")]
 
 DATABASE = "async-tests"
 SETTINGS = {"database": DATABASE, "profile_policy": "base", "workers": "1", "async_waiting": "3", "async_hours": "2"}
@@ -37,15 +38,7 @@ class Killable:
 
     def kill_worker(self) -> None:
         """Kill the process that does what is answered later."""
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            threads = Path(f"/proc/{self._process.pid}/task").glob("*/children")
-            children = [child for thread in threads for child in thread.read_text().split()]
-            for child in children:
-                if b"\0outbox\0" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    os.kill(int(child), signal.SIGKILL)
-                    return
-            time.sleep(0.05)
+        os.kill(until(lambda: outbox_of(self._process.pid)), signal.SIGKILL)
 
     def restart(self, *, between: Any = None) -> None:
         """Stop everything, and start it on the same database."""
@@ -90,8 +83,8 @@ def of_family(client: Client, family: str) -> int:
 def begun(database: Database[dict[str, Any]], place: str, kind: str) -> None:
     """Wait until a worker is in the midst of it."""
     identity = place.rsplit("/", 1)[1]
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
         if database["jobs"].find_one({"_id": identity, "state": "running"}) and (
             kind == "transaction" or database["job_entries"].find_one({"job": identity})
         ):

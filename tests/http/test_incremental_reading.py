@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fhirserver.access import issuer
 from tests.http.conftest import Client, Server, start, stop
+from tests.http.processes import children
 
 SECONDS = 5.0
 SHIFTED_CLOCK = """
@@ -56,8 +56,7 @@ class Running:
 
     def pause(self, seconds: float) -> None:
         """Stop its workers where they are, in the midst of transactions, and let them go on."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
-        workers = [int(each) for each in children.split()]
+        workers = children(self.process.pid)
         assert workers, "the server has workers"
         for each in workers:
             os.kill(each, signal.SIGSTOP)

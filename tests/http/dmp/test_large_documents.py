@@ -15,6 +15,7 @@ from fhirserver.demo import people
 from fhirserver.store.local import LocalMongod
 from tests.http.conftest import Client, Server, start, stop
 from tests.http.dmp.conftest import build_submission, ids, make_record
+from tests.http.processes import children
 
 MEGABYTE = 1024 * 1024
 SIZE = 20 * MEGABYTE
@@ -31,8 +32,7 @@ class Memory:
         while waiting:
             number = waiting.pop()
             found.append(number)
-            for task in Path(f"/proc/{number}/task").glob("*/children"):
-                waiting += [int(child) for child in task.read_text().split()]
+            waiting += children(number)
         return found
 
     def begin(self) -> dict[int, int]:

@@ -25,6 +25,7 @@ from fhirserver.store.local import LocalMongod
 from tests.http.conftest import Client, start, stop
 from tests.http.prescription.conftest import another_pharmacist, dispense, issue, parameters
 from tests.http.prescription.test_concurrency import thirty
+from tests.http.processes import children
 
 pytestmark = pytest.mark.long("kills servers again and again")
 
@@ -55,10 +56,9 @@ class Rivals:
         raise AssertionError("nobody answered")
 
     def _kill(self) -> None:
-        for task in Path(f"/proc/{self._server}/task").glob("*/children"):
-            for child in task.read_text().split():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(child), signal.SIGKILL)
+        for child in children(self._server):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+"""`$check-prescription` reads what an editor has so far, and says what is wrong with it; so does a push."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fhirserver.demo import ordonnance, people
+from tests.http.conftest import Client, issue
+from tests.http.prescription.conftest import parameters
+
+
+def unsent() -> dict[str, Any]:
+    """The demonstration's ordonnance, without a group: no other push is the same."""
+    bundle = ordonnance.bundle(people.PRESCRIBER_RPPS, datetime.now(UTC) - timedelta(minutes=1))
+    for entry in bundle["entry"][2:]:
+        for element in ("groupIdentifier", "requisition"):
+            entry["resource"].pop(element, None)
+    return bundle
+
+
+def test_every_line_of_a_bundle_without_full_urls_is_checked(prescriber: Client) -> None:
+    bundle = unsent()
+    orders = [entry["resource"] for entry in bundle["entry"][2:]]
+    for order in orders:
+        order["authoredOn"] = "2099-01-01"
+    answer = prescriber.post(
+        "$check-prescription",
+        {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": order} for order in orders]},
+    )
+    assert answer.status_code == 200, answer.text
+    rules = [each["part"][0]["valueCode"] for each in answer.json()["parameter"] if each["name"] == "alert"]
+    assert rules.count("future-date") == len(orders)
+
+
+@pytest.mark.parametrize("operation", ["", "$check-prescription", "$issue-prescription"])
+@pytest.mark.parametrize(
+    ("at", "element", "wrong"),
+    [
+        (0, "name", ["Dupont"]),
+        (0, "birthDate", {}),
+        (1, "telecom", "0102030405"),
+        (1, "identifier", [[]]),
+        (1, "qualification", [{"code": "10"}]),
+        (2, "intent", ["order"]),
+        (2, "groupIdentifier", []),
+        (2, "dosageInstruction", {"text": "matin"}),
+    ],
+)
+def test_an_element_of_the_wrong_json_type_is_refused_by_name(
+    operation: str, at: int, element: str, wrong: Any, prescriber: Client
+) -> None:
+    bundle = unsent()
+    bundle["entry"][at]["resource"][element] = wrong
+    bundle["entry"][at]["request"].pop("ifNoneExist", None)
+    answer = prescriber.post(operation, bundle)
+    assert answer.status_code == 400, answer.text
+    assert element in issue(answer)["expression"][0]
+
+
+@pytest.mark.parametrize("url", [["urn:uuid:1"], {}, 1])
+def test_a_full_url_that_is_no_text_links_nothing(url: Any, prescriber: Client) -> None:
+    bundle = unsent()
+    bundle["entry"][3]["fullUrl"] = url
+    assert prescriber.post("$check-prescription", bundle).status_code == 200
+
+
+def test_an_observation_that_comes_along_is_read_before_it_is_used(prescriber: Client) -> None:
+    line = copy.deepcopy(unsent()["entry"][2]["resource"])
+    weight = {"resourceType": "Observation", "status": "final", "code": "29463-7"}
+    answer = prescriber.post("$check-prescription", parameters(line=line, observation=weight))
+    assert answer.status_code == 400, answer.text
+    assert issue(answer)["expression"] == ["Observation.code"]
