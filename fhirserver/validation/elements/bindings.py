@@ -30,6 +30,8 @@ _SHORT_FORMATS: Final = frozenset({"xml", "json", "ttl"})
 """Names of formats that CapabilityStatement.format takes beside media types (http://hl7.org/fhir/R4/http.html#mime-type)."""
 
 _PLAIN: Final = frozenset({"code", "string", "uri", "url", "canonical", "id", "markdown"})
+_QUANTITIES: Final = frozenset({"Quantity", "Age", "Count", "Distance", "Duration"})
+"""Of these, the reference validator looks at the unit of a Quantity alone: a wrong one is a warning in the others."""
 _REMEMBERED: Final = 2_000
 
 
@@ -114,7 +116,7 @@ def _step(kit: Kit, element: Element, binding: Binding | None, type_name: str) -
         return _coding(kit, binding, "warning" if inner else "error")
     if type_name == "CodeableConcept":
         return _concept(kit, binding)
-    return _quantity(kit, binding) if type_name == "Quantity" else None
+    return _quantity(kit, binding, type_name) if type_name in _QUANTITIES else None
 
 
 def _remembered(ask: Callable[..., Findings], key_of: Callable[[Any], Hashable]) -> Step:
@@ -175,10 +177,20 @@ def _plain(kit: Kit, binding: Binding, element: Element) -> Step:
             and value not in also
             and (run.terminology or answer.verdict is Verdict.OUT)
         ):
-            for finding in _verdict(answer, value, binding):
+            for finding in (*_verdict(answer, value, binding), *_beyond(kit, None, value, value, binding)):
                 run.add(finding.severity, finding.code, path, finding.rule, finding.text)
 
     return Step(check)
+
+
+def _beyond(kit: Kit, system: str | None, code: str, shown: str, binding: Binding) -> Findings:
+    """Judge a code that is not in its value set by the one beyond which the binding does not go."""
+    if binding.most is None:
+        return ()
+    answer = kit.terminology.member(binding.most, system, code)
+    if answer.verdict is not Verdict.OUT:
+        return ()
+    return _verdict(answer, shown, Binding(binding.most, "required", None, binding.origin))
 
 
 def _verdict(answer: Membership, shown: str, binding: Binding) -> Findings:
@@ -189,6 +201,10 @@ def _verdict(answer: Membership, shown: str, binding: Binding) -> Findings:
     if answer.verdict is Verdict.UNKNOWN:
         return (Finding("warning", "not-supported", (), "binding-unverified", texts.unverified(shown, answer.reason)),)
     return ()
+
+
+def _shown(system: Any, code: str) -> str:
+    return f"{system}|{code}" if type(system) is str and system else code
 
 
 def _own_system(kit: Kit, system: str, code: str, display: Any) -> tuple[bool, Findings]:
@@ -213,7 +229,7 @@ def _unverified(kit: Kit, system: str, code: str) -> Findings:
     status = kit.terminology.code(system, code)
     if status.state is not CodeState.UNVERIFIABLE or status.reason is None:
         return ()
-    text = texts.unverified(f"{system}|{code}", status.reason)
+    text = texts.unverified(_shown(system, code), status.reason)
     return (Finding("warning", "not-supported", (), UNVERIFIED, text),)
 
 
@@ -239,9 +255,10 @@ def _coding(kit: Kit, binding: Binding | None, relative: Severity) -> Step:
         if bound is not None:
             given = system if type(system) is str else None
             answer = kit.terminology.member(bound.value_set, given, code)
-            found.extend(_verdict(answer, f"{system}|{code}", bound))
             if answer.verdict is Verdict.IN:
                 return tuple(found)
+            shown = _shown(system, code)
+            found += (*_verdict(answer, shown, bound), *_beyond(kit, given, code, shown, bound))
         if not found and type(system) is str and system:
             found.extend(_unverified(kit, system, code))
         return tuple(found)
@@ -290,7 +307,7 @@ def _without_code(kit: Kit, codings: tuple[Any, ...]) -> Findings:
 def _one_in(kit: Kit, codings: tuple[Any, ...], binding: Binding, value_set: str) -> Findings:
     """Judge the codings of one concept together: one of them in the value set is enough."""
     answers = [
-        (f"{system}|{code}", kit.terminology.member(value_set, system if type(system) is str else "", code))
+        (_shown(system, code), kit.terminology.member(value_set, system if type(system) is str else "", code))
         for system, code in codings
         if type(code) is str
     ]
@@ -311,22 +328,28 @@ def _complete(kit: Kit, system: str) -> bool:
     return getattr(kit.terminology.system(system), "content", None) == "complete"
 
 
-def _quantity(kit: Kit, binding: Binding | None) -> Step:
+def _quantity(kit: Kit, binding: Binding | None, type_name: str) -> Step:
+    """Return the check of a Quantity's code, or of one of its special kinds."""
     bound = binding if binding and binding.strength != "example" else None
 
     def ask(key: tuple[Any, Any]) -> Findings:
         system, code = key
         if type(code) is not str or not code:
             return ()
-        if type(system) is str and system:
-            if not is_absolute(system):
-                return (_relative(system, "error"),)
-            may_have, found = _own_system(kit, system, code, None)
-            if not may_have or bound is None:
+        found: Findings = ()
+        given = system if type(system) is str and system else None
+        if given is not None:
+            if not is_absolute(given):
+                return (_relative(given, "error"),)
+            may_have, found = _own_system(kit, given, code, None)
+            if not may_have:
+                return found if type_name == "Quantity" else tuple(one._replace(severity="warning") for one in found)
+        if bound is not None:
+            shown = _shown(system, code)
+            answer = kit.terminology.member(bound.value_set, given, code)
+            if answer.verdict is Verdict.IN:
                 return found
-        if bound is None:
-            return ()
-        given = system if type(system) is str else None
-        return _verdict(kit.terminology.member(bound.value_set, given, code), f"{system}|{code}", bound)
+            found += (*_verdict(answer, shown, bound), *_beyond(kit, given, code, shown, bound))
+        return found or (_unverified(kit, given, code) if given is not None else ())
 
     return _remembered(ask, lambda value: (value.get("system"), value.get("code")))

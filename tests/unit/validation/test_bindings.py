@@ -1,0 +1,54 @@
+"""Bindings beyond the plain required one: value sets not to be left, kinds of Quantity, what cannot be verified."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fhirserver.validation import Validator
+
+from .conftest import errors, severities
+
+UCUM = "http://unitsofmeasure.org"
+
+
+def condition(age: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Condition", "subject": {"reference": "Patient/1"}, "onsetAge": age}
+
+
+def observation(value: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "valueQuantity": value}
+
+
+@pytest.mark.parametrize("tag", ["fr", "fr-FR", "sr-Latn-RS", "tlh"])
+def test_a_language_tag_beyond_the_preferred_ones_is_right(plain: Validator, tag: str) -> None:
+    assert errors(plain.validate({"resourceType": "Patient", "language": tag})) == []
+
+
+@pytest.mark.parametrize("tag", ["fr_FR", "nimporte", "francais", "zz-ZZ"])
+def test_a_code_beyond_the_value_set_that_a_preferred_binding_does_not_leave_is_an_error(
+    plain: Validator, tag: str
+) -> None:
+    assert errors(plain.validate({"resourceType": "Patient", "language": tag})) == [("Patient.language", "binding")]
+    document = {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "content": [{"attachment": {"language": tag, "url": "Binary/1"}}],
+    }
+    assert errors(plain.validate(document)) == [("DocumentReference.content[0].attachment.language", "binding")]
+
+
+def test_a_unit_that_does_not_parse_is_an_error_in_a_quantity_and_a_warning_in_an_age(plain: Validator) -> None:
+    value = {"value": 5, "unit": "ans", "system": UCUM, "code": "ans"}
+    assert severities(plain.validate(observation(value)))["code-unknown"] == "error"
+    assert severities(plain.validate(condition(value)))["code-unknown"] == "warning"
+    assert errors(plain.validate(condition(value))) == []
+    assert "code-unknown" not in severities(plain.validate(condition({**value, "code": "a"})))
+
+
+def test_a_unit_of_a_system_that_is_not_here_is_said_to_be_unverified_once(plain: Validator) -> None:
+    value = {"value": 5, "system": "http://standardterms.edqm.eu", "code": "15054000"}
+    resource = observation(value) | {"component": [{"code": {"text": "y"}, "valueQuantity": value}]}
+    found = [one for one in plain.validate(resource) if one.rule == "code-unverified"]
+    assert [(one.severity, one.expression) for one in found] == [("warning", "Observation.value.ofType(Quantity)")]
