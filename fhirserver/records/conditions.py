@@ -32,7 +32,7 @@ _SECONDS: Final = 5.0
 
 
 class Clause(NamedTuple):
-    """Documents of one status and certain labels, if own or habilitated as it says.
+    """Documents of certain statuses and labels, if own or habilitated as it says.
 
     Attributes:
         own, habilitated: whether the reader must be an author; must be of a profession that reads the type.
@@ -40,7 +40,7 @@ class Clause(NamedTuple):
 
     own: bool
     habilitated: bool
-    status: str
+    statuses: tuple[str, ...]
     labels: tuple[str, ...]
 
 
@@ -66,13 +66,11 @@ def documents(services: Services, request: Request, matrix: Habilitation) -> Nod
     for opened in keeping.open_many(services, request, matrix, scope.keys(services, request)):
         groups.setdefault((opened.reader, opened.record.standing), []).append(opened.record.key)
     alternatives = []
+    signs = callers.signs(request.caller)
     for (reader, standing), keys in groups.items():
-        shown = tuple(
-            And(tuple(_terms(clause, matrix, reader, callers.signs(request.caller))))
-            for clause in clauses(reader, standing)
-        )
-        if shown:
-            alternatives.append(And((Written("dmp.record", tuple(keys)), Or(shown))))
+        shown = _visible(reader, standing, signs, matrix.types(reader.profession))
+        if shown.items:
+            alternatives.append(And((Written("dmp.record", tuple(keys)), shown)))
     return Or(tuple(alternatives))
 
 
@@ -144,7 +142,7 @@ def _select(services: Services, keys: tuple[str, ...], condition: Node) -> tuple
 @lru_cache(maxsize=4096)
 def clauses(reader: Reader, standing: Standing) -> tuple[Clause, ...]:
     """Return what a reader sees of a record, as few clauses as it takes."""
-    found: list[Clause] = []
+    found: dict[tuple[bool, bool, tuple[str, ...]], list[str]] = {}
     for status in STATUSES:
         shown = {
             (own, habilitated): _shown(reader, standing, status, own=own, habilitated=habilitated)
@@ -155,8 +153,10 @@ def clauses(reader: Reader, standing: Standing) -> tuple[Clause, ...]:
             # an author, or one whose profession reads the type, sees what others see as well
             weaker = [(False, habilitated)] * own + [(own, False)] * habilitated
             if labels - set[str]().union(*(shown[each] for each in weaker)):
-                found.append(Clause(own, habilitated, status, tuple(sorted(labels))))
-    return tuple(found)
+                found.setdefault((own, habilitated, tuple(sorted(labels))), []).append(status)
+    return tuple(
+        Clause(own, habilitated, tuple(statuses), labels) for (own, habilitated, labels), statuses in found.items()
+    )
 
 
 def _shown(reader: Reader, standing: Standing, status: str, *, own: bool, habilitated: bool) -> set[str]:
@@ -168,14 +168,19 @@ def _shown(reader: Reader, standing: Standing, status: str, *, own: bool, habili
     }
 
 
-def _terms(clause: Clause, matrix: Habilitation, reader: Reader, signs: tuple[str, ...]) -> Iterator[Node]:
-    yield Written("dmp.status", (clause.status,))
+@lru_cache(maxsize=4096)
+def _visible(reader: Reader, standing: Standing, signs: tuple[str, ...], types: frozenset[str]) -> Or:
+    """Return the same as a condition on the marks; `types`: those that the reader's profession reads."""
+    return Or(tuple(And(tuple(_terms(clause, signs, types))) for clause in clauses(reader, standing)))
+
+
+def _terms(clause: Clause, signs: tuple[str, ...], types: frozenset[str]) -> Iterator[Node]:
+    yield Written("dmp.status", clause.statuses)
     yield Written("dmp.labels", clause.labels)
     if clause.own:
         yield Written("dmp.authors", signs) if signs else Or(())
     if clause.habilitated:
-        types = tuple(sorted(matrix.types(reader.profession)))
-        yield Written("dmp.type", types) if types else Or(())
+        yield Written("dmp.type", tuple(sorted(types))) if types else Or(())
 
 
 def _all_labels() -> Iterator[frozenset[str]]:
