@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from fhirserver import jsontext
@@ -160,6 +161,10 @@ def _stand(request: Request, matrix: Habilitation, record: Record) -> Opened:
 
 
 def _record(stored: Stored | None) -> Record | None:
-    if stored is None or stored.deleted:
-        return None
-    return record_resource.read(jsontext.read(stored.body))
+    return None if stored is None or stored.deleted else _written(stored.body)
+
+
+@lru_cache(maxsize=1024)
+def _written(body: bytes) -> Record:
+    """Return the record that a version's body tells; records are read far more often than they change."""
+    return record_resource.read(jsontext.read(body))
