@@ -72,7 +72,7 @@ class Guard:
         return None
 
     def seen(self, services: Services, request: Request, found: Sequence[Stored]) -> None:
-        """Note what an answer shows; it leaves after the audit of this request."""
+        """Note what an answer shows; the record of the answer itself is the last one of `request.trail`."""
 
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:  # noqa: ARG002 - see shows
         """Tell from method, type and content whether a push is this guard's to plan.
@@ -97,6 +97,9 @@ class Guard:
         `again` is asked then when that shows, or when the push is refused. Entries are as they were sent.
         """
         return type(self).again is Guard.again
+
+    def check(self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
+        """Refuse a push by a Failure that names all its faults, before anything else does: entries are as sent."""
 
     def plan(
         self,

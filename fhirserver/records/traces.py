@@ -34,7 +34,7 @@ _CODES: Final = "urn:fhirserver:CodeSystem:dmp"
 
 
 def note(services: Services, request: Request, matrix: Habilitation, found: Sequence[Stored]) -> None:
-    """Note one access for each record of which something was shown."""
+    """Note one access for each record of which something was shown: with the answer's own, where it shows no other."""
     if callers.is_exempt(request.caller):
         return
     by_record: dict[str, list[Stored]] = {}
@@ -44,16 +44,16 @@ def note(services: Services, request: Request, matrix: Habilitation, found: Sequ
             by_record.setdefault(mark["record"], []).append(stored)
     for key, shown in by_record.items():
         opened = keeping.opened(services, request, matrix, key)
-        reasons = {sight.judge(services, request, matrix, stored).reason for stored in shown[:1]}
-        request.record(
-            _ACTION,
-            shown[0].type,
-            shown[0].id if len(shown) == 1 else None,
-            record=key,
-            found=[f"{stored.type}/{stored.id}" for stored in shown],
-            mode=opened.reader.mode.value,
-            reason=next(iter(reasons)),
-        )
+        access = {
+            "record": key,
+            "found": [f"{stored.type}/{stored.id}" for stored in shown],
+            "mode": opened.reader.mode.value,
+            "reason": sight.judge(services, request, matrix, shown[0]).reason,
+        }
+        if len(shown) == len(found):
+            request.trail[-1] |= access
+        else:
+            request.record(_ACTION, shown[0].type, shown[0].id if len(shown) == 1 else None, **access)
         if opened.reader.mode is not Mode.NORMAL:
             _tell(services, request, opened)
 
