@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 import orjson
 
@@ -24,6 +25,7 @@ from fhirserver.store import Stored
 
 COMPARTMENTS: Final = ("Patient", "Encounter", "RelatedPerson", "Practitioner", "Device")
 _FORM: Final = "application/x-www-form-urlencoded"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
 
 SECRET: Final = "search-secret"  # noqa: S105 - the name of a note
 """Under this name of `Request.memory`, a guard notes that the criteria must not stand in a url."""
@@ -161,9 +163,9 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         if given is not None:
             return given
     budget = None if request.course is None else services.settings.async_search_seconds
-    page = services.searcher.run(
-        replace(query, after=after), narrowing, session, request.memory.setdefault(PATIENTS, {}), budget
-    )
+    if after is not None:
+        query = replace(query, after=after)
+    page = services.searcher.run(query, narrowing, session, request.memory.setdefault(PATIENTS, {}), budget)
     request.record(
         "search",
         query.types[0] if len(query.types) == 1 else None,
@@ -233,12 +235,20 @@ def _entry(request: Request, stored: Stored, resource: Any, mode: str, part: str
 def _links(services: Services, request: Request, path: str, pairs: Pairs, page: ResultPage) -> list[dict[str, str]]:
     address = f"{request.base}/{path}" if path else request.base
     # criteria that a guard keeps out of urls stay out of links as well
-    query = "" if SECRET in request.memory else urlencode(page.understood)
+    query = (
+        ""
+        if SECRET in request.memory
+        else "&".join(f"{_coded(name)}={_coded(value)}" for name, value in page.understood)
+    )
     links = [{"relation": "self", "url": f"{address}?{query}" if query else address}]
     if page.next is not None:
         cursor = services.searcher.cursors.seal(path, pairs, page.next)
         links.append({"relation": "next", "url": f"{address}?_cursor={cursor}"})
     return links
+
+
+def _coded(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote_plus(text)
 
 
 def _form(request: Request) -> list[tuple[str, str]]:

@@ -185,9 +185,9 @@ class Store:
         if hint is not None:
             cursor = cursor.hint(hint)
         if session is not None:
-            return list(cursor)  # the transaction tells errors that pass from those that do not
+            return cursor.to_list()  # the transaction tells errors that pass from those that do not
         with translated():
-            return list(cursor)
+            return cursor.to_list()
 
     def count(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from fhirserver.issues import Issue, Text
@@ -47,9 +48,14 @@ class Rules:
 
     def under(self, base: str) -> Rules:
         """Return the rules where absolute urls under one more address, with a final slash, are this server's own."""
-        if not base or base in self.setting.bases:
-            return self
-        return replace(self, setting=replace(self.setting, bases=(*self.setting.bases, base)))
+        return _under(self, base)
+
+
+@lru_cache(maxsize=256)
+def _under(rules: Rules, base: str) -> Rules:
+    if not base or base in rules.setting.bases:
+        return rules
+    return replace(rules, setting=replace(rules.setting, bases=(*rules.setting.bases, base)))
 
 
 def parse(  # noqa: PLR0913 - what a search consists of, each by its name

@@ -93,9 +93,15 @@ class Compiler:
 
     def compile(self, node: Node) -> Compiled:  # noqa: C901, PLR0911, PLR0912 - one return for each kind of condition
         """Return what a node asks for."""
-        match node:
+        match node:  # the most frequent first
             case Test():
                 return Compiled(matching.condition(node), matching.bounds(node))
+            case And(items):
+                return self._all(items)
+            case Or(items):
+                return self._any([self.compile(item) for item in items])
+            case Written(field, values):
+                return Compiled({f"w.{field}": {"$in": list(values)} if values else {"$exists": False}})
             case Ids(values):
                 return self._ids(f"{kind}/{value}" for kind in self._types for value in values)
             case Updated(moments):
@@ -109,14 +115,8 @@ class Compiler:
                 return self._ids(self._resolver.referred(node, self._types, self._depth))
             case Listed(ids):
                 return self._ids(self._resolver.listed(ids))
-            case And(items):
-                return self._all(items)
-            case Or(items):
-                return self._any([self.compile(item) for item in items])
             case Not(item):
                 return Compiled({"$nor": [self.compile(item).condition]})
-            case Written(field, values):
-                return Compiled({f"w.{field}": {"$in": list(values)} if values else {"$exists": False}})
             case OfTypes(types):
                 return Compiled({"t": {"$in": list(types)}})
             case Contained(types, inner):
