@@ -87,7 +87,7 @@ class Plan:
 
 def is_order(resource: Resource) -> bool:
     """Tell whether a resource is a live order: what drafts, plans and proposals are not."""
-    return str(resource.get("resourceType")) in LINE_TYPES and Line(resource, "", Kind.PHARMACY).is_active
+    return str(resource.get("resourceType")) in LINE_TYPES and reading.is_active(resource)
 
 
 def prescriptions(sent: Sequence[Sent], root: str) -> list[Prescription]:

@@ -166,7 +166,7 @@ class Line:
     @property
     def is_active(self) -> bool:
         """Whether it is a live order: active, and an order of any kind or an option of one."""
-        return self.resource.get("status") == "active" and self.resource.get("intent") in _ORDERS
+        return is_active(self.resource)
 
     def at(self, path: str) -> str:
         """FHIRPath of an element of the line."""
@@ -194,6 +194,11 @@ def of_line(make: Callable[[Line, Given], Made]) -> Callable[[Line, Given], Made
 _ORDERS: Final = frozenset(
     {"order", "original-order", "reflex-order", "filler-order", "instance-order", "option", "directive"}
 )
+
+
+def is_active(resource: Resource) -> bool:
+    """Whether a request, not yet validated, is a live order: active, and an order of any kind or an option of one."""
+    return resource.get("status") == "active" and str(resource.get("intent")) in _ORDERS
 
 
 def read(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from fhirserver.errors import InvalidResource
 from fhirserver.issues import Issue, Severity
-from fhirserver.validation import Options, Validator
+from fhirserver.validation import STRUCTURE_ONLY, Options, Validator
 from fhirserver.validation.policy import Policy
+
+_READABLE: Final = replace(STRUCTURE_ONLY, claims=False)
 
 
 class Checker:
@@ -44,6 +47,11 @@ class Checker:
         meta = resource.get("meta")
         claimed = meta.get("profile") if isinstance(meta, dict) else None
         return self.policy.claims and isinstance(claimed, list) and profile in claimed
+
+    def unreadable(self, resource: dict[str, Any]) -> list[Issue]:
+        """Return why a resource cannot be read as FHIR of its type: elements it does not have, wrong JSON types."""
+        found = self._validator.validate(resource, options=_READABLE)
+        return [issue for issue in found if issue.refuses and issue.code == "structure"]
 
     def issues(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
         """Return all findings against the policy and further profiles, refusing none."""

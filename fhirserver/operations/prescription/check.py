@@ -22,30 +22,23 @@ def run(workflow: Workflow, call: Call) -> Answer:
 
     Raises:
         BadRequest: no line.
-        InvalidResource: a line that is not readable as FHIR.
+        InvalidResource: a resource that is not readable as FHIR.
     """
     asked.professional(call)
     sent = _resources(call)
-    chosen = [each for each in sent if str(each.get("resourceType")) in lines.LINE_TYPES]
-    if not chosen:
+    if not any(str(each.get("resourceType")) in lines.LINE_TYPES for each in sent):
         raise BadRequest(
             Text("Aucune ligne à contrôler.", "No line to check."), expression="Parameters", rule="prescription-line"
         )
-    bundle = {"resourceType": "Bundle", "entry": [{"resource": each} for each in sent]}
-    unreadable = [
-        issue
-        for each in chosen
-        for issue in call.services.checker.issues(each)
-        if issue.refuses and issue.code == "structure"
-    ]
+    unreadable = [issue for each in sent for issue in call.services.checker.unreadable(each)]
     if unreadable:
         raise InvalidResource(unreadable)
-
     near = [
         Entry(at, "POST", (str(each.get("resourceType")),), "", each, None, {}, identity=str(each.get("id", at)))
         for at, each in enumerate(sent)
     ]
     parties = Parties(Work(workflow, call.services, call.request, reads(call.services), present()), near)
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": each} for each in sent]}
     read = lines.read_all(bundle, resolve=parties.resolve, kinds=workflow.tables.kinds)
     facts = parties.facts(read[0], call.request.caller)
     said = checking.check(read, facts, workflow.tables)
@@ -61,25 +54,19 @@ def _resources(call: Call) -> list[dict[str, Any]]:
                 continue
             if each.get("resourceType") == "Bundle":
                 listed = each.get("entry", [])
-                near = {
-                    entry.get("fullUrl"): entry["resource"]
-                    for entry in (listed if isinstance(listed, list) else [])
-                    if isinstance(entry, dict) and isinstance(entry.get("resource"), dict)
-                }
-                found += _linked(near)
+                found += _linked(listed if isinstance(listed, list) else [])
             elif "resourceType" in each:
                 found.append(each)
     return found
 
 
-def _linked(near: dict[Any, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the resources of a Bundle with the links between them as `Type/id`."""
+def _linked(listed: list[Any]) -> list[dict[str, Any]]:
+    """Return the resources of a Bundle's entries with the links between them as `Type/id`."""
+    found = [entry for entry in listed if isinstance(entry, dict) and isinstance(entry.get("resource"), dict)]
+    resources = [{**entry["resource"], "id": entry["resource"].get("id", str(at))} for at, entry in enumerate(found)]
     places = {
-        url: f"{resource.get('resourceType')}/{resource.get('id', at)}"
-        for at, (url, resource) in enumerate(near.items())
-        if url
+        entry["fullUrl"]: f"{resource.get('resourceType')}/{resource['id']}"
+        for entry, resource in zip(found, resources, strict=True)
+        if isinstance(entry.get("fullUrl"), str)
     }
-    return [
-        references.rewrite({**resource, "id": resource.get("id", str(at))}, places.get)
-        for at, resource in enumerate(near.values())
-    ]
+    return [references.rewrite(resource, places.get) for resource in resources]
