@@ -55,3 +55,10 @@ def test_a_profile_whose_base_is_not_loaded_is_accepted_with_a_warning(plain: Va
     assert [(one.severity, one.expression) for one in found if one.rule == "snapshot"] == [
         ("warning", "StructureDefinition.baseDefinition")
     ]
+
+
+@pytest.mark.parametrize("wrong", [["Patient.name"], {"x": 1}, None, 1, True])
+def test_a_profile_whose_elements_are_not_even_well_formed_is_refused_for_that(plain: Validator, wrong: Any) -> None:
+    found = errors(plain.validate(sent(element("Patient"), element("Patient.name", id=wrong))))
+    assert found
+    assert all(where and where.startswith("StructureDefinition.differential.element[1].id") for where, _ in found)
