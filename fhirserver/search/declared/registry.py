@@ -142,9 +142,10 @@ class Registry:
                 bare = {_bare(path) for path in parameter.paths}
                 anchored = frozenset(name for name, covered in anchors.items() if bare <= covered)
                 by_code[code] = replace(parameter, anchored=anchored)
+        indexed = [parameter for parameter in by_code.values() if parameter.url not in self.pending]
         for code, parameter in by_code.items():
             if parameter.kind == "composite":
-                by_code[code] = replace(parameter, components=tuple(_covered(parameter, by_code.values())))
+                by_code[code] = replace(parameter, components=tuple(_covered(parameter, indexed)))
         status = by_code.get("status")
         return TypeParameters(
             resource_type,
@@ -183,14 +184,15 @@ class Registry:
 
     def _works(self, parameter: Parameter, definition: Mapping[str, Any]) -> bool:
         """Tell whether values can be extracted: a parameter that would silently find nothing is not offered."""
+        if parameter.kind == "composite":  # its elements are found by paths alone
+            parts = parameter.components
+            complete = len(parts) == len(definition.get("component", ())) and all(part.paths for part in parts)
+            return complete and not parameter.expression
         if parameter.expression:
             try:
                 self.engine.compile(parameter.expression)
             except ExpressionError:
                 return False
-        if parameter.kind == "composite":
-            parts = parameter.components
-            return len(parts) == len(definition.get("component", ())) and all(part.paths for part in parts)
         return True
 
     def _targets(self, definition: Mapping[str, Any], ends: list[Place]) -> frozenset[str]:
@@ -249,7 +251,12 @@ def _bare(path: Path) -> Path:
 
 
 def _covered(composite: Parameter, others: Iterable[Parameter]) -> Iterator[Component]:
-    """Yield the parts of a composite parameter, each with the parameter that covers it."""
+    """Yield the parts of a composite parameter, each with the parameter that covers it.
+
+    Args:
+        composite: the parameter.
+        others: parameters of the type of which all resources have values.
+    """
     for part in composite.components:
         reached = {element.steps + path.steps for element in composite.paths for path in part.paths}
         covering = [
