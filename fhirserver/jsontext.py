@@ -51,6 +51,8 @@ class Number(Decimal):
 _decoder: Final = msgspec.json.Decoder(float_hook=Number)
 _SHORT: Final = 1 << 20
 _LOOKED_AT: Final = 100
+_RUN: Final = 1 << 13
+_MARKS: Final = (b":", b"{", b"[")
 _spaced: Final = re.compile(rb'"[ \t\n\r]+:').search
 
 
@@ -65,16 +67,34 @@ def read(data: bytes) -> Any:
         value = _decoder.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return _read_slowly(data)
-    if _written_alike(value, data):
+    telling = _telling(data)
+    if telling is data and _written_alike(value, data):
         return value
     keys, depth = _measure(value)
     if depth > MAX_DEPTH:
         raise _too_deep()
     # Each key of the text is one `":` when no white space stands between its quote and its colon, and quotes inside
     # strings can only add to the count: an equal count proves that no key was read twice.
-    if data.count(b'":') != keys or _spaced(data):
+    if telling.count(b'":') != keys or _spaced(telling):
         return _read_slowly(data)
     return value
+
+
+def _telling(data: bytes) -> bytes:
+    """Return a text without its long runs of neither quote, colon nor bracket: they tell nothing of keys and levels.
+
+    Content in base64 is such a run, and most of the text that it stands in: to step over it takes a twentieth of the
+    time of counting in it. A run ends at a quote, so that nothing that is counted begins before it and ends behind it.
+    """
+    kept, start, at = [], 0, 0
+    while at < len(data) - _RUN:
+        end = data.find(b'"', at)
+        end = len(data) if end < 0 else end
+        if end - at > _RUN and all(data.find(mark, at, end) < 0 for mark in _MARKS):
+            kept.append(data[start:at])
+            start = end
+        at = max(end, at + _RUN)
+    return b"".join((*kept, data[start:])) if kept else data
 
 
 def _written_alike(value: Any, data: bytes) -> bool:

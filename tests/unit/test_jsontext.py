@@ -75,6 +75,31 @@ def test_a_key_that_is_there_twice_is_found_in_texts_without_white_space_too(tex
         jsontext.read(text)
 
 
+LONG = b"A" * 40_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"data":"%s","data":1}' % LONG,
+        b'{"data": "%s", "b": {"a": 1, "a" : 2}}' % LONG,
+        b'{"a": 1, "a"%s: "%s"}' % (b" " * 20_000, LONG),
+        b'{"a":1,"%s":"b","%s":"b"}' % (LONG, LONG),
+        b'["%s",{"a":1,"a":2},"%s"]' % (LONG, LONG),
+    ],
+)
+def test_a_key_that_is_there_twice_is_found_beside_long_content(text: bytes) -> None:
+    with pytest.raises(Unreadable, match="twice"):
+        jsontext.read(text)
+
+
+@pytest.mark.parametrize("content", [LONG, b":" * 40_000, b"[{" * 20_000, b'\\":' * 10_000, LONG + b'\\"' + LONG])
+@pytest.mark.parametrize("shape", [b'{"a":1,"data":"%s","b":{"a":2}}', b'{"a": 1, "data": "%s", "b": {"a": 2}}'])
+def test_long_content_is_read_as_it_stands(shape: bytes, content: bytes) -> None:
+    told = content.decode().replace('\\"', '"')
+    assert jsontext.read(shape % content) == {"a": 1, "data": told, "b": {"a": 2}}
+
+
 def test_integers_beyond_64_bits_keep_their_digits() -> None:
     text = b"[123456789012345678901234567890,-9223372036854775809]"
     assert jsontext.write(jsontext.read(text)) == text
