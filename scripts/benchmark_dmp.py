@@ -326,9 +326,7 @@ def main() -> None:
         print(f"{kind} / {floor}: {ratios[kind]:.2f} (to reach: {wanted}); by processor time {of_work[kind]:.2f}")
     if options.json:
         found = {"seconds": best, "processor": worked, "ratios": ratios, "of_work": of_work}
-        options.json.write_text(
-            json.dumps({"seconds": best, "processor": worked, "ratios": ratios, "of_work": of_work}, indent=2) + "\n"
-        )
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":
