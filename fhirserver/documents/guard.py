@@ -27,13 +27,24 @@ class DocumentGuard(Guard):
         """Tell whether a push feeds a record."""
         return self.in_force and (publishing.is_publication(request, found) or submitting.is_submission(request, found))
 
+    def hopes(self, request: Request, found: Sequence[Entry]) -> bool:  # noqa: ARG002 - any push
+        """Take a push for new until its commit shows otherwise: its uniqueIds are claimed once."""
+        return True
+
     def again(
         self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
     ) -> list[Answer] | None:
-        """Check the push, and answer one that came before."""
+        """Return the answers of the same push."""
         if publishing.is_publication(request, found):
             return publishing.again(services, request, transaction, found)
         return submitting.again(services, request, transaction, found)
+
+    def check(self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
+        """Name every fault of the push."""
+        if publishing.is_publication(request, found):
+            publishing.check(services, request, transaction, found)
+        else:
+            submitting.check(services, request, transaction, found)
 
     def plan(
         self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]

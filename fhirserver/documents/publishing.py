@@ -7,27 +7,22 @@ submission set is made of it; what the document replaces is superseded by the se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fhirserver.access.decide import decide
 from fhirserver.dmp import marks
 from fhirserver.dmp.content import attachments, media
+from fhirserver.dmp.content.attachments import Examined
 from fhirserver.dmp.names import SIMPLIFIED_PUBLISH
 from fhirserver.dmp.submissions import checking, derived, patients, relations, retries
+from fhirserver.dmp.submissions.checking import Verdicts
 from fhirserver.dmp.submissions.facts import Facts
 from fhirserver.dmp.submissions.flavours import PROFILES, Flavour
-from fhirserver.dmp.submissions.submission import attachment, unique_id
+from fhirserver.dmp.submissions.submission import attachment
+from fhirserver.documents import claiming
 from fhirserver.documents.gathering import Gathering
-from fhirserver.documents.submitting import (
-    claim,
-    claimed_by,
-    mark,
-    record_of,
-    refuse,
-    same_push,
-    with_subject,
-)
+from fhirserver.documents.submitting import have_ready, mark, record_of, refuse, with_subject
 from fhirserver.documents.superseding import supersede
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
@@ -36,10 +31,19 @@ from fhirserver.interactions.services import Services
 from fhirserver.interactions.writes import writing
 from fhirserver.store import Transaction
 from fhirserver.validation.policy import has_inline_content
-from fhirserver.workflow import pushes
 
-_MEMORY: Final = "publication"
+_SENT: Final = "publication"
+_ATTEMPT: Final = "publication-attempt"
 _LABEL: Final = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "N"}]}
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What a push says, whatever the attempt at its commit."""
+
+    examined: Examined
+    names: list[str]
+    digest: str
 
 
 def is_publication(request: Request, found: Sequence[Entry]) -> bool:
@@ -61,49 +65,68 @@ def is_publication(request: Request, found: Sequence[Entry]) -> bool:
 def again(
     services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
 ) -> list[Answer] | None:
-    """Check a publication; return the answer of the same one before.
+    """Return the answer of the same publication made before.
+
+    Raises:
+        Forbidden: the caller may not feed records.
+    """
+    decide(request.caller, "c", "DocumentReference")
+    sent = _sent(services, request, found)
+    return claiming.before(services, request, transaction, found, sent.names, sent.digest)
+
+
+def check(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
+    """Check a publication.
 
     Raises:
         Forbidden, BadRequest, InvalidResource: as for a submission.
     """
     decide(request.caller, "c", "DocumentReference")
+    sent = _sent(services, request, found)
     document = found[0].resource or {}
-    stated = attachment(document)
-    most = services.settings.dmp_max_document
-    examined = attachments.examine(
-        stated.get("data"),
-        media.bare(stated.get("contentType")),
-        "DocumentReference.content[0].attachment.data",
-        most,
-        stated.get("hash"),
-    )
-    digest = retries.fingerprint_of_document(document, examined.sha256)
-    name = unique_id(document)
-    claimed = claimed_by(transaction, name) if name else None
-    if name and claimed is not None and same_push(request, {name: claimed}, digest):
-        return pushes.answered(services, request, transaction, found, claimed["answers"])
     wanted = {text for text in (patients.subject(document), patients.source(document)) if text}
     targets = {relation.target for relation in relations.of(document, "") if relation.target}
-    facts = Gathering(services, request, transaction).facts(wanted, targets, [name] if name else [])
-    if claimed is not None and name is not None:
-        facts = replace(facts, used=facts.used | {name})
-    verdicts = checking.check_simplified(document, facts, services.terminology, examined)
-    refuse(services, verdicts, found, {0: SIMPLIFIED_PUBLISH})
-    request.memory[_MEMORY] = (verdicts, facts, digest, name, examined)
-    return None
+    known = Gathering(services, request, transaction).facts(wanted, targets, sent.names)
+
+    def judged(used: frozenset[str]) -> tuple[Verdicts, Facts]:
+        facts = replace(known, used=known.used | used)
+        verdicts = checking.check_simplified(document, facts, services.terminology, sent.examined)
+        refuse(services, verdicts, found, {0: SIMPLIFIED_PUBLISH})
+        return verdicts, facts
+
+    request.memory[_ATTEMPT] = claiming.decided(request, transaction, sent.names, judged)
+
+
+def _sent(services: Services, request: Request, found: Sequence[Entry]) -> _Sent:
+    """Read a publication, once for all attempts."""
+    sent: _Sent | None = request.memory.get(_SENT)
+    if sent is None:
+        document = found[0].resource or {}
+        stated = attachment(document)
+        examined = attachments.examine(
+            stated.get("data"),
+            media.bare(stated.get("contentType")),
+            "DocumentReference.content[0].attachment.data",
+            services.settings.dmp_max_document,
+            stated.get("hash"),
+        )
+        digest = retries.fingerprint_of_document(document, examined.sha256)
+        sent = _Sent(examined, retries.unique_ids([document]), digest)
+        request.memory[_SENT] = sent
+    return sent
 
 
 def plan(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> Finish:
     """Plan the Binary, the document that names it, and the new version of what it replaces."""
-    verdicts, facts, digest, name, examined = request.memory[_MEMORY]
+    sent: _Sent = request.memory[_SENT]
+    verdicts, facts = request.memory[_ATTEMPT]
     (entry,) = found
     patient = verdicts.patient
     assert patient is not None, "a publication without a patient was refused"
     record = record_of(patient)
-    assert entry.identity is not None, "a create has its id reserved"
-    binary = _store_content(services, request, transaction, entry, marks.of_content(record, entry.identity))
+    binary = _store_content(services, request, transaction, entry, sent.examined, record)
     document = with_subject(entry.resource or {}, patient)
-    document = _completed(document, f"Binary/{binary}", examined.size, examined.sha1)
+    document = _completed(document, f"Binary/{binary}", sent.examined)
     entry.resource = _profiled(services, document)
     mark(Gathering(services, request, transaction), entry, record)
     entry.issues = (*(entry.issues or ()), *(issue for issue in verdicts.issues if not issue.refuses))
@@ -112,7 +135,7 @@ def plan(services: Services, request: Request, transaction: Transaction, found: 
         supersede(services, request, transaction, target, record)
 
     def finish(answers: Sequence[Answer]) -> None:
-        claim(request, transaction, [name], digest, answers)
+        claiming.claim(request, transaction, sent.names, sent.digest, answers)
 
     return finish
 
@@ -121,9 +144,10 @@ def _replaced(document: dict[str, Any], facts: Facts) -> list[str]:
     return list(dict.fromkeys(known.identity.partition("/")[2] for known in relations.replaced(document, facts)))
 
 
-def _store_content(
-    services: Services, request: Request, transaction: Transaction, entry: Entry, marked: dict[str, Any]
+def _store_content(  # noqa: PLR0913, PLR0917 - a content, and where it belongs
+    services: Services, request: Request, transaction: Transaction, entry: Entry, examined: Examined, record: str
 ) -> str:
+    assert entry.identity is not None, "a create has its id reserved"
     stated = attachment(entry.resource or {})
     binary = {
         "resourceType": "Binary",
@@ -131,8 +155,10 @@ def _store_content(
         "securityContext": {"reference": f"DocumentReference/{entry.identity}"},
         "data": stated.get("data"),
     }
-    inside = replace(request.within(transaction), marks={"dmp": marked})
+    marked = {"dmp": marks.of_content(record, entry.identity)}
+    inside = replace(request.within(transaction), marks=marked)
     identity = transaction.reserve("Binary", None, entry.identity)
+    have_ready(request, identity, examined)
     draft, upload = writing.prepared(services, inside, binary, identity, "POST")
     if upload is not None:
         transaction.keep_file(upload)
@@ -149,11 +175,11 @@ def _store_set(services: Services, request: Request, transaction: Transaction, e
     transaction.create(writing.prepared(services, inside, made, identity, "POST")[0])
 
 
-def _completed(document: dict[str, Any], url: str, size: int, sha1: str) -> dict[str, Any]:
+def _completed(document: dict[str, Any], url: str, examined: Examined) -> dict[str, Any]:
     """Return a document that names its content where it held it, with what a server sets."""
     content = document["content"][0]
     told = {key: value for key, value in content["attachment"].items() if key != "data"}
-    told |= {"url": url, "size": size, "hash": sha1}
+    told |= {"url": url, "size": examined.size, "hash": examined.sha1}
     master = {"use": "usual", **document["masterIdentifier"]}
     completed = {**document, "masterIdentifier": master, "content": [{**content, "attachment": told}]}
     completed.setdefault("securityLabel", [_LABEL])

@@ -18,6 +18,7 @@ from fhirserver.dmp.submissions.checking import Verdicts
 from fhirserver.dmp.submissions.facts import Facts, Known
 from fhirserver.dmp.submissions.flavours import BY_PROFILE, PROFILES
 from fhirserver.dmp.submissions.submission import Part, Submission
+from fhirserver.documents import claiming
 from fhirserver.documents.gathering import Gathering
 from fhirserver.documents.superseding import supersede
 from fhirserver.errors import BadRequest, Failure, Forbidden, InvalidResource
@@ -27,26 +28,34 @@ from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.transaction import PROFILES as SENT_PROFILES
+from fhirserver.interactions.writes import content
 from fhirserver.issues import Issue
 from fhirserver.store import Transaction
-from fhirserver.store.commits import claims
-from fhirserver.workflow import pushes
+from fhirserver.store.kept.files import Upload
+from fhirserver.store.kept.values import FileRef
 
-_CLAIM: Final = "document"
-_MEMORY: Final = "submission"
+_SENT: Final = "submission"
+_ATTEMPT: Final = "submission-attempt"
 _KINDS: Final = frozenset({"List", "DocumentReference", "Binary", "Bundle", "Patient"})
 """What a submission is made of."""
 
 
 @dataclass(slots=True)
-class Attempt:
-    """What one attempt at the commit knows, from the checks to the writes."""
+class _Sent:
+    """What a push says, whatever the attempt at its commit."""
 
     submission: Submission
+    examined: dict[int, Examined]
+    names: list[str]
+    digest: str
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What one attempt at the commit found out, from the checks to the writes."""
+
     facts: Facts
     verdicts: Verdicts
-    digest: str
-    names: list[str]
 
 
 def is_submission(request: Request, found: Sequence[Entry]) -> bool:
@@ -69,7 +78,18 @@ def is_submission(request: Request, found: Sequence[Entry]) -> bool:
 def again(
     services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
 ) -> list[Answer] | None:
-    """Check a submission; return the answers of the same one before.
+    """Return the answers of the same submission made before.
+
+    Raises:
+        Forbidden: the caller may not feed records.
+    """
+    decide(request.caller, "c", "DocumentReference")
+    sent = _sent(services, request, found)
+    return claiming.before(services, request, transaction, found, sent.names, sent.digest)
+
+
+def check(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
+    """Check a submission.
 
     Raises:
         Forbidden: the caller may not feed records, or the one fault is that he may not replace a document.
@@ -77,85 +97,78 @@ def again(
         InvalidResource: validation alone finds fault.
     """
     decide(request.caller, "c", "DocumentReference")
-    sent = submission.of_parts(request.memory.get(SENT_PROFILES, ()), [_part(entry) for entry in found])
-    examined: dict[int, Examined] = request.memory.get(_MEMORY) or checking.contents(
-        sent, services.settings.dmp_max_document
-    )
-    # what the contents are does not change from one attempt to the next
-    request.memory[_MEMORY] = examined
-    names = list(dict.fromkeys(retries.unique_ids(sent.documents)))
-    hashes = {
-        name: examined[part.position].sha256
-        for part in sent.documents
-        if (name := submission.unique_id(part.resource)) and part.position in examined
-    }
-    digest = retries.fingerprint(sent, hashes)
-    claimed = {name: content for name in names if (content := claimed_by(transaction, name)) is not None}
-    if names and len(claimed) == len(names) and same_push(request, claimed, digest):
-        kept = next(iter(claimed.values()))["answers"]
-        if len(kept) == len(found):
-            return pushes.answered(services, request, transaction, found, kept)
-    gathering = Gathering(services, request, transaction)
-    gathering.ahead([part.resource for part in (*sent.documents, *sent.lists)], names)
-    facts = gathering.facts(patients.references(sent), relations.references(sent), names)
-    facts = replace(facts, used=facts.used | claimed.keys())
-    verdicts = checking.check(sent, facts, services.terminology, examined)
-    refuse(services, verdicts, found, _profiles_of(sent))
-    request.memory[f"{_MEMORY}-attempt"] = Attempt(sent, facts, verdicts, digest, names)
-    return None
+    sent = _sent(services, request, found)
+    submitted, gathering = sent.submission, Gathering(services, request, transaction)
+    gathering.ahead([part.resource for part in (*submitted.documents, *submitted.lists)], sent.names)
+    known = gathering.facts(patients.references(submitted), relations.references(submitted), sent.names)
+
+    def judged(used: frozenset[str]) -> _Attempt:
+        facts = replace(known, used=known.used | used)
+        verdicts = checking.check(submitted, facts, services.terminology, sent.examined)
+        refuse(services, verdicts, found, _profiles_of(submitted))
+        return _Attempt(facts, verdicts)
+
+    request.memory[_ATTEMPT] = claiming.decided(request, transaction, sent.names, judged)
+
+
+def _sent(services: Services, request: Request, found: Sequence[Entry]) -> _Sent:
+    """Read a submission, once for all attempts."""
+    sent: _Sent | None = request.memory.get(_SENT)
+    if sent is None:
+        submitted = submission.of_parts(request.memory.get(SENT_PROFILES, ()), [_part(entry) for entry in found])
+        examined = checking.contents(submitted, services.settings.dmp_max_document)
+        hashes = {
+            name: examined[part.position].sha256
+            for part in submitted.documents
+            if (name := submission.unique_id(part.resource)) and part.position in examined
+        }
+        names = retries.unique_ids(part.resource for part in submitted.documents)
+        sent = _Sent(submitted, examined, names, retries.fingerprint(submitted, hashes))
+        request.memory[_SENT] = sent
+    return sent
 
 
 def plan(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> Finish:
     """Plan what a checked submission brings with it: superseded documents, marks, and the claim of its uniqueIds."""
-    attempt: Attempt = request.memory[f"{_MEMORY}-attempt"]
+    sent: _Sent = request.memory[_SENT]
+    attempt: _Attempt = request.memory[_ATTEMPT]
     patient = attempt.verdicts.patient
     assert patient is not None, "a submission without a patient was refused"
     record = record_of(patient)
     places = {entry.full_url: entry for entry in found if entry.full_url}
     gathering = Gathering(services, request, transaction)
     by_position = {entry.position: entry for entry in found}
-    for part in attempt.submission.documents:
+    for part in sent.submission.documents:
         entry = by_position[part.position]
         entry.resource = with_subject(entry.resource or {}, patient)
         mark(gathering, entry, record)
-        content = attempt.submission.content(part)
-        if content is not None and entry.identity is not None:
-            by_position[content.position].marks["dmp"] = marks.of_content(record, entry.identity)
+        carrier = sent.submission.content(part)
+        if carrier is not None and entry.identity is not None:
+            kept = by_position[carrier.position]
+            kept.marks["dmp"] = marks.of_content(record, entry.identity)
+            have_ready(request, kept.identity, sent.examined[part.position])
         _warn(entry, attempt.verdicts.issues)
-    for part in attempt.submission.lists:
+    for part in sent.submission.lists:
         entry = by_position[part.position]
         entry.resource = with_subject(entry.resource or {}, patient)
         entry.marks["dmp"] = marks.of_list(record, list(_listed(part, places)))
         _warn(entry, attempt.verdicts.issues)
-    for part in attempt.submission.patches:
+    for part in sent.submission.patches:
         target = attempt.facts.targets[part.url][0]
         entry = by_position[part.position]
         entry.settled = supersede(services, request, transaction, target.identity.partition("/")[2], record)
 
     def finish(answers: Sequence[Answer]) -> None:
-        claim(request, transaction, attempt.names, attempt.digest, answers)
+        claiming.claim(request, transaction, sent.names, sent.digest, answers)
 
     return finish
 
 
-def claimed_by(transaction: Transaction, name: str) -> dict[str, Any] | None:
-    """Return what the first push of a uniqueId left; None if nobody has used it."""
-    return transaction.claimed(claims.name(_CLAIM, name))
-
-
-def same_push(request: Request, claimed: dict[str, dict[str, Any]], digest: str) -> bool:
-    """Tell whether all uniqueIds were claimed by this client with this very content."""
-    client = request.caller.client
-    return all(content["digest"] == digest and content["client"] == client for content in claimed.values())
-
-
-def claim(
-    request: Request, transaction: Transaction, names: Sequence[str], digest: str, answers: Sequence[Answer]
-) -> None:
-    """Claim uniqueIds for ever, with what a retry is answered."""
-    content = {"client": request.caller.client, "digest": digest, "answers": pushes.remembered(answers)}
-    for name in names:
-        transaction.claim(claims.name(_CLAIM, name), content)
+def have_ready(request: Request, binary: str | None, examined: Examined) -> None:
+    """Let the content of a Binary be kept as it was decoded for the checks."""
+    if examined.data is not None:
+        ready = request.memory.setdefault(content.READY, {})
+        ready[binary] = Upload(FileRef(examined.sha256, examined.size), examined.data)
 
 
 def record_of(patient: Known) -> str:

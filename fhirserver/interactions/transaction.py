@@ -128,6 +128,8 @@ class _Push:
         if answers is not None:
             return answers
         self._begin()
+        for guard in self._guards:
+            guard.check(self._services, self._request, transaction, self._entries)
         made = _Attempt(self._services, self._request, transaction, self._entries, self._guards).run()
         return self._sealed(transaction, made)
 

@@ -23,6 +23,8 @@ from fhirserver.issues import Issue
 
 UNPACKED: Final = 20
 """An XDM archive may unpack to this many times the largest document."""
+HELD: Final = 1 << 20
+"""Bytes up to which a content is held once it is decoded: who keeps it need not decode and hash it again."""
 _PIECE: Final = 1 << 16
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
@@ -36,6 +38,7 @@ class Examined:
         sha1: SHA-1 of the bytes, in base64.
         sha256: SHA-256 of the bytes, in hexadecimal: the store's name for the content.
         head: the first bytes.
+        data: all bytes, where they are few enough to be held.
         sha1_of_text: SHA-1 of the base64 text, in base64, where the hash stated is not that of the bytes.
         headers: of the CDA documents that it is, or carries.
         faults: what is wrong with the content in itself.
@@ -45,6 +48,7 @@ class Examined:
     sha1: str = ""
     sha256: str = ""
     head: bytes = b""
+    data: bytes | None = None
     sha1_of_text: str = ""
     headers: tuple[Header, ...] = ()
     faults: list[Issue] = field(default_factory=list)
@@ -70,7 +74,7 @@ def examine(text: Any, declared: str, path: str, most: int, stated: Any = None) 
     """
     if not isinstance(text, str):
         return _no_base64(path)
-    head, size = bytearray(), 0
+    head, size, held = bytearray(), 0, list[bytes]()
     sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
     try:
         for piece in base64text.pieces(text):
@@ -79,9 +83,13 @@ def examine(text: Any, declared: str, path: str, most: int, stated: Any = None) 
             sha256.update(piece)
             if len(head) < media.HEAD:
                 head += piece[: media.HEAD - len(head)]
+            if size <= HELD:
+                held.append(piece)
+            else:
+                held.clear()
     except ValueError:
         return _no_base64(path)
-    found = Examined(size, _base64(sha1), sha256.hexdigest(), bytes(head))
+    found = Examined(size, _base64(sha1), sha256.hexdigest(), bytes(head), b"".join(held) if size <= HELD else None)
     if stated != found.sha1:
         found.sha1_of_text = _sha1_of_text(text)
     found.faults += _as_such(found, declared, path, most)

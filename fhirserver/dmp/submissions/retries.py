@@ -7,20 +7,23 @@ documents are the same when their uniqueIds, contents and metadata are; the List
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fhirserver import jsontext
-from fhirserver.dmp.submissions.submission import Part, Submission, unique_id
+from fhirserver.dmp.submissions.submission import Submission, unique_id
 
 _NOT_COMPARED: Final = frozenset({"id", "text", "meta", "implicitRules"})
 _OF_THE_MOMENT: Final = frozenset({"identifier", "date"})
 """Elements of a List that a client makes anew for each attempt."""
+_URL: Final = re.compile(r'"([A-Za-z][A-Za-z0-9+.\-]*:[^"\\]*)"')
+"""A string of a JSON text that may be a fullUrl: whatever begins with a scheme."""
 
 
-def unique_ids(parts: Sequence[Part]) -> list[str]:
-    """Return the uniqueIds of documents."""
-    return [name for part in parts if (name := unique_id(part.resource))]
+def unique_ids(documents: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the uniqueIds of documents, each once."""
+    return list(dict.fromkeys(name for document in documents if (name := unique_id(document))))
 
 
 def fingerprint(submission: Submission, hashes: Mapping[str, str]) -> str:
@@ -34,12 +37,8 @@ def fingerprint(submission: Submission, hashes: Mapping[str, str]) -> str:
     documents = sorted(
         [unique_id(part.resource) or "", _told(part.resource, names, _NOT_COMPARED)] for part in submission.documents
     )
-    lists = sorted(
-        jsontext.canonical(_told(part.resource, names, _NOT_COMPARED | _OF_THE_MOMENT)).decode()
-        for part in submission.lists
-    )
-    told = [[name, jsontext.canonical(document).decode()] for name, document in documents]
-    return hashlib.sha256(jsontext.canonical([told, lists, sorted(hashes.items())])).hexdigest()
+    lists = sorted(_told(part.resource, names, _NOT_COMPARED | _OF_THE_MOMENT) for part in submission.lists)
+    return hashlib.sha256(jsontext.canonical([documents, lists, sorted(hashes.items())])).hexdigest()
 
 
 def fingerprint_of_document(document: Mapping[str, Any], content: str) -> str:
@@ -49,11 +48,11 @@ def fingerprint_of_document(document: Mapping[str, Any], content: str) -> str:
         document: as it was sent.
         content: hash of its content, which is not compared as text.
     """
-    told = _told(document, {}, _NOT_COMPARED)
+    told = _compared(document, _NOT_COMPARED)
     told["content"] = [
-        {**item, "attachment": {name: value for name, value in item.get("attachment", {}).items() if name != "data"}}
-        for item in told.get("content", [])
-        if isinstance(item, dict)
+        {**item, "attachment": {name: value for name, value in item["attachment"].items() if name != "data"}}
+        for item in told["content"]
+        if isinstance(item, dict) and isinstance(item.get("attachment"), dict)
     ]
     return hashlib.sha256(jsontext.canonical([told, content])).hexdigest()
 
@@ -76,11 +75,21 @@ def _names(submission: Submission) -> dict[str, str]:
     return names
 
 
-def _told(value: Any, names: Mapping[str, str], left_out: frozenset[str]) -> Any:
-    """Return a resource without what does not count, its fullUrls by lasting names."""
+def _told(resource: Mapping[str, Any], names: Mapping[str, str], left_out: frozenset[str]) -> str:
+    """Return the text of what counts in a resource, its fullUrls by lasting names."""
+    text = jsontext.canonical(_compared(resource, left_out)).decode()
+    return _URL.sub(lambda found: _renamed(found, names), text)
+
+
+def _renamed(found: re.Match[str], names: Mapping[str, str]) -> str:
+    name = names.get(found[1])
+    return found[0] if name is None else jsontext.write(name).decode()
+
+
+def _compared(resource: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, Any]:
     return {
-        key: _renamed(item, names)
-        for key, item in value.items()
+        key: item
+        for key, item in resource.items()
         if key not in left_out and not (key == "identifier" and _only_made_up(item))
     }
 
@@ -91,13 +100,3 @@ def _only_made_up(identifiers: Any) -> bool:
         isinstance(item, dict) and item.get("use") == "official" and str(item.get("value")).startswith("urn:uuid:")
         for item in identifiers
     )
-
-
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _renamed(item, names) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_renamed(item, names) for item in value]
-    if isinstance(value, str):
-        return names.get(value, value)
-    return value

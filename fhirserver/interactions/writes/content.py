@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fhirserver import base64text
 from fhirserver.errors import Unprocessable
@@ -10,9 +10,17 @@ from fhirserver.issues import Text
 from fhirserver.store import Store
 from fhirserver.store.kept.files import Upload
 
+READY: Final = "contents"
+"""Under this name of `Request.memory`, a guard leaves contents that it decoded already, by the id of their Binary."""
 
-def split(store: Store, resource: dict[str, Any]) -> tuple[dict[str, Any], Upload | None]:
+
+def split(store: Store, resource: dict[str, Any], ready: Upload | None = None) -> tuple[dict[str, Any], Upload | None]:
     """Return a Binary resource without its data, and the data as content to be kept; others as they are.
+
+    Args:
+        store: where content is kept.
+        resource: as it was sent.
+        ready: its data, where they are decoded already.
 
     Raises:
         Unprocessable: `data` is no base64.
@@ -21,7 +29,7 @@ def split(store: Store, resource: dict[str, Any]) -> tuple[dict[str, Any], Uploa
     if resource.get("resourceType") != "Binary" or not isinstance(data, str):
         return resource, None
     try:
-        upload = store.files.upload(base64text.pieces(data))
+        upload = ready or store.files.upload(base64text.pieces(data))
     except ValueError:
         raise Unprocessable(
             Text("Binary.data n'est pas du base64.", "Binary.data is no base64."),

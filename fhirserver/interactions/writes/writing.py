@@ -81,7 +81,8 @@ def prepared(
     """Return what the store takes: the resource with its index values, origin and place; and a Binary's content."""
     if method == "POST":
         services.guards.write(services, request, Write("create", resource["resourceType"], identity, None, resource))
-    resource, upload = content.split(services.store, resource)
+    ready = request.memory.get(content.READY, {}).get(identity)
+    resource, upload = content.split(services.store, resource, ready)
     if identity is None:
         partition, beside = place(resource)
         if request.unit is not None:

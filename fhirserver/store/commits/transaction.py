@@ -192,8 +192,12 @@ class Transaction:
 
     def claimed(self, claim: str) -> dict[str, Any] | None:
         """Return what is kept under a claim's name (`claims.name`); None if nobody has claimed it."""
-        found = self.store.database["claims"].find_one({"_id": claim}, session=self.session)
-        return None if found is None else found["content"]
+        return self.claimed_of([claim]).get(claim)
+
+    def claimed_of(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return what is kept under those of several claims' names that anybody has claimed."""
+        found = self.store.database["claims"].find({"_id": {"$in": list(names)}}, session=self.session)
+        return {document["_id"]: document["content"] for document in found}
 
     def claim(self, claim: str, content: Mapping[str, Any]) -> None:
         """Claim a name with this commit; another commit that claims it too runs again, and finds it claimed."""

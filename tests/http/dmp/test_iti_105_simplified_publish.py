@@ -123,6 +123,17 @@ def test_iti_105_every_fault_is_named_at_once(hospital: Client, record: Record, 
         assert where in found, found
 
 
+def test_iti_105_contents_that_are_no_objects_are_refused_at_their_place(
+    hospital: Client, record: Record, publication: Publication
+) -> None:
+    for more in ("x", {"attachment": "x"}, {"attachment": ["x"]}):
+        sent = publication(record)
+        sent["content"].append(more)
+        refused = hospital.post("DocumentReference", sent)
+        assert refused.status_code in (400, 422), refused.text
+        assert any(where.startswith("DocumentReference.content[1]") for where in faults(refused)), refused.text
+
+
 def test_iti_105_is_not_taken_from_an_operator_who_stores_plain_fhir(
     operator: Client, record: Record, publication: Publication
 ) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 import fhirserver.dmp
 from fhirserver.demo import people
-from tests.http.conftest import Client
-from tests.http.dmp.conftest import PDF, Record, build_submission, ids, part, put_content
+from fhirserver.store import Store
+from tests.http.conftest import Client, Server
+from tests.http.dmp.conftest import PDF, Record, build_submission, faults, ids, make_record, part, put_content
 from tests.http.dmp.seen import SYSTEM
 from tests.http.dmp.test_td2_1_replacement import SUPERSEDE
 from tests.unit.dmp.cda import cda
@@ -35,7 +36,11 @@ def _attachment(bundle: dict[str, Any]) -> dict[str, Any]:
 
 
 def _relate(code: str, target: str) -> Break:
-    return lambda bundle, *_: _document(bundle).update(relatesTo=[{"code": code, "target": {"reference": target}}])
+    return lambda bundle, *_: _relate_to(bundle, code, target)
+
+
+def _relate_to(bundle: dict[str, Any], code: str, target: str) -> None:
+    _document(bundle)["relatesTo"] = [{"code": code, "target": {"reference": target}}]
 
 
 def _to_here(code: str = "replaces", *, patch: bool = False, then: Any = None) -> Break:
@@ -45,7 +50,7 @@ def _to_here(code: str = "replaces", *, patch: bool = False, then: Any = None) -
         fed = hospital.post("", build_submission(record, _document(bundle)["custodian"]["reference"]))
         assert fed.status_code == 200, fed.text
         old = ids(fed)["DocumentReference"]
-        _relate(code, f"DocumentReference/{old}")(bundle, record, hospital)
+        _relate_to(bundle, code, f"DocumentReference/{old}")
         if patch:
             _patch(bundle, f"DocumentReference/{old}")
         if then is not None:
@@ -105,9 +110,7 @@ def _label(*codes: str) -> Break:
     )
 
 
-def _another_patient(bundle: dict[str, Any], _: Record, hospital: Client) -> None:
-    from tests.http.dmp.conftest import make_record  # noqa: PLC0415 - its operator is made here
-
+def _another_patient(bundle: dict[str, Any], _: Record | str, hospital: Client) -> None:
     part(bundle, "List")["subject"] = {"reference": make_record(hospital).reference}
 
 
@@ -120,17 +123,16 @@ def _without_ins(bundle: dict[str, Any], record: Record, hospital: Client) -> No
 
 
 def _of_another(bundle: dict[str, Any], old: str, hospital: Client) -> None:
-    _another_patient(bundle, None, hospital)  # type: ignore[arg-type] # not looked at
+    _another_patient(bundle, old, hospital)
     reference = part(bundle, "List")["subject"]
     ins = hospital.get(reference["reference"]).json()["identifier"][0]["value"]
     _document(bundle)["subject"] = reference
     _document(bundle)["contained"][1]["identifier"][0]["value"] = ins
-    assert old
 
 
 def _superseded(bundle: dict[str, Any], old: str, hospital: Client) -> None:
     newer = build_submission(_same_record(bundle), _document(bundle)["custodian"]["reference"])
-    _relate("replaces", f"DocumentReference/{old}")(newer, None, hospital)  # type: ignore[arg-type] # not looked at
+    _relate_to(newer, "replaces", f"DocumentReference/{old}")
     _patch(newer, f"DocumentReference/{old}")
     answer = hospital.post("", newer)
     assert answer.status_code == 200, answer.text
@@ -144,10 +146,6 @@ def _used(bundle: dict[str, Any], record: Record, hospital: Client) -> None:
     other = build_submission(record, _document(bundle)["custodian"]["reference"])
     assert hospital.post("", other).status_code == 200
     _document(bundle)["masterIdentifier"] = _document(other)["masterIdentifier"]
-
-
-def _twice(bundle: dict[str, Any], *_: Any) -> None:
-    _second(bundle)["masterIdentifier"] = _document(bundle)["masterIdentifier"]
 
 
 def _circle(bundle: dict[str, Any], *_: Any) -> None:
@@ -344,3 +342,35 @@ def test_td2_a_warning_comes_with_the_answer_for_whom_asks(
         for issue in one["issue"]
     }
     assert (rule, where) in told
+
+
+def test_td2_two_documents_of_one_unique_id_are_refused(
+    hospital: Client, record: Record, submit: Callable[..., dict[str, Any]]
+) -> None:
+    bundle = submit(record)
+    _second(bundle)["masterIdentifier"] = _document(bundle)["masterIdentifier"]
+    answer = hospital.post("", bundle)
+    assert answer.status_code == 400, answer.text[:2000]
+    assert "Bundle.entry[3].resource.masterIdentifier" in faults(answer)
+
+
+def test_td2_a_unique_id_stays_claimed_when_its_document_is_gone_and_is_named_beside_other_faults(
+    server: Server, hospital: Client, record: Record, submit: Callable[..., dict[str, Any]]
+) -> None:
+    first = submit(record)
+    fed = hospital.post("", first)
+    assert fed.status_code == 200, fed.text
+    store = Store(server.mongodb, "dmp-tests")
+    store.transact(lambda unit: unit.delete("DocumentReference", ids(fed)["DocumentReference"], {}))
+    store.close()
+    other = submit(record)
+    _document(other)["masterIdentifier"] = _document(first)["masterIdentifier"]
+    alone = hospital.post("", other)
+    assert alone.status_code == 400, alone.text
+    assert [*faults(alone)] == [f"{DOCUMENT}.masterIdentifier"]
+    _attachment(other)["size"] = 3
+    assert {f"{DOCUMENT}.masterIdentifier", f"{ATTACHMENT}.size"} <= faults(hospital.post("", other)).keys()
+    again = hospital.post("", first)
+    assert [each["response"]["location"] for each in again.json()["entry"]] == [
+        each["response"]["location"] for each in fed.json()["entry"]
+    ]
