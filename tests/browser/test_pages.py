@@ -120,6 +120,7 @@ def test_a_refusal_is_readable(browser: webdriver.Chrome, server: Server) -> Non
     finding = browser.find_element(By.CSS_SELECTOR, ".findings .error")
     assert "nonsense" in finding.text
     assert "HTTP 400" in text(browser)
+    assert browser.title == "Demande refusée — fhirserver"
 
 
 def test_a_token_that_is_not_believed_is_told(browser: webdriver.Chrome, server: Server) -> None:
