@@ -7,6 +7,7 @@ Sources: Dosage and Timing of FHIR R4; UCUM; Code de la santé publique R5132-3 
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +20,18 @@ from fhirserver.fhirpath import ucum
 
 Resource = Mapping[str, Any]
 
+Exact = int | Fraction
+"""A number that nothing is lost of; whole ones are `int`, which counts far faster. Divide by `Fraction(a, b)`."""
+
 UCUM: Final = "http://unitsofmeasure.org"
-DAYS_OF: Final = {
+DAYS_OF: Final[Mapping[str, Exact]] = {
     "s": Fraction(1, 86400),
     "min": Fraction(1, 1440),
     "h": Fraction(1, 24),
-    "d": Fraction(1),
-    "wk": Fraction(7),
-    "mo": Fraction(30),
-    "a": Fraction(365),
+    "d": 1,
+    "wk": 7,
+    "mo": 30,
+    "a": 365,
 }
 """Days in each unit of time; a month of treatment counts 30 days, as packs for one month do."""
 _LONGEST: Final = 36525
@@ -58,9 +62,14 @@ class Amount:
     system: str | None = None
     code: str | None = None
 
-    def of(self, value: Decimal | Fraction | int) -> Amount:
+    def of(self, value: Decimal | Exact) -> Amount:
         """Return another value in this unit."""
         return Amount(_decimal(value), self.unit, self.system, self.code)
+
+    def share(self, part: Exact, whole: Exact, *, up: bool = False) -> Amount:
+        """Return as much of it as `part` is of `whole`; `up`: a begun unit counts."""
+        numerator = exact(self.value) * part
+        return self.of(-(-numerator // whole) if up else Fraction(numerator, whole))
 
     def quantity(self) -> dict[str, Any]:
         """Return the FHIR Quantity."""
@@ -69,6 +78,14 @@ class Amount:
 
     def __str__(self) -> str:
         return f"{_plain(self.value)} {self.unit or self.code or ''}".strip()
+
+
+def exact(number: object) -> Exact:
+    """Return a number of JSON exactly."""
+    if type(number) is int:
+        return number
+    numerator, denominator = Decimal(str(number)).as_integer_ratio()
+    return numerator if denominator == 1 else Fraction(numerator, denominator)
 
 
 def read_amount(quantity: object) -> Amount | None:
@@ -81,17 +98,17 @@ def read_amount(quantity: object) -> Amount | None:
     )
 
 
-def factor(left: Amount, right: Amount) -> Fraction | None:
+def factor(left: Amount, right: Amount) -> Exact | None:
     """How many of the right unit one of the left unit is; None where they cannot be compared.
 
     Units compare as UCUM, as equal codes of one system (EDQM), or as equal words (`Comprimé`, `comprimés`,
     `comprimé(s)`, `{comprimé}`).
     """
     if left.code and left.system == right.system and left.code == right.code:
-        return Fraction(1)
+        return 1
     mine, other = _word(left), _word(right)
     if mine == other:
-        return Fraction(1)
+        return 1
     if left.system == right.system == UCUM and left.code and right.code:
         both = _annotation(left.code), _annotation(right.code)
         return None if all(both) else ucum.ratio(left.code, right.code)
@@ -106,7 +123,7 @@ def is_counted(amount: Amount) -> bool:
 def converted(amount: Amount, unit: Amount) -> Amount | None:
     """Express an amount in the unit of another; None where they cannot be compared."""
     ratio = factor(amount, unit)
-    return None if ratio is None else unit.of(Fraction(amount.value) * ratio)
+    return None if ratio is None else unit.of(exact(amount.value) * ratio)
 
 
 def added(amounts: Iterable[Amount], unit: Amount | None = None) -> Amount | None:
@@ -136,14 +153,14 @@ def prescribed_days(stated: object, dosages: Sequence[Resource]) -> int | None:
     said = duration_days(stated)
     if said is not None and said > 0:
         return said
-    steps: dict[int, Fraction] = {}
+    steps: dict[int, Exact] = {}
     for position, dosage in enumerate(dosages):
         span = _span(dosage.get("timing", {}).get("repeat", {}))
         step = dosage.get("sequence", 0 if position == 0 else max(steps, default=0))
         if span is None:
             return None
-        steps[step] = max(steps.get(step, Fraction(0)), span)
-    return min(_up(sum(steps.values(), Fraction(0))), _LONGEST) or None
+        steps[step] = max(steps.get(step, 0), span)
+    return min(math.ceil(sum(steps.values())), _LONGEST) or None
 
 
 def duration_days(duration: object) -> int | None:
@@ -151,7 +168,7 @@ def duration_days(duration: object) -> int | None:
     if not isinstance(duration, Mapping) or duration.get("value") is None:
         return None
     per = DAYS_OF.get(str(duration.get("code") or duration.get("unit")))
-    return None if per is None else min(_up(Fraction(Decimal(str(duration["value"]))) * per), _LONGEST)
+    return None if per is None else min(math.ceil(exact(duration["value"]) * per), _LONGEST)
 
 
 def prescribed_quantity(dosages: Sequence[Resource], days: int | None, start: date | None) -> Amount | None:
@@ -171,7 +188,7 @@ def prescribed_quantity(dosages: Sequence[Resource], days: int | None, start: da
         repeat = dosage.get("timing", {}).get("repeat", {})
         span = _span(repeat)
         if span is None:
-            span = Fraction(days) if days is not None and len(steps) == 1 else None
+            span = days if len(steps) == 1 else None
         part = _of_one(dosage, repeat, span, start)
         if part is None:
             return None
@@ -192,10 +209,10 @@ def covered_days(amount: Amount, dosages: Sequence[Resource], start: date | None
     same = total and converted(amount, total)
     if total is None or same is None or total.value <= 0:
         return None
-    return _up(Fraction(same.value) / Fraction(total.value) * days)
+    return -(-exact(same.value) * days // exact(total.value))
 
 
-def _of_one(dosage: Resource, repeat: Resource, span: Fraction | None, start: date | None) -> Amount | None:
+def _of_one(dosage: Resource, repeat: Resource, span: Exact | None, start: date | None) -> Amount | None:
     dose = _dose(dosage)
     intakes = _intakes(repeat, span, start)
     if dose is None:
@@ -218,20 +235,21 @@ def _dose(dosage: Resource) -> Amount | None:
     return found[0] if len(found) == 1 else None
 
 
-def _meant(dose: Amount) -> Fraction:
+def _meant(dose: Amount) -> Exact:
     """The dose as it is meant: 0.333333 tablets are a third of one, written out."""
-    exact = Fraction(dose.value)
+    stated = exact(dose.value)
     places = -int(dose.value.as_tuple().exponent)
-    near = exact.limit_denominator(_SMALLEST_PART)
-    written_out = places >= _PLACES_WRITTEN_OUT and abs(near - exact) < Fraction(1, 10**places)
-    return near if is_counted(dose) and written_out else exact
+    if places < _PLACES_WRITTEN_OUT or not is_counted(dose):
+        return stated
+    near = Fraction(stated).limit_denominator(_SMALLEST_PART)
+    return near if abs(near - stated) < Fraction(1, 10**places) else stated
 
 
-def _intakes(repeat: Resource, span: Fraction | None, start: date | None) -> Fraction | None:
+def _intakes(repeat: Resource, span: Exact | None, start: date | None) -> Exact | None:
     """Number of intakes within the span, or as `count` states."""
     count = repeat.get("countMax", repeat.get("count"))
     if count is not None:
-        return Fraction(count)
+        return exact(count)
     if span is None:
         return None
     daily = len(repeat.get("when", ())) + len(repeat.get("timeOfDay", ()))
@@ -239,26 +257,25 @@ def _intakes(repeat: Resource, span: Fraction | None, start: date | None) -> Fra
         return _on_days(repeat, span, start, daily or repeat.get("frequencyMax", repeat.get("frequency", 1)))
     most = repeat.get("frequencyMax", repeat.get("frequency"))
     period, per = repeat.get("period"), DAYS_OF.get(repeat.get("periodUnit", ""))
-    if period is None or per is None or Decimal(str(period)) <= 0:
-        return Fraction(daily) * _up(span) if daily else None
-    cycles = span / (Fraction(Decimal(str(period))) * per)
-    frequency = Fraction(most if most is not None else 1)
+    if period is None or per is None or (cycle := exact(period) * per) <= 0:
+        return daily * math.ceil(span) if daily else None
+    frequency = exact(most) if most is not None else 1
     if daily and repeat.get("periodUnit") == "d" and most in (None, 1):
-        frequency = Fraction(daily)
-    return Fraction(_up(cycles * frequency))
+        frequency = daily
+    return -(-span * frequency // cycle)
 
 
-def _on_days(repeat: Resource, span: Fraction, start: date | None, each: int) -> Fraction | None:
+def _on_days(repeat: Resource, span: Exact, start: date | None, each: int) -> int | None:
     chosen = {_WEEK.index(code) for code in repeat["dayOfWeek"] if code in _WEEK}
-    length = min(_up(span), _LONGEST)
+    length = min(math.ceil(span), _LONGEST)
     if start is None:
-        return Fraction(len(chosen) * length // 7 * each) if length % 7 == 0 else None
+        return len(chosen) * length // 7 * each if length % 7 == 0 else None
     weeks, rest = divmod(length, len(_WEEK))
     taken = weeks * len(chosen) + sum((start.weekday() + offset) % len(_WEEK) in chosen for offset in range(rest))
-    return Fraction(taken * each)
+    return taken * each
 
 
-def _capped(total: Amount | None, dosage: Resource, dose: Amount, span: Fraction | None) -> Amount | None:
+def _capped(total: Amount | None, dosage: Resource, dose: Amount, span: Exact | None) -> Amount | None:
     """Apply `maxDosePerPeriod`, which also bounds what is taken as needed without a frequency."""
     ratio = dosage.get("maxDosePerPeriod", {})
     most, per = read_amount(ratio.get("numerator")), ratio.get("denominator", {})
@@ -266,19 +283,19 @@ def _capped(total: Amount | None, dosage: Resource, dose: Amount, span: Fraction
     if most is None or unit is None or span is None:
         return total
     same = converted(most, dose)
-    length = Fraction(Decimal(str(per.get("value", 1)))) * unit
+    length = exact(per.get("value", 1)) * unit
     if same is None or length <= 0:
         return total
-    limit = dose.of(Fraction(same.value) * span / length)
+    limit = same.share(span, length)
     return limit if total is None or limit.value < total.value else total
 
 
-def _span(repeat: Resource) -> Fraction | None:
+def _span(repeat: Resource) -> Exact | None:
     """Days between the bounds of a timing, both days included for a period of days."""
     duration = repeat.get("boundsDuration") or repeat.get("boundsRange", {}).get("high")
     if duration:
         per = DAYS_OF.get(str(duration.get("code")))
-        return None if per is None or "value" not in duration else Fraction(Decimal(str(duration["value"]))) * per
+        return None if per is None or "value" not in duration else exact(duration["value"]) * per
     period = repeat.get("boundsPeriod", {})
     if "start" not in period or "end" not in period:
         return None
@@ -289,22 +306,18 @@ def _span(repeat: Resource) -> Fraction | None:
     if days.days < 0:
         return None
     # instants bound a span of time, dates name its first and last day
-    return Fraction(days.days) if "T" in period["end"] and days.days else Fraction(days.days + 1)
+    return days.days if "T" in period["end"] and days.days else days.days + 1
 
 
-def _up(number: Fraction) -> int:
-    return -(-number.numerator // number.denominator)
-
-
-def _decimal(value: Decimal | Fraction | int) -> Decimal:
-    if isinstance(value, Fraction):
+def _decimal(value: Decimal | Exact) -> Decimal:
+    if not isinstance(value, Decimal):
         if value.denominator == 1 and abs(value.numerator) < _EXACT:
             return Decimal(value.numerator)
         number = _DIGITS.divide(Decimal(value.numerator), Decimal(value.denominator))
         # beyond those digits no quantity means anything: six places where they can be written
-        wide = Fraction(number) == value or number.adjusted() >= _DIGITS.prec - _PLACES_KEPT
+        wide = exact(number) == value or number.adjusted() >= _DIGITS.prec - _PLACES_KEPT
         return number if wide else _DIGITS.quantize(number, _PLACES)
-    return Decimal(value)
+    return value
 
 
 def _plain(value: Decimal) -> str:

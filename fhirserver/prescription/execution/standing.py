@@ -5,13 +5,12 @@ Sources: Code de la santé publique R5132-12 (a month at a time), R5132-33 (elap
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from fhirserver.prescription.execution.quantities import Amount, is_counted
+from fhirserver.prescription.execution.quantities import Amount, Exact, exact, is_counted
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.rules.calendar import days_after
 from fhirserver.prescription.rules.course import Course, Stride, course, stride
@@ -66,11 +65,11 @@ def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date
         left = max(0, (plan.steps or 1) - len(given))
         ended = not left or opened.ended(on, begun=bool(given))
         return Standing(None, left, None if ended else _next(plan, given, on, opened.first), opened.last, ended)
-    remaining = plan.total.of(max(Fraction(0), Fraction(plan.total.value) - sum_of(given)))
+    remaining = plan.total.of(max(0, exact(plan.total.value) - sum_of(given)))
     shown = stride(line, tables, spans(plan, given), on)
     if shown is not None and shown.elapsed and plan.days:
-        owed = Fraction(plan.total.value) * shown.left / plan.days
-        remaining = min(remaining, plan.total.of(math.ceil(owed) if is_counted(plan.total) else owed), key=_value)
+        owed = plan.total.share(shown.left, plan.days, up=is_counted(plan.total))
+        remaining = min(remaining, owed, key=_value)
     if remaining.value <= 0 or opened.ended(on, begun=bool(given)):
         return Standing(remaining, None, None, opened.last, finished=True)
     following = max(on, opened.first or on)
@@ -78,7 +77,7 @@ def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date
         following = max(following, shown.resumes)
     if plan.implied and shown is not None and plan.step is not None and plan.step_days:
         # the prescriber said nothing of renewals: what remains is what is due, the right to renew stays
-        remaining = min(remaining, plan.step.of(Fraction(plan.step.value) * shown.days / plan.step_days), key=_value)
+        remaining = min(remaining, plan.step.share(shown.days, plan.step_days), key=_value)
     due = _due(plan, shown)
     return Standing(
         remaining,
@@ -94,9 +93,8 @@ def _due(plan: Course, shown: Stride | None) -> Amount | None:
     """What the next delivery may bring: what is left of a step, else a whole one; a begun tablet counts."""
     if shown is None or plan.step is None or not plan.step_days:
         return None
-    days = shown.days or min(shown.left, Fraction(plan.step_days))
-    exact = Fraction(plan.step.value) * days / plan.step_days
-    return plan.step.of(math.ceil(exact) if is_counted(plan.step) else exact)
+    days = shown.days or min(shown.left, plan.step_days)
+    return plan.step.share(days, plan.step_days, up=is_counted(plan.step))
 
 
 def _value(amount: Amount) -> Decimal:
@@ -108,21 +106,21 @@ def given_of(before: tuple[Delivered, ...]) -> tuple[Delivered, ...]:
     return tuple(each for each in before if each.outcome is not Outcome.NOT_DELIVERED)
 
 
-def sum_of(given: tuple[Delivered, ...]) -> Fraction:
+def sum_of(given: tuple[Delivered, ...]) -> Exact:
     """What they brought in all, in the line's unit."""
-    return sum((Fraction(each.amount.value) for each in given if each.amount), Fraction(0))
+    return sum(exact(each.amount.value) for each in given if each.amount)
 
 
-def days_of(plan: Course, amount: Amount) -> Fraction | None:
+def days_of(plan: Course, amount: Amount) -> Exact | None:
     """Days of treatment that an amount brings, by its share of the whole; None where the duration is unknown."""
     if plan.days is None or plan.total is None or plan.total.value <= 0:
         return None
-    return Fraction(amount.value) / Fraction(plan.total.value) * plan.days * (1 + plan.renewals)
+    return Fraction(exact(amount.value) * plan.days * (1 + plan.renewals), exact(plan.total.value))
 
 
-def spans(plan: Course, given: tuple[Delivered, ...]) -> tuple[tuple[date, Fraction], ...]:
+def spans(plan: Course, given: tuple[Delivered, ...]) -> tuple[tuple[date, Exact], ...]:
     """Each delivery's day and the days of treatment that it brings, exactly, so that parts of a day add up."""
-    return tuple((each.on, (each.amount and days_of(plan, each.amount)) or Fraction(0)) for each in given)
+    return tuple((each.on, (each.amount and days_of(plan, each.amount)) or 0) for each in given)
 
 
 def _next(plan: Course, given: tuple[Delivered, ...], on: date, first: date | None) -> date:
@@ -132,5 +130,5 @@ def _next(plan: Course, given: tuple[Delivered, ...], on: date, first: date | No
         return earliest
     if plan.step is None or given[0].amount is None:
         return max(earliest, days_after(given[0].on, plan.step_days * len(given)))
-    full = int(sum_of(given) // Fraction(plan.step.value)) if plan.step.value else 0
+    full = sum_of(given) // exact(plan.step.value) if plan.step.value else 0
     return max(earliest, days_after(given[0].on, plan.step_days * full)) if full else earliest

@@ -10,12 +10,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 from typing import Final
 
 from fhirserver.prescription import elements
 from fhirserver.prescription.elements import Flag
-from fhirserver.prescription.execution.quantities import Amount, duration_days
+from fhirserver.prescription.execution.quantities import Amount, Exact, duration_days
 from fhirserver.prescription.lines import Line, of_line
 from fhirserver.prescription.rules.calendar import days_after
 from fhirserver.prescription.rules.tables import Tables
@@ -75,7 +74,7 @@ def course(line: Line, tables: Tables) -> Course:
     if days is None:
         return Course(again, None, None, 1 + again if quantity is None else None, quantity, total)
     step_days = min(days, longest) if longest else days
-    step = None if quantity is None else quantity.of(Fraction(quantity.value) * step_days / days)
+    step = None if quantity is None else quantity.share(step_days, days)
     return Course(again, days, step_days, -(-days * (1 + again) // step_days), step, total, implied)
 
 
@@ -109,8 +108,8 @@ class Stride:
         due: until when, that day included, a narcotic can be presented in full; None for others.
     """
 
-    days: Fraction
-    left: Fraction
+    days: Exact
+    left: Exact
     resumes: date
     strict: bool = False
     late: bool = False
@@ -118,7 +117,7 @@ class Stride:
     due: date | None = None
 
 
-def stride(line: Line, tables: Tables, before: Sequence[tuple[date, Fraction]], on: date) -> Stride | None:
+def stride(line: Line, tables: Tables, before: Sequence[tuple[date, Exact]], on: date) -> Stride | None:
     """Tell what may be delivered on a day; for narcotics by the three days of R5132-33, after each fraction again.
 
     Args:
@@ -145,8 +144,8 @@ def stride(line: Line, tables: Tables, before: Sequence[tuple[date, Fraction]], 
     begins = days_after(drafted, state.begins)
     late = state.present((on - drafted).days + (early.value if early else 0))
     whole = plan.days * (1 + plan.renewals)
-    left = max(Fraction(0), whole - sum((covered for _, covered in before), Fraction(0)) - state.lost)
-    days = max(Fraction(0), min(state.limit - state.given, left))
+    left = max(0, whole - sum(covered for _, covered in before) - state.lost)
+    days = max(0, min(state.limit - state.given, left))
     due = None if margin is None else days_after(begins, margin)
     return Stride(days, left, begins, rule is not None, late, state.lost, due)
 
@@ -156,9 +155,9 @@ class _Fraction:
 
     def __init__(self, step: int, margin: int | None) -> None:
         self.step, self.margin = step, margin
-        self.limit = Fraction(step)
-        self.given = Fraction(0)
-        self.end = Fraction(0)
+        self.limit: Exact = step
+        self.given: Exact = 0
+        self.end: Exact = 0
         self.lost = 0
 
     @property
@@ -170,7 +169,7 @@ class _Fraction:
         """Begin the next fraction where the last has been taken; deduct days where it comes late, and say so."""
         if on < self.end:
             return False
-        self.limit, self.given = Fraction(self.step), Fraction(0)
+        self.limit, self.given = self.step, 0
         elapsed = on - self.begins
         if self.margin is None or elapsed <= self.margin:
             return False
@@ -178,7 +177,7 @@ class _Fraction:
         self.limit -= elapsed % self.step
         return True
 
-    def take(self, on: int, covered: Fraction) -> None:
+    def take(self, on: int, covered: Exact) -> None:
         """Count a delivery."""
-        self.end = max(self.end, Fraction(on)) + covered
+        self.end = max(self.end, on) + covered
         self.given += covered

@@ -6,18 +6,16 @@ a time), R5132-33 (narcotics: presentation, overlap); Code de la sécurité soci
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 from typing import Protocol
 
 from fhirserver.issues import Text
 from fhirserver.prescription import elements
 from fhirserver.prescription.alerts import Alert, Level
 from fhirserver.prescription.elements import Flag
-from fhirserver.prescription.execution.quantities import Amount
+from fhirserver.prescription.execution.quantities import Amount, Exact
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.rules.calendar import days_after
 from fhirserver.prescription.rules.course import Course, Stride, stride
@@ -53,7 +51,7 @@ class _Delivery(Protocol):
 class SoFar:
     """What was delivered of a line: each delivery's day with the days it brought."""
 
-    spans: tuple[tuple[date, Fraction], ...]
+    spans: tuple[tuple[date, Exact], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +109,7 @@ def pace(line: Line, plan: Course, so_far: SoFar, asked: Asked, tables: Tables) 
     shown = stride(line, tables, so_far.spans, asked.on)
     if shown is None or plan.step is None or not plan.step_days:
         return []
-    exact = Fraction(plan.step.value) * shown.days / plan.step_days
-    allowed = plan.step.of(math.ceil(exact) if shown.strict else exact)
+    allowed = plan.step.share(shown.days, plan.step_days, up=shown.strict)
     excess = asked.amount.value - allowed.value
     if excess <= 0 or (not shown.strict and asked.pack is not None and excess < asked.pack.value):
         return []

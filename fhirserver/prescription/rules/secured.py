@@ -158,8 +158,8 @@ def pharmacy(case: Case) -> Iterator[Alert]:
 
 def fractional(case: Case) -> Iterator[Alert]:
     """A narcotic is prescribed to the unit: half a tablet cannot be delivered."""
-    quantity = case.line.quantity
-    if not case.medicine.is_narcotic or quantity is None or not is_counted(quantity):
+    quantity = case.line.quantity if case.medicine.is_narcotic else None
+    if quantity is None or not is_counted(quantity):
         return
     if quantity.value != quantity.value.to_integral_value():
         yield case.inform(
