@@ -9,6 +9,8 @@ import logging
 import os
 import signal
 import socket
+import time
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import replace
 from types import FrameType
@@ -30,6 +32,11 @@ BACKLOG: Final = 1024
 THREADS: Final = 4
 """Threads of each process that answer requests, unless the settings say otherwise."""
 DRAIN_SECONDS: Final = 10
+CRASHES: Final = 3
+"""Times within `CRASHES_WITHIN` seconds that all processes may end before the server gives up."""
+CRASHES_WITHIN: Final = 60.0
+
+_log: Final = logging.getLogger("fhirserver")
 
 
 def run(settings: Settings) -> None:
@@ -45,6 +52,22 @@ def run(settings: Settings) -> None:
         settings = replace(settings, port=settings.port or _free_port(settings.host))
         prepare(settings)
         os.environ.update(environment(settings))
+        # most of these threads only wait for a client, or for their turn (wire/intake.py)
+        logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
+        signal.signal(signal.SIGINT, _end)
+        for _ in range(settings.outbox_processes):
+            stack.enter_context(Companion(settings))
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
+    """Serve, and go on when granian ends by itself: it does so where one of its processes dies twice within seconds.
+
+    Raises:
+        SystemExit: it happens again and again.
+    """
+    crashes: deque[float] = deque(maxlen=CRASHES)
+    while True:
         server = Granian(
             "fhirserver.serving.worker:application",
             address=settings.host,
@@ -59,12 +82,16 @@ def run(settings: Settings) -> None:
             workers_kill_timeout=DRAIN_SECONDS,
             log_level=LogLevels.warning,
         )
-        # most of these threads only wait for a client, or for their turn (wire/intake.py)
-        logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
-        signal.signal(signal.SIGINT, _end)
-        for _ in range(settings.outbox_processes):
-            stack.enter_context(Companion(settings))
-        server.serve()
+        try:
+            server.serve()
+        except SystemExit:
+            crashes.append(time.monotonic())
+            again_and_again = len(crashes) == CRASHES and crashes[-1] - crashes[0] < CRASHES_WITHIN
+            if server.interrupt_signal or again_and_again:
+                raise
+            _log.error("the processes of the server ended; they begin again")
+        else:
+            return
 
 
 def prepare(settings: Settings) -> None:
