@@ -42,6 +42,8 @@ _TRUST: Final = 5.0
 DROP_MS: Final = 75_000
 """Milliseconds of silence after which a process is taken for dead: MongoDB ends its transactions after 60 s."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""It goes on while the machine is suspended: a process that slept knows that it did, and announces itself anew."""
 
 
 class Clock:
@@ -65,7 +67,7 @@ class Clock:
         self._in_flight: Counter[datetime] = Counter()
         self._active = False  # moments are given without announcing first
         self._announced = False  # the document names this process
-        self._base = datetime.min.replace(tzinfo=UTC)  # MongoDB's time at the monotonic time _base_at
+        self._base = datetime.min.replace(tzinfo=UTC)  # MongoDB's time when `_ticking` told _base_at
         self._base_at = 0.0
         self._floor = self._base  # no moment before this one is given any more
         self._last_moment_at = 0.0
@@ -86,7 +88,7 @@ class Clock:
         """Give a moment; `give_back` must follow when the write is visible, or will never be."""
         while True:
             with self._lock:
-                now = time.monotonic()
+                now = _ticking()
                 if self._active and now - self._base_at < _TRUST:
                     taken = max(self._floor, _whole(self._estimate(now)))
                     self._in_flight[taken] += 1
@@ -106,12 +108,12 @@ class Clock:
 
         Call it before reading what it is said of. It is less than half a second old, more while a write takes long.
         """
-        now = time.monotonic()
+        now = _ticking()
         self._asked_at = now
         if self._closed or now - self._horizon_at < _FRESH:
             return self._horizon
         with self._announcing:
-            if time.monotonic() - self._horizon_at >= RENEW:
+            if _ticking() - self._horizon_at >= RENEW:
                 self._announce(durable=False)
             self._keep_renewing()
         return self._horizon
@@ -132,7 +134,7 @@ class Clock:
     def _announce_first(self) -> None:
         with self._announcing:
             with self._lock:
-                if self._active and time.monotonic() - self._base_at < _TRUST:
+                if self._active and _ticking() - self._base_at < _TRUST:
                     return
             self._announce(durable=True, entering=True)
             self._keep_renewing()
@@ -150,7 +152,7 @@ class Clock:
             time.sleep(RENEW)
             with self._lock:
                 announced = self._announced
-                if not announced and time.monotonic() - self._asked_at > _REST:
+                if not announced and _ticking() - self._asked_at > _REST:
                     self._wake.clear()
                     continue
             # while MongoDB is away, `take` announces anew before it gives a moment
@@ -164,7 +166,7 @@ class Clock:
             Unavailable: MongoDB does not answer.
         """
         with self._lock:
-            now = time.monotonic()
+            now = _ticking()
             if not entering and (self._closed or now - self._last_moment_at > _REST):
                 self._active = False
             low = min(self._in_flight, default=None)
@@ -181,7 +183,7 @@ class Clock:
                 return_document=ReturnDocument.AFTER,
             )
         assert document is not None, "an upsert that returns the document after it returns one"
-        answered = time.monotonic()
+        answered = _ticking()
         with self._lock:
             self._base, self._base_at = document["now"], answered
             self._horizon, self._horizon_at = max(self._horizon, document["horizon"]), answered
@@ -190,6 +192,10 @@ class Clock:
                 self._active = True
                 self._floor = max(self._floor, document["now"], document["horizon"] + _MILLISECOND)
                 self._last_moment_at = answered
+
+
+def _ticking() -> float:
+    return time.clock_gettime(_CLOCK)
 
 
 def _whole(moment: datetime) -> datetime:
