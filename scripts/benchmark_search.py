@@ -35,6 +35,7 @@ from generate_resources import INS_TEST, LINES, Generator
 from fhirserver import jsontext
 from fhirserver.definitions import development
 from fhirserver.search import INDEXES, Indexer, Registry, Searcher, parse
+from fhirserver.search.mongo.run import Runner
 from fhirserver.store import Draft, Store
 from fhirserver.store.kept import documents
 from fhirserver.store.kept.ids import key
@@ -108,23 +109,27 @@ def queries(generator: Generator, store: Store) -> dict[str, tuple[str, Text]]:
     }
 
 
+class Watched(Runner):
+    """Remembers the last find: condition, sort, limit and hint."""
+
+    last: tuple[Any, list[Any], int, str | None]
+
+    def find(self, condition: Any, projection: Any, context: Any, **options: Any) -> list[dict[str, Any]]:
+        """Return documents."""
+        self.last = condition, list(options.get("sort", ())), options["limit"], options["hint"]
+        return super().find(condition, projection, context, **options)
+
+
 def finds(store: Store, registry: Registry, asked: dict[str, tuple[str, Text]]) -> dict[str, list[Any]]:
     """Return, for each query, the find that its page comes down to once the patient is known."""
     searcher = Searcher(store, registry)
-    commands: list[list[Any]] = []
-    original = searcher.runner.find
-
-    def remember(condition: Any, projection: Any, context: Any, **options: Any) -> Any:
-        commands.append([condition, list(options.get("sort", ())), options["limit"], options["hint"]])
-        return original(condition, projection, context, **options)
-
-    searcher.runner.find = remember  # type: ignore[method-assign] # watched
+    searcher.runner = watched = Watched(store)
     result: dict[str, list[Any]] = {}
     for name, (kind, text) in asked.items():
         result[name] = []
         for at in range(REPEATS):
             searcher.run(parse(registry, [kind], parse_qsl(text(at))))
-            condition, sort, limit, hint = commands[-1]
+            condition, sort, limit, hint = watched.last
             result[name].append([condition, sort, limit - 1, hint])
     return result
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def elsewhere(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Itera
             os.environ["PYTHONPATH"] = path
         now = int(time.time())
         token = issuer.mint(made.state, "fhirserver", "operator", nbf=now - 7200, iat=now - 7200, exp=now + 7200)
-        running.append(Running(made, lambda made=made, token=token: Client(made, token), process))  # type: ignore[misc]
+        running.append(Running(made, partial(Client, made, token), process))
     yield running
     for each in running:
         stop(each.process)

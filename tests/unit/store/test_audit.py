@@ -17,7 +17,9 @@ def test_a_record_is_there_when_recording_returns(store: Store) -> None:
     assert all(record["at"] for record in kept)
 
 
-def test_records_of_requests_at_once_are_each_there_once_and_share_inserts(store: Store) -> None:
+def test_records_of_requests_at_once_are_each_there_once_and_share_inserts(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inserts: list[int] = []
     insert_one, insert_many = store.audit._collection.insert_one, store.audit._collection.insert_many
 
@@ -29,8 +31,8 @@ def test_records_of_requests_at_once_are_each_there_once_and_share_inserts(store
         inserts.append(len(records))
         return insert_many(records, **options)
 
-    store.audit._collection.insert_one = counted_alone  # type: ignore[method-assign] # counts, then does the same
-    store.audit._collection.insert_many = counted  # type: ignore[method-assign] # counts, then does the same
+    monkeypatch.setattr(store.audit._collection, "insert_one", counted_alone)
+    monkeypatch.setattr(store.audit._collection, "insert_many", counted)
 
     def request(number: int) -> bool:
         store.audit.record([{"number": number}])
@@ -43,10 +45,12 @@ def test_records_of_requests_at_once_are_each_there_once_and_share_inserts(store
     assert len(inserts) < 400
 
 
-def test_a_record_that_mongodb_did_not_take_is_reported_to_each_request_that_waits_for_it(store: Store) -> None:
+def test_a_record_that_mongodb_did_not_take_is_reported_to_each_request_that_waits_for_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def lost(*_: Any, **__: Any) -> None:
         raise AutoReconnect("connection lost")
 
-    store.audit._collection.insert_one = lost  # type: ignore[method-assign,assignment] # the network fails
+    monkeypatch.setattr(store.audit._collection, "insert_one", lost)  # the network fails
     with pytest.raises(Unavailable):
         store.audit.record([{"who": "a"}])

@@ -80,12 +80,15 @@ def test_an_added_parameter_finds_what_was_stored_before_it_once_all_is_indexed(
     assert (found["state"], found["done"], found["total"]) == ("done", 5, 5)
 
 
-def test_a_search_by_a_parameter_whose_values_are_not_complete_is_refused(worker: Callable[[], Worker]) -> None:
+def test_a_search_by_a_parameter_whose_values_are_not_complete_is_refused(
+    worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = worker(), worker()
     one.write(patient("p", "Zizou"))
     one.write(NICKNAME)
-    one.upkeep._work = lambda: None  # type: ignore[method-assign] # as if it died before it indexed
-    one.upkeep.look()
+    with monkeypatch.context() as dying:
+        dying.setattr(one.upkeep, "_work", lambda: None)  # as if it died before it indexed
+        one.upkeep.look()
     with pytest.raises(BadRequest, match=r"\$reindex"):
         one.search("zizou")
     other.upkeep.look()  # another worker takes over
@@ -105,7 +108,7 @@ def test_a_worker_that_dies_in_the_middle_is_replaced_when_its_lease_ends_by_one
         upkeep.Upkeep._batch(dying.upkeep, job)
         return False
 
-    dying.upkeep._batch = batch  # type: ignore[method-assign] # it dies after its first batch
+    monkeypatch.setattr(dying.upkeep, "_batch", batch)  # it dies after its first batch
     dying.upkeep.look()
     assert progress_of(dying) == ("running", 2, 7)
     other.upkeep.look()  # the lease holds: nobody else works meanwhile
