@@ -1,8 +1,4 @@
-"""Who executes what: kinds of execution, and the professions (TRE_G15) that each is open to.
-
-Medicines: Code de la santé publique L4211-1 (pharmacists); biology: L6213-1; the others: their professions' own lists.
-A line of one kind becomes part of one Task; a Task may be open to several professions.
-"""
+"""Kinds of execution; the professions (TRE_G15) that each is open to are data (`rules/data/executors.json`)."""
 
 from __future__ import annotations
 
@@ -30,24 +26,6 @@ class Kind(StrEnum):
     MEDICAL_ACT = "medical-act"
 
 
-DOCTOR, PHARMACIST, DENTIST, MIDWIFE, NURSE = "10", "21", "40", "50", "60"
-
-EXECUTORS: Final[dict[Kind, frozenset[str]]] = {
-    Kind.PHARMACY: frozenset({PHARMACIST}),
-    Kind.LABORATORY: frozenset({DOCTOR, PHARMACIST, "86"}),
-    Kind.IMAGING: frozenset({DOCTOR, "98"}),
-    Kind.NURSING: frozenset({NURSE, "69"}),
-    Kind.PHYSIOTHERAPY: frozenset({"70"}),
-    Kind.PODIATRY: frozenset({"80"}),
-    Kind.SPEECH_THERAPY: frozenset({"91"}),
-    Kind.ORTHOPTICS: frozenset({"92"}),
-    Kind.OPTICS: frozenset({"28"}),
-    Kind.HEARING_AID: frozenset({"26"}),
-    Kind.ORTHOSIS: frozenset({PHARMACIST, "81", "82", "83", "84", "85"}),
-    Kind.DEVICE_SUPPLY: frozenset({PHARMACIST, "28", "26", "81", "82", "83", "84", "85"}),
-    Kind.MEDICAL_ACT: frozenset({DOCTOR, DENTIST, MIDWIFE}),
-}
-
 HELD_FOR_THE_WHOLE_TREATMENT: Final = frozenset(
     {Kind.NURSING, Kind.PHYSIOTHERAPY, Kind.SPEECH_THERAPY, Kind.ORTHOPTICS, Kind.PODIATRY}
 )
@@ -69,8 +47,3 @@ LABELS: Final[dict[Kind, tuple[str, str]]] = {
     Kind.MEDICAL_ACT: ("actes médicaux", "medical acts"),
 }
 """French and English name of each kind."""
-
-
-def may_execute(profession: str | None, kind: Kind) -> bool:
-    """Whether a profession (code of TRE_G15) may execute lines of this kind."""
-    return profession in EXECUTORS[kind]

@@ -18,9 +18,9 @@ from fhirserver.prescription.elements import EXTENSION
 from fhirserver.prescription.execution.quantities import read_amount
 from fhirserver.prescription.execution.standing import Delivered, Standing, standing
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.professions import EXECUTORS, Kind
 from fhirserver.prescription.professions import LABELS as KIND_LABELS
 from fhirserver.prescription.professions import SYSTEM as PROFESSIONS
+from fhirserver.prescription.professions import Kind
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.rules.tables import Tables
 from fhirserver.prescription.rules.validity import envelope, window
@@ -127,7 +127,9 @@ def build(  # noqa: PLR0913, PLR0917 - what a Task says
         "authoredOn": moment,
         "lastModified": moment,
         **({"requester": dict(prescriber)} if prescriber else {}),
-        "performerType": [{"coding": [{"system": PROFESSIONS, "code": code}]} for code in sorted(EXECUTORS[kind])],
+        "performerType": [
+            {"coding": [{"system": PROFESSIONS, "code": code}]} for code in sorted(tables.executors(kind, today))
+        ],
         "restriction": {},
         "input": [
             {"type": _part("line", "Ligne d'ordonnance"), "valueReference": {"reference": reference}}

@@ -14,7 +14,7 @@ from fhirserver.access.caller import Caller, Role
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.prescription.lines import paris_day
-from fhirserver.prescription.professions import Kind, may_execute
+from fhirserver.prescription.professions import Kind
 from fhirserver.prescription.rules.tables import Tables, load, shipped
 from fhirserver.prescription.tasks import Executor
 from fhirserver.settings import Settings
@@ -124,8 +124,8 @@ def profession_of(caller: Caller) -> str | None:
     return caller.profession
 
 
-def eligible(caller: Caller, kind: Kind) -> bool:
-    """Whether a caller may execute lines of a kind.
+def eligible(caller: Caller, kind: Kind, tables: Tables, on: date) -> bool:
+    """Whether a caller may execute lines of a kind that day.
 
     Biologists are doctors and pharmacists by profession: what tells them from the others is that they act for a
     laboratory.
@@ -133,7 +133,7 @@ def eligible(caller: Caller, kind: Kind) -> bool:
     profession = profession_of(caller)
     if kind is Kind.LABORATORY and profession != _LABORATORY and caller.role is not Role.LABORATORY:
         return False
-    return may_execute(profession, kind)
+    return profession in tables.executors(kind, on)
 
 
 def prescriber_keys(caller: Caller) -> tuple[str, ...]:

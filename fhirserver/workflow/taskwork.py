@@ -73,7 +73,7 @@ class TaskWork:
         return Situation(
             state=self.view.state,
             prescriber=not set(self.mark.by).isdisjoint(prescriber_keys(caller)),
-            eligible=eligible(caller, self.view.kind),
+            eligible=eligible(caller, self.view.kind, self.work.workflow.tables, self.work.today),
             holder=last is not None and executor_of(caller).same(last.executor, by_structure=self.by_structure),
             held=self.hold is not None,
             executed=self.view.executed,

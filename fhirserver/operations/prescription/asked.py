@@ -14,10 +14,11 @@ from fhirserver.issues import Text
 from fhirserver.operations.inputs import Inputs, missing
 from fhirserver.operations.registry import Call, Operation
 from fhirserver.prescription import tasks
-from fhirserver.prescription.professions import EXECUTORS, Kind
+from fhirserver.prescription.lines import paris_day
+from fhirserver.prescription.professions import Kind
 from fhirserver.store import Stored
 from fhirserver.workflow import numbers, sight
-from fhirserver.workflow.context import EXECUTING, Workflow, eligible
+from fhirserver.workflow.context import EXECUTING, Workflow, eligible, present
 from fhirserver.workflow.taskwork import task_of
 
 DEFINITION: Final = "urn:fhirserver:OperationDefinition:"
@@ -126,7 +127,7 @@ def one_task(workflow: Workflow, call: Call, given: Inputs) -> str:
     if wanted is not None:
         tasks_found = [each for each in tasks_found if _kind(each) == wanted]
     elif len(tasks_found) > 1:
-        tasks_found = _own(call, tasks_found)
+        tasks_found = _own(workflow, call, tasks_found)
     if not tasks_found:
         raise NotFound(
             Text("Cette ordonnance n'a pas de tâche de ce type.", "This prescription has no Task of this kind."),
@@ -145,10 +146,11 @@ def one_task(workflow: Workflow, call: Call, given: Inputs) -> str:
     return tasks_found[0].id
 
 
-def _own(call: Call, tasks_found: list[Stored]) -> list[Stored]:
+def _own(workflow: Workflow, call: Call, tasks_found: list[Stored]) -> list[Stored]:
     """Return the Tasks that are the caller's to execute: a kind of his profession alone before one that he shares."""
-    executed = [each for each in tasks_found if eligible(call.request.caller, Kind(_kind(each)))]
-    shared = {each.id: len(EXECUTORS[Kind(_kind(each))]) for each in executed}
+    tables, today = workflow.tables, paris_day(present())
+    executed = [each for each in tasks_found if eligible(call.request.caller, Kind(_kind(each)), tables, today)]
+    shared = {each.id: len(tables.executors(Kind(_kind(each)), today)) for each in executed}
     least = min(shared.values(), default=0)
     return [each for each in executed if shared[each.id] == least] or tasks_found
 

@@ -1,8 +1,9 @@
 """The dated tables of the rules: what is in them is data that the law changes and an operator replaces.
 
-Shipped with the project: `data/kinds.json`, `data/limits.json`, `data/prescribers.json`, and `data/medicines.json`, a
-small demonstration set that no one should dispense by. An operator puts files of the same names into a folder of
-his own; each replaces the shipped one. Every file is checked against its JSON Schema (`data/schemas/`).
+Shipped with the project: `data/kinds.json`, `data/limits.json`, `data/prescribers.json`, `data/executors.json`, and
+`data/medicines.json`, a small demonstration set that no one should dispense by. An operator puts files of the same
+names into a folder of his own; each replaces the shipped one. Every file is checked against its JSON Schema
+(`data/schemas/`).
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from fhirserver.prescription import kinds
 from fhirserver.prescription.execution.quantities import Amount, read_amount
 from fhirserver.prescription.kinds import KindRow
 from fhirserver.prescription.lines import Line, of_line
+from fhirserver.prescription.professions import Kind
 from fhirserver.prescription.rules import medicines
 from fhirserver.prescription.rules.table_files import checked, shipped_text
 
-NAMES: Final = ("kinds", "limits", "prescribers", "medicines")
+NAMES: Final = ("kinds", "limits", "prescribers", "executors", "medicines")
 _KEPT: Final = 20_000
 """Answers of `Tables.rows` that are remembered: rules, kinds of medicines, and the days on which they are asked."""
 _STRICTEST: Final = ("narcotic", "I", "II", "none")
@@ -60,7 +62,7 @@ class Medicine:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One dated row of `limits.json`."""
+    """One dated row of `limits.json`, or of `executors.json` (rule `executors`)."""
 
     rule: str
     names: frozenset[str]
@@ -95,6 +97,11 @@ class Tables:
         """Everything that a row may name a line by: its kind, and its medicine's list and classes."""
         return _names_of(line, self)
 
+    def executors(self, kind: Kind, on: date) -> frozenset[str]:
+        """The professions (TRE_G15) that may execute lines of a kind that day."""
+        row = self.first("executors", (kind,), on)
+        return frozenset(row.value) if row else frozenset()
+
     def rows(self, rule: str, names: Iterable[str], on: date) -> tuple[Limit, ...]:
         """The rows of a rule that hold for one of these names that day, the most particular first."""
         key = (rule, frozenset(names), on)
@@ -124,6 +131,8 @@ def _medicine_of(line: Line, tables: Tables) -> Medicine:
     found = [tables.medicines[pair] for pair in line.codings if pair in tables.medicines]
     if not found:
         return tables.unknown
+    if len(found) == 1:
+        return found[0]
     first = next((medicine for medicine in found if medicine.packs), found[0])
     return replace(
         first,
@@ -148,7 +157,7 @@ def shipped() -> Tables:
 def load(folder: Path) -> Tables:
     """Read an operator's tables; what the folder lacks is taken from the shipped ones.
 
-    Besides the four JSON files the folder may hold `medicines.csv` (see `medicines.from_csv`).
+    Besides the JSON files the folder may hold `medicines.csv` (see `medicines.from_csv`).
 
     Raises:
         TableError: a file is not JSON or CSV, or breaks its schema; the text says which and where.
@@ -164,8 +173,12 @@ def load(folder: Path) -> Tables:
 
 
 def _built(data: Mapping[str, Any]) -> Tables:
+    executors = [
+        {**row, "rule": "executors", "of": [row["kind"]], "value": row["professions"]}
+        for row in data["executors"]["rows"]
+    ]
     limits: dict[str, list[Limit]] = {}
-    for row in data["limits"]["rows"]:
+    for row in (*data["limits"]["rows"], *executors):
         limits.setdefault(row["rule"], []).append(
             Limit(row["rule"], frozenset(row["of"]), row["value"], row["source"], _day(row, "from"), _day(row, "to"))
         )

@@ -1,8 +1,10 @@
+from datetime import date
+
 import pytest
 
 from fhirserver.prescription.kinds import kind_of, rows
-from fhirserver.prescription.professions import Kind, may_execute
-from tests.unit.prescription.building import device, medicine, service
+from fhirserver.prescription.professions import Kind
+from tests.unit.prescription.building import TABLES, device, medicine, service
 
 NGAP = "urn:fhirserver:CodeSystem:ngap"
 CCAM = "urn:oid:1.2.250.1.213.2.5"
@@ -57,10 +59,9 @@ def test_the_chapter_of_the_device_list_tells_who_supplies(code: str, kind: Kind
 
 
 def test_a_dressing_may_go_to_a_pharmacy_or_a_supplier() -> None:
-    kind = kind_of(device())
-    assert may_execute("21", kind)
-    assert may_execute("82", kind)
-    assert not may_execute("60", kind)
+    executors = TABLES.executors(kind_of(device()), date(2026, 1, 5))
+    assert {"21", "82"} <= executors
+    assert "60" not in executors
 
 
 def test_a_medicine_goes_to_the_pharmacy_whatever_its_codes() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fhirserver.prescription import lines
+from fhirserver.prescription.professions import Kind
 from fhirserver.prescription.rules.table_files import TableError
 from fhirserver.prescription.rules.tables import load, shipped
 from tests.unit.prescription.building import ATC, UCD, line, medicine
@@ -27,6 +28,20 @@ def test_the_shipped_medicines_say_that_they_are_a_demonstration() -> None:
 
 def test_every_limit_has_a_legal_source() -> None:
     assert all(limit.source for limits in shipped().limits.values() for limit in limits)
+
+
+def test_every_kind_is_executed_by_somebody() -> None:
+    assert all(shipped().executors(kind, date(2026, 1, 5)) for kind in Kind)
+
+
+def test_an_operator_says_who_executes_a_kind_from_when(tmp_path: Path) -> None:
+    row = '{"kind": "orthosis", "professions": ["%s"], "source": "s", "%s": "2026-06-01"}'
+    text = f'{{"rows": [{row % ("82", "to")}, {row % ("94", "from")}]}}'
+    (tmp_path / "executors.json").write_text(text, encoding="utf-8")
+    tables = load(tmp_path)
+    assert tables.executors(Kind.ORTHOSIS, date(2026, 5, 31)) == {"82"}
+    assert tables.executors(Kind.ORTHOSIS, date(2026, 6, 2)) == {"94"}
+    assert tables.executors(Kind.PHARMACY, date(2026, 6, 2)) == frozenset()
 
 
 def test_a_row_holds_on_its_first_and_last_day() -> None:
@@ -99,6 +114,7 @@ def test_medicines_may_be_loaded_from_csv(tmp_path: Path) -> None:
         ("limits.json", '{"rows": [{"rule": "x", "of": ["x"], "value": 1, "source": "s", "from": "2025"}]}', "from"),
         ("kinds.json", '{"rows": [{"systems": ["s"], "kind": "magic"}]}', "magic"),
         ("prescribers.json", '{"professions": {"10": {"name": "M", "pharmacy": "some"}}}', "pharmacy"),
+        ("executors.json", '{"rows": [{"kind": "nursing", "professions": ["x"], "source": "s"}]}', "professions"),
         ("medicines.csv", "code;list\nA;I\n", "system"),
         ("medicines.csv", "system;code;list;packs\ns;A;I;viele\n", "row 2"),
         ("medicines.csv", "system;code;list\ns;A;III\n", "III"),
