@@ -73,5 +73,9 @@ class Worker:
                 # MongoDB is away: the tasks stay where they are
                 self._stop.wait(_TROUBLE)
                 continue
+            except Exception:  # noqa: BLE001 - a worker that ends without a word would leave all tasks undone; it is logged
+                _log.exception("the outbox cannot be worked through")
+                self._stop.wait(_TROUBLE)
+                continue
             if not busy:
                 self._stop.wait(_IDLE)

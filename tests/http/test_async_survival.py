@@ -119,6 +119,17 @@ def test_what_waits_while_the_server_is_down_is_done_when_it_is_back(
     assert of_family(killable.client, "Attente") == 1
 
 
+def test_a_task_that_cannot_be_read_ends_no_worker(killable: Killable, database: Database[dict[str, Any]]) -> None:
+    unreadable = {"_id": "0", "kind": "request", "state": "waiting", "due": datetime(2026, 1, 1, tzinfo=UTC)}
+    database["outbox"].insert_one(unreadable)
+    try:
+        until(lambda: "KeyError" in killable.server.log.read_text())
+    finally:
+        database["outbox"].delete_one({"_id": "0"})
+    place = ask(killable.client, "POST", "", bundle("transaction", post(patient("Illisible"))))
+    assert outcome_of(killable.client, place).json()["type"] == "transaction-response"
+
+
 def test_what_is_kept_of_a_request_holds_no_token_and_its_body_goes_when_it_is_done(
     killable: Killable, database: Database[dict[str, Any]]
 ) -> None:
