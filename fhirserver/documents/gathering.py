@@ -64,9 +64,8 @@ class Gathering:
             for item in contained if isinstance(contained, list) else ():
                 if isinstance(item, dict) and item.get("resourceType") == "Patient":
                     places.update((records.KIND, records.identity("|".join(ins))) for ins in national(item))
-        self._transaction.read_ahead(sorted(places)[:_MOST_AHEAD])
         wanted = [*linking.selections(conditional), *(("DocumentReference", _bearing(name)) for name in names)]
-        selecting.ahead(self._services, self._request, self._transaction, wanted)
+        selecting.ahead(self._services, self._request, self._transaction, wanted, sorted(places)[:_MOST_AHEAD])
 
     def facts(self, patients: Iterable[str], targets: Iterable[str], names: Iterable[str]) -> Facts:
         """Look up all of it.

@@ -51,13 +51,25 @@ def identities(  # noqa: PLR0913, PLR0917 - what a selection consists of
     return chosen[:most]
 
 
-def ahead(services: Services, request: Request, transaction: Transaction, selections: Sequence[Selection]) -> None:
-    """Have a transaction know what criteria select, and those resources, by as few queries as can be."""
+def ahead(
+    services: Services,
+    request: Request,
+    transaction: Transaction,
+    selections: Sequence[Selection],
+    places: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Have a transaction know what criteria select, and resources by type and id, by as few queries as can be."""
     offered = [selection for selection in selections if selection[0] in services.types]
-    found = together.select(services.searcher, offered, transaction.session, f"{request.base}/")
-    for selection, documents in found.items():
+    kinds = {kind for kind, _ in offered}
+    # what is found of a type that is selected as well would not tell by which of the two
+    transaction.read_ahead(place for place in places if place[0] in kinds)
+    keys = transaction.unread(place for place in places if place[0] not in kinds)
+    found = together.select(services.searcher, offered, transaction.session, f"{request.base}/", keys)
+    for selection, documents in found.selected.items():
         transaction.remember(documents)
         transaction.selected[selection] = [document["i"] for document in documents]
+    if found.complete:
+        transaction.remember(found.beside, keys)
 
 
 def _selected(  # noqa: PLR0913, PLR0917 - see identities

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhirserver.errors import BadRequest
 from fhirserver.search.asked.parse import parse
@@ -26,13 +26,38 @@ _SECONDS: Final = 10.0
 _WITHOUT_INDEX: Final = {"s": False}
 
 
+class Found(NamedTuple):
+    """What one query found, without index values.
+
+    Attributes:
+        selected: the documents of each selection that was asked for.
+        beside: those of the keys.
+        complete: whether all keys were asked for.
+    """
+
+    selected: dict[Selection, list[dict[str, Any]]]
+    beside: list[dict[str, Any]]
+    complete: bool
+
+
 def select(
-    searcher: Searcher, selections: Sequence[Selection], session: ClientSession | None, base: str
-) -> dict[Selection, list[dict[str, Any]]]:
-    """Return the documents that selections find, without their index values.
+    searcher: Searcher,
+    selections: Sequence[Selection],
+    session: ClientSession | None,
+    base: str,
+    keys: Sequence[str] = (),
+) -> Found:
+    """Return the documents that selections find, and those of some keys.
 
     Left out, to be asked alone: what no single range of the keys' index answers, what looks at other resources, faulty
     criteria, and a second selection of a type.
+
+    Args:
+        searcher: compiles the criteria.
+        selections: types and criteria.
+        session: of the transaction on whose view they are asked.
+        base: the FHIR base url as the client sees it, with a slash at its end.
+        keys: `_id` of resources of types that no selection is of.
     """
     context = Context(None, session, time.monotonic() + _SECONDS)
     chosen: dict[str, tuple[Selection, Condition]] = {}
@@ -47,11 +72,16 @@ def select(
         condition, hint = plan([kind], searcher.compile([kind], query.where, context))
         if hint == indexes.KEYS:
             chosen[kind] = selection, condition
-    if not chosen:
-        return {}
     conditions = [condition for _, condition in chosen.values()]
+    if keys:
+        conditions.append({"_id": {"$in": list(keys)}})
+    if not conditions:
+        return Found({}, [], complete=True)
     condition = conditions[0] if len(conditions) == 1 else {"$or": conditions}
-    documents = searcher.runner.find(condition, _WITHOUT_INDEX, context, hint=indexes.KEYS, limit=_MOST)
-    if len(documents) == _MOST:
-        return {}
-    return {selection: [each for each in documents if each["t"] == kind] for kind, (selection, _) in chosen.items()}
+    most = _MOST + len(keys)
+    hint = None if keys else indexes.KEYS
+    documents = searcher.runner.find(condition, _WITHOUT_INDEX, context, hint=hint, limit=most)
+    if len(documents) == most:
+        return Found({}, [], complete=False)
+    selected = {selection: [each for each in documents if each["t"] == kind] for kind, (selection, _) in chosen.items()}
+    return Found(selected, [each for each in documents if each["t"] not in chosen], complete=True)

@@ -126,15 +126,25 @@ class Transaction:
 
     def read_ahead(self, references: Iterable[tuple[str, str]]) -> None:
         """Read the current versions of several resources (type and id) at once, which `read` and writes will need."""
-        wanted = {key(resource_type, identity) for resource_type, identity in references} - set(self._seen)
+        wanted = self.unread(references)
         if wanted:
-            self._seen.update(dict.fromkeys(wanted))
-            self._seen.update((document["_id"], document) for document in self.find({"_id": {"$in": sorted(wanted)}}))
+            self.remember(self.find({"_id": {"$in": wanted}}), wanted)
 
-    def remember(self, documents: Iterable[dict[str, Any]]) -> None:
-        """Take documents that were found on this view for what `read` and writes will need."""
+    def unread(self, references: Iterable[tuple[str, str]]) -> list[str]:
+        """Return the `_id` of those resources (type and id) that this transaction has not read yet."""
+        return sorted({key(resource_type, identity) for resource_type, identity in references} - self._seen.keys())
+
+    def remember(self, documents: Iterable[dict[str, Any]], keys: Iterable[str] = ()) -> None:
+        """Take documents that were found on this view for what `read` and writes will need.
+
+        Args:
+            documents: of `resources`.
+            keys: all `_id` that were asked for: those of no document are not there.
+        """
         for document in documents:
             self._seen.setdefault(document["_id"], document)
+        for name in keys:
+            self._seen.setdefault(name, None)
 
     def find(self, condition: Mapping[str, Any], **options: Any) -> list[dict[str, Any]]:
         """Find documents of `resources` as `Store.find` does, on the view of this transaction.

@@ -9,6 +9,7 @@ import pytest
 
 from fhirserver.search import Searcher
 from fhirserver.search.mongo import together
+from fhirserver.store.kept.ids import key
 
 BASE = "https://fhir.example.fr/fhir/"
 SYSTEM = "urn:oid:1.2.250.1.213.1.4.10"
@@ -30,7 +31,7 @@ def selection(kind: str, value: str) -> together.Selection:
 
 def test_selections_of_several_types_find_what_each_finds_alone(searcher: Searcher) -> None:
     wanted = [selection("Patient", "1"), selection("Practitioner", "2"), selection("Organization", "3")]
-    found = together.select(searcher, wanted, None, BASE)
+    found = together.select(searcher, wanted, None, BASE).selected
     assert list(found) == wanted
     for kind, pairs in wanted:
         assert sorted(each["i"] for each in found[kind, pairs]) == sorted(searcher.ids(kind, pairs))
@@ -40,7 +41,7 @@ def test_selections_of_several_types_find_what_each_finds_alone(searcher: Search
 
 def test_a_second_selection_of_a_type_is_left_to_be_asked_alone(searcher: Searcher) -> None:
     found = together.select(searcher, [selection("Patient", "1"), selection("Patient", "2")], None, BASE)
-    assert list(found) == [selection("Patient", "1")]
+    assert list(found.selected) == [selection("Patient", "1")]
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,23 @@ def test_a_second_selection_of_a_type_is_left_to_be_asked_alone(searcher: Search
 def test_criteria_that_are_faulty_or_look_elsewhere_are_left_out(
     searcher: Searcher, pairs: tuple[tuple[str, str], ...]
 ) -> None:
-    assert together.select(searcher, [("Patient", pairs)], None, BASE) == {}
+    assert together.select(searcher, [("Patient", pairs)], None, BASE).selected == {}
 
 
 def test_no_selection_is_cut_short_by_one_that_finds_very_many(searcher: Searcher) -> None:
-    assert together.select(searcher, [selection("Location", "many"), selection("Patient", "1")], None, BASE) == {}
+    found = together.select(
+        searcher, [selection("Location", "many"), selection("Patient", "1")], None, BASE, ["no key"]
+    )
+    assert found == ({}, [], False)
+
+
+def test_resources_by_their_keys_are_found_by_the_same_query(searcher: Searcher) -> None:
+    (identity,) = searcher.ids("Practitioner", selection("Practitioner", "1")[1])
+    wanted = [selection("Patient", "2"), ("Organization", (("no-such-parameter", "1"),))]
+    found = together.select(searcher, wanted, None, BASE, [key("Practitioner", identity), key("Practitioner", "none")])
+    assert list(found.selected) == wanted[:1]
+    assert len(found.selected[wanted[0]]) == 2
+    assert [each["i"] for each in found.beside] == [identity]
+    assert found.complete
+    alone = together.select(searcher, [], None, BASE, [key("Practitioner", identity)])
+    assert alone == ({}, found.beside, True)
