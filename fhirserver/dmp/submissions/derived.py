@@ -1,4 +1,4 @@
-"""The submission set of a document that came without one (ITI-105): made from the document and its sender.
+"""The submission set of a document that came without one (ITI-105, the server's own): made from document and sender.
 
 IHE MHD 4.2.3, figure 3.105.4-1: the recipient makes the submission set from the DocumentReference and the context, so
 that the document is found by its lot (ITI-66) like any other.

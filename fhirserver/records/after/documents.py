@@ -9,6 +9,7 @@ from fhirserver import jsontext
 from fhirserver.dmp import issued, labels, marks
 from fhirserver.dmp.issued import Issued
 from fhirserver.dmp.names import URI
+from fhirserver.dmp.submissions import derived
 from fhirserver.interactions.shown.selecting import identities
 from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.lines import Line
@@ -18,10 +19,12 @@ from fhirserver.store import Draft, Stored, Transaction
 from fhirserver.workflow.context import Work
 
 KIND: Final = "DocumentReference"
+_SENDER: Final = "fhirserver"
+"""Who submits what the server makes itself: its sourceId comes from this name."""
 
 
 def store(work: Work, key: str, told: Issued, content: bytes) -> None:
-    """Plan a document with its content in a record, and tell the patient of it."""
+    """Plan a document with its content and its submission set in a record, and tell the patient of it."""
     transaction = work.transaction
     patient = told.subject.partition("/")[2]
     identity = transaction.reserve(KIND, None, patient)
@@ -34,6 +37,8 @@ def store(work: Work, key: str, told: Issued, content: bytes) -> None:
     }
     _create(work, held, binary, marks.of_content(key, identity), transaction.put_file(content))
     _create(work, document, identity, marks.of_document(document, key))
+    made = derived.submission_set(document, f"{KIND}/{identity}", _SENDER, told.at)
+    _create(work, made, transaction.reserve("List", None, identity), marks.of_list(key, [identity]))
     notices.of_document(transaction, key, identity, told.author.name)
 
 

@@ -72,6 +72,21 @@ def test_a_prescription_appears_once_for_each_type_with_the_print_of_its_lines(
     assert len(sizes) == 2
 
 
+def test_each_of_its_documents_is_found_by_its_submission_set(
+    as_role: Callable[[str], Client], patient: Client, record: Record
+) -> None:
+    operator = as_role("operator")
+    act(operator, record, "create")
+    prescribe(as_role("prescriber"), record)
+    found = {f"DocumentReference/{each['id']}": each for each in documents(patient, record, 2)}
+    lots = patient.get(f"List?{record.query}&code=submissionset&status=current").json()["entry"]
+    assert sorted(lot["resource"]["entry"][0]["item"]["reference"] for lot in lots) == sorted(found)
+    for lot in (entry["resource"] for entry in lots):
+        assert lot["title"] == found[lot["entry"][0]["item"]["reference"]]["description"]
+        checked = operator.post("List/$validate", lot)
+        assert [issue for issue in checked.json()["issue"] if issue["severity"] in ("error", "fatal")] == []
+
+
 def test_the_prescriber_sees_his_prescription_and_a_stranger_does_not(
     server: Server, as_role: Callable[[str], Client], patient: Client, record: Record
 ) -> None:

@@ -140,6 +140,9 @@ def test_iti_66_submission_sets_and_folders_are_found_by_every_criterion(
         ("title=Suivi", {of_folder}),
         (f"authorOrg:identifier={structure['system']}|{structure['value']}", {own}),
         ("authorOrg:missing=true", {of_folder}),
+        ("source:missing=false", {own}),
+        ("PatientAsSource:missing=false", {own}),
+        ("PractitionerRoleAsSource:missing=true", {of_folder}),
         ("isArchived=false", {own, of_folder}),
         ("isArchived=true", set()),
     ):
