@@ -131,13 +131,8 @@ def _labels(
     faults = label.unknown(after)
     if faults or not after.get("securityLabel"):
         position, code = faults[0] if faults else (0, "")
-        shown = ", ".join(("N", *label.LABELS))
-        raise _unprocessable(
-            f"DocumentReference.securityLabel[{position}]",
-            "label",
-            f"« {code[:40]} » n'est pas un statut de visibilité ; connus : {shown}.",
-            f'"{code[:40]}" is no visibility label; known: {shown}.',
-        )
+        told = label.unknown_text(code)
+        raise _unprocessable(f"DocumentReference.securityLabel[{position}]", "label", told.fr, told.en)
     old, new = label.of(before), label.of(after)
     if label.excluded(new, allow_both=allow_both):
         raise _unprocessable(

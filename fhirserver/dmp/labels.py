@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fhirserver.dmp.names import NOS
+from fhirserver.issues import Text
 
 SYSTEM: Final = f"{NOS}/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
 SYSTEM_OID: Final = "urn:oid:1.2.250.1.213.1.1.4.13"
@@ -59,6 +60,15 @@ def unknown(document: Mapping[str, Any]) -> list[tuple[int, str]]:
         if not known:
             found.append((position, str(codings[0].get("code", "")) if codings else ""))
     return found
+
+
+def unknown_text(code: str) -> Text:
+    """Return what is said of a security label that is unknown."""
+    shown = ", ".join(("N", *LABELS))
+    return Text(
+        f"« {code[:40]} » n'est pas un statut de visibilité ; connus : {shown}.",
+        f'"{code[:40]}" is no visibility label; known: {shown}.',
+    )
 
 
 def excluded(labels: Iterable[str], *, allow_both: bool) -> bool:

@@ -27,12 +27,10 @@ class Verdicts:
     Attributes:
         issues: errors and warnings.
         patient: whom the submission is about, where that is clear.
-        hashes: SHA-256 of each document's content, by uniqueId.
     """
 
     issues: list[Issue]
     patient: Known | None
-    hashes: dict[str, str]
 
     @property
     def refuses(self) -> bool:
@@ -90,14 +88,10 @@ def check(submission: Submission, facts: Facts, terminology: Terminology, examin
     issues += patients.check(submission, facts)
     patient = patients.one(submission, facts)
     issues += relations.check(submission, facts, patient)
-    hashes: dict[str, str] = {}
     for part in submission.documents:
         issues += labelling.check(part.resource, part.path, patient, facts)
         issues += _document(part, submission, facts, terminology, examined.get(part.position), patient)
-        name, found = unique_id(part.resource), examined.get(part.position)
-        if name and found:
-            hashes[name] = found.sha256
-    return Verdicts(issues, patient, hashes)
+    return Verdicts(issues, patient)
 
 
 def check_simplified(document: Mapping[str, Any], facts: Facts, terminology: Terminology, found: Examined) -> Verdicts:
@@ -117,8 +111,7 @@ def check_simplified(document: Mapping[str, Any], facts: Facts, terminology: Ter
     where = f"{path}.content[0].attachment.data"
     issues += attachments.compare(document, path, where, found, "")
     issues += _headers(document, path, found, patient, facts)
-    name = unique_id(document)
-    return Verdicts(issues, patient, {name: found.sha256} if name else {})
+    return Verdicts(issues, patient)
 
 
 def _document(  # noqa: PLR0913, PLR0917 - a document, and what is known of it

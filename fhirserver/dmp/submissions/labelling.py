@@ -26,14 +26,8 @@ def check(document: Mapping[str, Any], path: str, patient: Known | None, facts: 
         # validation says what is wrong with it
         return
     for position, code in _unknown(document["securityLabel"]):
-        shown = ", ".join(("N", *label.LABELS))
-        yield fault(
-            f"{where}[{position}]",
-            "label",
-            f"« {code[:40]} » n'est pas un statut de visibilité ; connus : {shown}.",
-            f'"{code[:40]}" is no visibility label; known: {shown}.',
-            "code-invalid",
-        )
+        told = label.unknown_text(code)
+        yield fault(f"{where}[{position}]", "label", told.fr, told.en, "code-invalid")
     labels = label.of(document)
     if label.excluded(labels, allow_both=facts.rules.masked_and_invisible):
         yield fault(

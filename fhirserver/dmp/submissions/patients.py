@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from fhirserver.dmp import identity
 from fhirserver.dmp.submissions.facts import Facts, Known
 from fhirserver.dmp.submissions.faults import fault, warning
-from fhirserver.dmp.submissions.submission import Part, Submission, attachment, reference
+from fhirserver.dmp.submissions.submission import Part, Submission, attachment, criteria
 from fhirserver.issues import Issue, Text
 
 _CONDITIONAL: Final = re.compile(r"Patient\?(?:identifier|Patient\.identifier)=([^&|]*)(?:\|(.*))?", re.DOTALL)
@@ -20,13 +20,13 @@ _ENTRY: Final = Text("patient du Bundle", "patient of the Bundle")
 
 def subject(resource: Mapping[str, Any]) -> str | None:
     """Return the reference that names the patient; one by identifier alone as a conditional reference."""
-    return _text(resource.get("subject"))
+    return criteria(resource.get("subject"), "Patient")
 
 
 def source(document: Mapping[str, Any]) -> str | None:
     """Return the reference of a document's source patient that leads out of the document."""
     context = document.get("context")
-    text = _text(context.get("sourcePatientInfo")) if isinstance(context, dict) else None
+    text = criteria(context.get("sourcePatientInfo"), "Patient") if isinstance(context, dict) else None
     return text if text and not text.startswith("#") else None
 
 
@@ -243,13 +243,3 @@ def _same(one_patient: Known, other: Known) -> bool:
     if one_patient.identity == other.identity:
         return True
     return bool(set(identity.national(one_patient.resource)) & set(identity.national(other.resource)))
-
-
-def _text(value: Any) -> str | None:
-    text = reference(value)
-    if text is not None or not isinstance(value, dict):
-        return text
-    identifier = value.get("identifier")
-    if not isinstance(identifier, dict) or not identifier.get("value"):
-        return None
-    return f"Patient?identifier={identifier.get('system', '')}|{identifier['value']}"

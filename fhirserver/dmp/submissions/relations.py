@@ -13,7 +13,7 @@ from fhirserver.dmp.authors import wrote
 from fhirserver.dmp.submissions.facts import Facts, Known
 from fhirserver.dmp.submissions.faults import fault
 from fhirserver.dmp.submissions.patients import subject
-from fhirserver.dmp.submissions.submission import Part, Submission, reference
+from fhirserver.dmp.submissions.submission import Part, Submission, criteria
 from fhirserver.issues import Issue
 
 CODES: Final = ("replaces", "appends", "transforms", "signs")
@@ -39,7 +39,11 @@ def of(document: Mapping[str, Any], path: str) -> list[Relation]:
     """Return a document's relations."""
     found = document.get("relatesTo")
     return [
-        Relation(str(item.get("code", "")), _target(item.get("target")), f"{path}.relatesTo[{position}]")
+        Relation(
+            str(item.get("code", "")),
+            criteria(item.get("target"), "DocumentReference"),
+            f"{path}.relatesTo[{position}]",
+        )
         for position, item in enumerate(found if isinstance(found, list) else [])
         if isinstance(item, dict)
     ]
@@ -240,13 +244,3 @@ def supersedes(parameters: Mapping[str, Any]) -> bool:
         if isinstance(part, dict)
     }
     return parts == {"type": "replace", "path": "DocumentReference.status", "value": "superseded"}
-
-
-def _target(value: Any) -> str | None:
-    text = reference(value)
-    if text is not None or not isinstance(value, dict):
-        return text
-    identifier = value.get("identifier")
-    if not isinstance(identifier, dict) or not identifier.get("value"):
-        return None
-    return f"DocumentReference?identifier={identifier.get('system', '')}|{identifier['value']}"

@@ -53,7 +53,6 @@ class Submission:
 
     Attributes:
         flavour: which profiles its resources must meet.
-        claimed: whether the Bundle names that flavour itself.
         lists: all List entries, whatever their code.
         documents, patches, patients: DocumentReferences to be created; changes of existing ones; Patient entries.
         contents: Binary and document Bundle entries, by fullUrl.
@@ -61,7 +60,6 @@ class Submission:
     """
 
     flavour: Flavour
-    claimed: bool
     lists: list[Part] = field(default_factory=list)
     documents: list[Part] = field(default_factory=list)
     patches: list[Part] = field(default_factory=list)
@@ -97,60 +95,18 @@ class Submission:
         yield from self.patients
 
 
-def claims_submission(bundle: Mapping[str, Any]) -> bool:
-    """Tell whether a transaction names itself an ITI-65 Bundle, or holds a submission set."""
-    if any(profile in BY_PROFILE for profile in _profiles(bundle)):
-        return True
-    return any(
-        isinstance(resource, dict)
-        and resource.get("resourceType") == "List"
-        and list_code(resource) == "submissionset"
-        and request.get("method") == "POST"
-        for resource, request in _entries(bundle)
-    )
-
-
-def holds_documents(bundle: Mapping[str, Any]) -> bool:
-    """Tell whether a transaction creates documents (DocumentReference), so that it can only be a submission."""
-    return any(
-        isinstance(resource, dict)
-        and resource.get("resourceType") == "DocumentReference"
-        and request.get("method") == "POST"
-        for resource, request in _entries(bundle)
-    )
-
-
-def read(bundle: Mapping[str, Any]) -> Submission:
-    """Read a Bundle; without a profile of MHD or PDSm it is held to PDSm comprehensive."""
-    named = [BY_PROFILE[profile] for profile in _profiles(bundle) if profile in BY_PROFILE]
-    submission = Submission(named[0] if named else Flavour.PDSM, bool(named))
-    entries = bundle.get("entry")
-    for position, entry in enumerate(entries if isinstance(entries, list) else []):
-        if isinstance(entry, dict):
-            _place(submission, _part(position, entry))
-    return submission
-
-
 def of_parts(profiles: Sequence[str], parts: Sequence[Part]) -> Submission:
-    """Read a submission whose entries are parts already."""
+    """Read a submission; without a profile of MHD or PDSm it is held to PDSm comprehensive.
+
+    Args:
+        profiles: that the Bundle names, without their versions.
+        parts: its entries.
+    """
     named = [BY_PROFILE[profile] for profile in profiles if profile in BY_PROFILE]
-    submission = Submission(named[0] if named else Flavour.PDSM, bool(named))
+    submission = Submission(named[0] if named else Flavour.PDSM)
     for part in parts:
         _place(submission, part)
     return submission
-
-
-def _part(position: int, entry: Mapping[str, Any]) -> Part:
-    resource, request = entry.get("resource"), entry.get("request")
-    request = request if isinstance(request, dict) else {}
-    url = entry.get("fullUrl")
-    return Part(
-        position,
-        url if isinstance(url, str) else None,
-        resource if isinstance(resource, dict) else {},
-        str(request.get("method", "")),
-        str(request.get("url", "")),
-    )
 
 
 def _place(submission: Submission, part: Part) -> None:
@@ -218,6 +174,17 @@ def reference(value: Any) -> str | None:
     return text if isinstance(text, str) and text else None
 
 
+def criteria(value: Any, kind: str) -> str | None:
+    """Return the text by which a Reference names a resource: literal, or criteria made of its identifier."""
+    text = reference(value)
+    if text is not None or not isinstance(value, dict):
+        return text
+    identifier = value.get("identifier")
+    if not isinstance(identifier, dict) or not identifier.get("value"):
+        return None
+    return f"{kind}?identifier={identifier.get('system', '')}|{identifier['value']}"
+
+
 def contained(resource: Mapping[str, Any], text: str | None) -> tuple[int, Mapping[str, Any]] | None:
     """Return the contained resource that `#id` names, with its index."""
     if not text or not text.startswith("#"):
@@ -239,18 +206,3 @@ def unique_id(document: Mapping[str, Any]) -> str | None:
         return None
     system = str(identifier.get("system", ""))
     return f"{system}|{value.lower() if value.lower().startswith('urn:') else value}"
-
-
-def _profiles(bundle: Mapping[str, Any]) -> list[str]:
-    meta = bundle.get("meta")
-    profiles = meta.get("profile") if isinstance(meta, dict) else None
-    named = [each for each in profiles if isinstance(each, str)] if isinstance(profiles, list) else []
-    return [each.partition("|")[0] for each in named]
-
-
-def _entries(bundle: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
-    entries = bundle.get("entry")
-    for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict):
-            request = entry.get("request")
-            yield entry.get("resource"), request if isinstance(request, dict) else {}

@@ -109,18 +109,27 @@ def test_the_types_of_prescriptions_dispensing_and_emergency_have_their_class() 
     assert {"10", "11"} <= CLASSES_OF_TYPE["11488-4"]
 
 
+def read(bundle: dict[str, Any]) -> submission.Submission:
+    parts = [
+        submission.Part(position, entry.get("fullUrl"), entry["resource"], **entry["request"])
+        for position, entry in enumerate(bundle["entry"])
+    ]
+    profiles = [profile.partition("|")[0] for profile in bundle.get("meta", {}).get("profile", ())]
+    return submission.of_parts(profiles, parts)
+
+
 def test_the_flavour_is_that_of_the_bundles_profile(bundle: dict[str, Any]) -> None:
-    assert submission.read(bundle).flavour is Flavour.PDSM
+    assert read(bundle).flavour is Flavour.PDSM
     bundle["meta"]["profile"] = [
         "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Minimal.ProvideBundle|4.2.3"
     ]
-    assert submission.read(bundle).flavour is Flavour.MINIMAL
+    assert read(bundle).flavour is Flavour.MINIMAL
     del bundle["meta"]
-    assert submission.read(bundle).flavour is Flavour.PDSM
+    assert read(bundle).flavour is Flavour.PDSM
 
 
 def fingerprint(bundle: dict[str, Any]) -> str:
-    return retries.fingerprint(submission.read(bundle), HASHES)
+    return retries.fingerprint(read(bundle), HASHES)
 
 
 def test_a_retry_may_have_other_urns_another_list_identifier_and_another_date(bundle: dict[str, Any]) -> None:
@@ -147,10 +156,11 @@ def test_other_metadata_are_no_retry(bundle: dict[str, Any], change: Any) -> Non
     assert fingerprint(other) != fingerprint(bundle)
 
 
-def test_reading_takes_whatever_a_bundle_holds() -> None:
-    for entries in (None, 3, [None, 3, {}, {"resource": 1, "request": 2}, {"resource": {"resourceType": 7}}]):
-        found = submission.read({"entry": entries, "meta": {"profile": [1, None]}})
+def test_reading_takes_whatever_an_entry_holds() -> None:
+    for resource in ({}, {"resourceType": 7}, {"resourceType": ["List"]}, {"resourceType": "List", "code": 3}):
+        found = submission.of_parts(["", "x"], [submission.Part(0, None, resource, "POST", "")])
         assert not found.documents
+        assert not found.sets
 
 
 def test_an_author_is_known_by_his_number_and_his_structure(bundle: dict[str, Any]) -> None:
@@ -180,7 +190,7 @@ def test_only_a_patch_of_the_status_to_superseded_belongs_to_a_submission() -> N
 
 
 def test_an_ins_for_tests_is_no_identity_in_production(bundle: dict[str, Any]) -> None:
-    sent = submission.read(bundle)
+    sent = read(bundle)
     told = [issue.rule for issue in patients.check(sent, Facts(rules=Rules(test_identities=False)))]
     assert "ins-test" in told
     assert "ins-test" not in [issue.rule for issue in patients.check(sent, Facts())]
@@ -190,9 +200,7 @@ def test_a_flavour_that_the_operator_does_not_take_is_refused(bundle: dict[str, 
     facts = Facts(rules=Rules(flavours=frozenset({Flavour.MINIMAL})))
     terminology = Terminology(development())
     (told,) = [
-        issue
-        for issue in checking.check(submission.read(bundle), facts, terminology, {}).issues
-        if issue.rule == "flavour"
+        issue for issue in checking.check(read(bundle), facts, terminology, {}).issues if issue.rule == "flavour"
     ]
     assert (told.expression, told.refuses) == ("Bundle.meta.profile", True)
     assert "IHE.MHD.Minimal.ProvideBundle" in told.text.en
