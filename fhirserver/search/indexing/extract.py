@@ -282,6 +282,8 @@ def _keys_of(  # noqa: PLR0911 - one return for each kind
             return number.index_keys
         case "uri":
             return uri.index_keys
+        case "special":
+            return position.index_keys
         case _:
             return None
 

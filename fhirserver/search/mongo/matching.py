@@ -116,8 +116,11 @@ def bounds(test: Test) -> Bounds | None:  # noqa: C901, PLR0911, PLR0912 - one r
     """Return where an index has the candidates of a test; None where no index helps."""
     parameter, values = test.parameter, list(test.values)
     match test.modifier:
-        case "missing" | "text" | "of-type" | "contains":
+        case "missing" | "text" | "contains":
             return None
+        case "of-type":
+            identifiers = [token.Token(token.value_of_type(value), None) for value in values]
+            return token.bounds(parameter.field, identifiers, token.RANKS["Identifier"], codes=parameter.coded)
         case "identifier" | "chained":
             return reference.logical_bounds(parameter.field, values, parameter.anchored)
         case "exact":
@@ -141,10 +144,10 @@ def bounds(test: Test) -> Bounds | None:  # noqa: C901, PLR0911, PLR0912 - one r
             return reference.bounds(values, parameter.anchored)
         case "uri":
             return uri.bounds(parameter.field, values)
-        case "composite":
-            return _composite_bounds(values)
+        case "special":
+            return position.bounds(parameter.field, values)
         case _:
-            return None
+            return _composite_bounds(values)
 
 
 def _composite_bounds(values: list[Any]) -> Bounds | None:

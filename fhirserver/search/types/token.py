@@ -147,6 +147,11 @@ def read_of_type(text: str) -> str:
     return SEPARATOR.join(parts)
 
 
+def value_of_type(kept: str) -> str:
+    """Return the identifier's value of what is kept for `:of-type`."""
+    return kept.split(SEPARATOR, 2)[2].replace(SEPARATOR, " ")
+
+
 def condition(path: str, tokens: list[Token]) -> Condition:
     """Return the condition that a resource has one of these tokens."""
     exact = [
