@@ -89,8 +89,8 @@ def _print_conflicts(definitions: Definitions, settings: Settings) -> None:
         )
     for kind in sorted(registry.types):
         registry.of(kind)
-    for name in registry.unusable:
-        click.echo(f"search parameter {name} is not offered: its expression is not understood")
+    for (kind, code), url in registry.unusable.items():
+        click.echo(f"search parameter {kind}.{code} ({url}) is not offered: its expression is not understood")
 
 
 def _print_outcomes(outcomes: list[Outcome]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from fhirserver.errors import BadRequest
 from fhirserver.issues import Issue, Text
-from fhirserver.search.asked.faults import fault, unknown, value_fault
+from fhirserver.search.asked.faults import fault, not_understood, unknown, value_fault
 from fhirserver.search.asked.query import And, Chain, Has, Ids, Listed, Node, Or, Test, Updated, Words
 from fhirserver.search.asked.readers import Reader, split_values
 from fhirserver.search.declared import own
@@ -107,7 +107,8 @@ class Criteria:
             by_code = self.registry.of(resource_type).by_code
             found = by_code.get(code) or by_code.get(own.ALIASES.get((resource_type, code), ""))
         if found is None:
-            issue = unknown(code, resource_type, by_code)
+            useless = self.registry.unusable.get((resource_type, code))
+            issue = not_understood(code, useless) if useless else unknown(code, resource_type, by_code)
             raise UnknownParameter(
                 issue if code == said else Issue(issue.severity, issue.code, issue.text, f"http.{said}", issue.rule)
             )

@@ -56,3 +56,19 @@ def unknown(name: str, place: str, known: Iterable[str]) -> Issue:
         f"http.{shown(name)}",
         "search-parameter",
     )
+
+
+def not_understood(name: str, url: str) -> Issue:
+    """Return the issue of a parameter whose SearchParameter is there, and finds nothing."""
+    return Issue(
+        "error",
+        "not-supported",
+        Text(
+            f"Le paramètre « {shown(name)} » ({shown(url)}) n'est pas offert : son expression, ou celles de ses "
+            "composants, ne se lisent pas ; corrigez ce SearchParameter.",
+            f'The parameter "{shown(name)}" ({shown(url)}) is not offered: its expression, or those of its components, '
+            "are not understood; mend that SearchParameter.",
+        ),
+        f"http.{shown(name)}",
+        "search-parameter",
+    )

@@ -11,7 +11,7 @@ from fhirserver.definitions import Definitions, split_canonical
 from fhirserver.definitions.elements import Elements
 from fhirserver.fhirpath import Engine, ExpressionError
 from fhirserver.search.declared.declarations import Conflict, Declarations
-from fhirserver.search.declared.expressions import Path, PointsTo, UnsupportedExpressionError, paths
+from fhirserver.search.declared.expressions import Item, Path, PointsTo, Step, UnsupportedExpressionError, Where, paths
 from fhirserver.search.declared.parameters import MAIN_DATES, Component, Kind, Parameter, TypeParameters
 from fhirserver.search.declared.places import Place, places
 
@@ -24,7 +24,7 @@ class Registry:
     Attributes:
         pending: urls of the operator's parameters that earlier resources have no values of yet.
         generation: grows whenever other parameters come into force.
-        unusable: parameters that cannot be offered, since their expression is not understood.
+        unusable: canonical urls, by type and code, of those that cannot be offered: nothing would be found by them.
 
     Args:
         definitions: the packages in force.
@@ -43,7 +43,7 @@ class Registry:
         self.definitions = definitions
         self.elements = Elements(definitions)
         self.engine = engine or Engine(definitions)
-        self.unusable: list[str] = []
+        self.unusable: dict[tuple[str, str], str] = {}
         self.pending: frozenset[str] = frozenset()
         self.generation = 0
         self._precedence = precedence
@@ -70,7 +70,7 @@ class Registry:
         declarations = Declarations(self.definitions, self._precedence, extra)
         with self._lock:
             self._declarations, self.pending = declarations, pending
-            self._types, self._shared, self.unusable = {}, {}, []
+            self._types, self._shared, self.unusable = {}, {}, {}
             self.generation += 1
 
     @property
@@ -132,7 +132,7 @@ class Registry:
             if self._works(parameter, definition):
                 by_code[code] = parameter
             else:
-                self.unusable.append(f"{resource_type}.{code} ({definition['url']})")
+                self.unusable[resource_type, code] = definition["url"]
         anchors = {
             compartment: {_bare(path) for code in codes if code in by_code for path in by_code[code].paths}
             for compartment, codes in compartments.items()
@@ -260,9 +260,15 @@ def _covered(composite: Parameter, others: Iterable[Parameter]) -> Iterator[Comp
     for part in composite.components:
         reached = {element.steps + path.steps for element in composite.paths for path in part.paths}
         covering = [
-            other for other in others if other.kind == part.kind and reached <= {path.steps for path in other.paths}
+            other for other in others if other.kind == part.kind and all(_takes(other, each) for each in reached)
         ]
         yield replace(part, covering=min(covering, key=lambda other: len(other.paths), default=None))
+
+
+def _takes(parameter: Parameter, steps: Sequence[Step]) -> bool:
+    """Tell whether a parameter has all values to which steps lead: what they leave out on the way, it may have too."""
+    unfiltered = tuple(step for step in steps if not isinstance(step, Where | Item))
+    return any(path.steps in (steps, unfiltered) for path in parameter.paths)
 
 
 def _flat(concepts: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
