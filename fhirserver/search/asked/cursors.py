@@ -26,6 +26,10 @@ from fhirserver.issues import Text
 _NONCE: Final = 12
 _MAX_LENGTH: Final = 200_000
 _MAX_CONTENT: Final = 1_000_000
+_SHORT: Final = 500
+"""Bytes up to which compressing takes time and saves nothing."""
+_COMPRESSED: Final = b"\x78"
+"""First byte of what zlib makes; no MessagePack array begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,9 @@ class Cursors:
     def seal(self, path: str, pairs: Sequence[tuple[str, str]], after: Sequence[Any]) -> str:
         """Return the cursor of a position."""
         nonce = secrets.token_bytes(_NONCE)
-        content = zlib.compress(msgspec.msgpack.encode([path, list(pairs), list(after)]))
+        content = msgspec.msgpack.encode([path, list(pairs), list(after)])
+        if len(content) > _SHORT:
+            content = zlib.compress(content)
         return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, content, None)).decode().rstrip("=")
 
     def open(self, cursor: str) -> Position:
@@ -70,8 +76,9 @@ class Cursors:
                 raise _forged()
             sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
             content = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
-            inflated = zlib.decompressobj().decompress(content, _MAX_CONTENT)
-            path, pairs, after = msgspec.msgpack.decode(inflated)
+            if content[:1] == _COMPRESSED:
+                content = zlib.decompressobj().decompress(content, _MAX_CONTENT)
+            path, pairs, after = msgspec.msgpack.decode(content)
         except (binascii.Error, ValueError, InvalidTag, zlib.error, msgspec.DecodeError):
             raise _forged() from None
         return Position(path, tuple((name, value) for name, value in pairs), tuple(after))

@@ -166,11 +166,12 @@ def test_a_page_is_never_larger_than_the_setting_allows(registry: Registry) -> N
     assert parse(registry, ["Patient"], [("_count", "999999999")]).count == 1_000
 
 
-def test_a_cursor_is_read_by_every_process_with_the_secret_and_by_no_other() -> None:
-    cursor = Cursors(b"secret").seal("Patient", [("name", "é")], (1, "x", "i"))
+@pytest.mark.parametrize("name", ["é", "é" * 1_000])
+def test_a_cursor_is_read_by_every_process_with_the_secret_and_by_no_other(name: str) -> None:
+    cursor = Cursors(b"secret").seal("Patient", [("name", name)], (1, "x", "i"))
     assert "name" not in cursor
     position = Cursors(b"secret").open(cursor)
-    assert (position.path, position.pairs, position.after) == ("Patient", (("name", "é"),), (1, "x", "i"))
+    assert (position.path, position.pairs, position.after) == ("Patient", (("name", name),), (1, "x", "i"))
     with pytest.raises(BadRequest):
         Cursors(b"other").open(cursor)
 
