@@ -235,11 +235,7 @@ def _entry(request: Request, stored: Stored, resource: Any, mode: str, part: str
 def _links(services: Services, request: Request, path: str, pairs: Pairs, page: ResultPage) -> list[dict[str, str]]:
     address = f"{request.base}/{path}" if path else request.base
     # criteria that a guard keeps out of urls stay out of links as well
-    query = (
-        ""
-        if SECRET in request.memory
-        else "&".join(f"{_coded(name)}={_coded(value)}" for name, value in page.understood)
-    )
+    query = "" if SECRET in request.memory else _query(page.understood)
     links = [{"relation": "self", "url": f"{address}?{query}" if query else address}]
     if page.next is not None:
         cursor = services.searcher.cursors.seal(path, pairs, page.next)
@@ -247,7 +243,12 @@ def _links(services: Services, request: Request, path: str, pairs: Pairs, page: 
     return links
 
 
-def _coded(text: str) -> str:
+def _query(pairs: Pairs) -> str:
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+
+
+def _quoted(text: str) -> str:
+    """Return a name or value as a query string has it; most need no quoting, and to look for it takes longest."""
     return text if _PLAIN.fullmatch(text) else quote_plus(text)
 
 
