@@ -1,4 +1,7 @@
-"""What settings other than the defaults change: behind a proxy, several deleted at once, pages of other origins."""
+"""What settings other than the defaults change: behind a proxy, several deleted at once, pages of other origins.
+
+And what a fault of ours is answered, which the server that the other tests share must never have.
+"""
 
 from __future__ import annotations
 
@@ -172,3 +175,23 @@ def test_another_origin_is_told_nothing(chosen: Server) -> None:
     asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "GET"}
     answer = requests.options(f"{chosen.base}/Patient", headers=asked, timeout=10)
     assert not [name for name in answer.headers if name.startswith("Access-Control")]
+
+
+@pytest.mark.parametrize("accept", ["application/fhir+xml", "application/fhir+json; q=0.1, application/fhir+xml"])
+def test_a_fault_of_ours_is_a_500_that_tells_nothing_but_where_it_is_in_the_log(
+    mongod: LocalMongod, chosen: Server, client: Client, accept: str
+) -> None:
+    created = client.post("Patient", patient(secrets.token_hex(8))).json()
+    with MongoClient[dict[str, Any]](mongod.uri) as mongo:
+        # no version is without its moment: whoever took it away, it is no client's fault
+        mongo["chosen-tests"]["resources"].update_one({"i": created["id"]}, {"$unset": {"u": True}})
+    name = secrets.token_hex(8)
+    answer = client.get(f"Patient/{created['id']}", Accept=accept, X_Request_Id=name)
+    assert answer.status_code == 500
+    assert (answer.headers["Content-Type"], answer.headers["X-Request-Id"]) == (
+        "application/fhir+xml; charset=utf-8",
+        name,
+    )
+    assert answer.content.count(b"<issue>") == 1
+    assert not any(told in answer.text for told in ("Traceback", ".py", "KeyError"))
+    assert f"request {name} failed" in chosen.log.read_text()
