@@ -102,6 +102,7 @@ class Work:
             self.refuse(failure.status, outcome(failure.issues, self.request.language))
             return
         except Exception:
+            # the outbox tries again; but whoever asked is answered in the end
             if not self.last:
                 raise
             _log.exception("asynchronous request %s failed", self.identity)
