@@ -246,6 +246,28 @@ def test_td3_3_any_other_element_is_not_changed(
     assert refused.json()["issue"][0]["expression"] == [f"DocumentReference.{element}"]
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("/securityLabel", "MASQUE_PS"),
+        ("/securityLabel", ["MASQUE_PS"]),
+        ("/securityLabel", [{"coding": "MASQUE_PS"}]),
+        ("/securityLabel", [{"coding": ["MASQUE_PS"]}]),
+        ("/securityLabel", [{"coding": [{"code": ["MASQUE_PS"]}]}]),
+        ("/securityLabel/0/coding/0/code", {"value": "MASQUE_PS"}),
+        ("/extension", ["archived"]),
+        ("/extension", [{"url": IS_ARCHIVED, "valueBoolean": "true"}]),
+        ("/meta", "x"),
+        ("/status", ["current"]),
+        ("", []),
+    ],
+)
+def test_td3_3_what_is_no_document_any_more_is_refused(author: Client, fed: Document, path: str, value: object) -> None:
+    refused = author.patch(fed.query, json_patch(("add", path, value)), Content_Type=JSON_PATCH)
+    assert refused.status_code in (400, 405, 422), refused.text
+    assert author.get(fed.path).json()["meta"]["versionId"] == "1"
+
+
 @pytest.mark.parametrize("persona", ["operator", "hospital", "prescriber"])
 def test_td3_3_put_and_delete_are_not_offered_whoever_asks(
     as_role: Callable[[str], Client], author: Client, fed: Document, record: Record, persona: str
