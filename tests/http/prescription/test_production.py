@@ -1,0 +1,71 @@
+"""A server of production, whose operator lets patients read: test identities are refused, and each reads his own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from fhirserver.access import ins
+from fhirserver.demo import people
+from fhirserver.store.local import LocalMongod
+from tests.http.conftest import Client, Server, start, stop
+from tests.http.conftest import issue as first_issue
+from tests.http.prescription.conftest import issue, parameters, push, task_of
+
+
+@pytest.fixture(scope="module")
+def production(mongod: LocalMongod, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running, process = start(
+        tmp_path_factory.mktemp("production"),
+        mongod.uri,
+        database="production",
+        profile_policy="base",
+        mode="production",
+        demo_issuer="on",
+        patient_reads_prescriptions="on",
+        workers="1",
+    )
+    yield running
+    stop(process)
+
+
+def of(system: str, value: str) -> Callable[[dict[str, Any]], None]:
+    """Make the demonstration's ordonnance that of the patient with this INS."""
+
+    def change(bundle: dict[str, Any]) -> None:
+        patient = bundle["entry"][0]
+        patient["resource"]["identifier"][0].update(system=system, value=value)
+        del patient["resource"]["meta"]
+        patient["request"]["ifNoneExist"] = f"identifier={system}|{value}"
+
+    return change
+
+
+def test_a_test_ins_is_refused_and_named_while_a_real_one_is_issued(production: Server) -> None:
+    prescriber = Client(production, production.token("prescriber"))
+    refused = push(prescriber, of(people.INS_TEST, people.PATIENT_INS))
+    assert refused.status_code == 422, refused.text
+    told = first_issue(refused)
+    assert told["expression"] == ["Bundle.entry[2].resource.subject"]
+    assert "INS de test" in told["details"]["text"]
+    assert issue(prescriber, of(ins.NIR, people.PATIENT_INS)).number
+
+
+def test_a_patient_reads_his_own_by_his_token_and_nobody_elses_nor_by_number(production: Server) -> None:
+    prescriber = Client(production, production.token("prescriber"))
+    own = {"system": ins.NIR, "value": people.ins("1850578006084")}
+    other = {"system": ins.NIR, "value": people.ins("2850578006084")}
+    issued = issue(prescriber, of(own["system"], own["value"]))
+    patient = Client(production, production.token("patient", ins=own))
+    line = issued.reference("MedicationRequest")
+    task = task_of(Client(production, production.token("operator")), issued.number)
+    assert patient.get(line).status_code == 200
+    assert patient.get(f"Task/{task['id']}").status_code == 200
+    found = patient.get("MedicationRequest").json()["entry"]
+    assert line.partition("/")[2] in {entry["resource"]["id"] for entry in found}
+    assert patient.post("$find-prescription", parameters(number=issued.number)).status_code == 403
+    stranger = Client(production, production.token("patient", ins=other))
+    assert stranger.get(line).status_code == 404
+    assert stranger.get(f"Task/{task['id']}").status_code == 404
