@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.http.conftest import Client
+from tests.http.judged import faults
 from tests.http.prescription.conftest import dispense, issue, parameters, task_of
 from tests.http.prescription.test_alternatives import grouped
-
-
-def faults(client: Client, resource: dict[str, Any]) -> list[str]:
-    """Return errors, and every word on an extension that is not known."""
-    answer = client.post(f"{resource['resourceType']}/$validate", resource).json()
-    found = []
-    for told in answer["issue"]:
-        rule = told["details"].get("coding", [{}])[0].get("code", "")
-        if told["severity"] in ("error", "fatal") or "extension" in rule:
-            found.append(f"{told.get('expression')}: {issue['details']['text']}")
-    return found
 
 
 def test_tasks_deliveries_groups_receipts_and_prints_validate(
