@@ -8,7 +8,7 @@ from typing import Any, Final
 from fhirserver import jsontext
 from fhirserver.access.caller import Role
 from fhirserver.access.decide import decide
-from fhirserver.errors import BadRequest, Forbidden, NotFound
+from fhirserver.errors import BadRequest, Forbidden, InvalidResource, NotFound
 from fhirserver.interactions.exchange import Answer
 from fhirserver.issues import Text
 from fhirserver.operations.inputs import Inputs, missing
@@ -62,6 +62,17 @@ def inputs(call: Call, allowed: Collection[str]) -> Inputs:
             rule="prescription-parameters",
         )
     return Inputs(body, allowed)
+
+
+def readable(call: Call) -> None:
+    """Require that the whole body is readable as FHIR: what is kept of it as it came must be.
+
+    Raises:
+        InvalidResource: names the elements that are not.
+    """
+    unreadable = call.services.checker.unreadable(_body(call) or {"resourceType": "Parameters"})
+    if unreadable:
+        raise InvalidResource(unreadable)
 
 
 def _body(call: Call) -> dict[str, Any]:

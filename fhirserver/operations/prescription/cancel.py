@@ -23,6 +23,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
     """Answer Parameters with the Tasks as they stand; raises what `cancelling.cancel` raises."""
     asked.professional(call)
     given = asked.inputs(call, _PARAMETERS)
+    asked.readable(call)
     if call.kind not in (None, "Task"):
         return _withdraw(workflow, call, given)
     reason = reason_of(given)

@@ -30,6 +30,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
             expression=str(body.get("resourceType", "")),
             rule="prescription-parameters",
         )
+    asked.readable(call)
     own = [each for each in listed if isinstance(each, dict) and each.get("name") in _OF_REPLACED]
     given = Inputs({"parameter": own}, _OF_REPLACED)
     if call.identity is not None:

@@ -10,6 +10,7 @@ import pytest
 
 from fhirserver.demo import ordonnance, people
 from tests.http.conftest import Client, issue
+from tests.http.prescription.conftest import issue as issued_by
 from tests.http.prescription.conftest import parameters
 
 
@@ -59,6 +60,17 @@ def test_an_element_of_the_wrong_json_type_is_refused_by_name(
     answer = prescriber.post(operation, bundle)
     assert answer.status_code == 400, answer.text
     assert element in issue(answer)["expression"][0]
+
+
+@pytest.mark.parametrize("coding", [{"code": {"x": 1}}, {"code": "error", "display": {}}, {"code": "error", "x": 1}])
+def test_a_reason_that_is_not_fhir_does_not_enter_a_task(coding: dict[str, Any], prescriber: Client) -> None:
+    issued = issued_by(prescriber)
+    given = parameters(number=issued.number)
+    given["parameter"].append({"name": "reason", "valueCodeableConcept": {"coding": [coding]}})
+    refused = prescriber.post("$cancel", given)
+    assert refused.status_code == 400, refused.text
+    assert issue(refused)["expression"][0].startswith("Parameters.parameter[1].value")
+    assert prescriber.get(issued.reference("MedicationRequest")).json()["status"] == "active"
 
 
 @pytest.mark.parametrize("url", [["urn:uuid:1"], {}, 1])
