@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Final
 
 from lxml import etree
@@ -85,6 +87,7 @@ def _parser() -> etree.XMLParser:
 def _judge_tree(root: Any, path: Path, run: Run) -> bool:
     """Judge each element; return whether the narrative says or shows anything."""
     says = False
+    anchors = _Anchors(root, run.scope.resource)
     for one in root.iter():
         element = _TAGS.get(one.tag)
         if not says:
@@ -94,7 +97,7 @@ def _judge_tree(root: Any, path: Path, run: Run) -> bool:
                 named = etree.QName(one).localname if isinstance(one.tag, str) else str(one)[:40]
                 run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_element(named))
         elif len(one.attrib):
-            _judge_attributes(one, element, root, path, run)
+            _judge_attributes(one, element, anchors, path, run)
     return says
 
 
@@ -103,39 +106,46 @@ def _texts(one: Any, element: str | None) -> tuple[str | None, str | None]:
     return (one.text if element else None), one.tail
 
 
-def _judge_attributes(one: Any, element: str, root: Any, path: Path, run: Run) -> None:
+def _judge_attributes(one: Any, element: str, anchors: _Anchors, path: Path, run: Run) -> None:
     allowed = _ON.get(element, frozenset())
     for key, text in one.attrib.items():
         attribute = key.replace("{http://www.w3.org/XML/1998/namespace}", "xml:")
         if attribute not in _EVERYWHERE and attribute not in allowed:
             run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_attribute(attribute, element))
         elif attribute in ("href", "src"):
-            _judge_link(str(text), root, path, run)
+            _judge_link(str(text), anchors, path, run)
 
 
-def _judge_link(target: str, root: Any, path: Path, run: Run) -> None:
+def _judge_link(target: str, anchors: _Anchors, path: Path, run: Run) -> None:
     if _LINK.match(target.strip()) is None:
         run.error("invalid", path, f"{_RULE}txt-1", texts.narrative_link(target))
-        return
-    inner = target[1:] if target.startswith("#") else ""
-    if inner and inner not in _anchors(root) and not _has_id(run.scope.resource, inner):
+    elif target.startswith("#") and target != "#" and target[1:] not in anchors.names:
         run.error("invalid", path, "narrative-link", texts.narrative_link(target))
 
 
-def _anchors(root: Any) -> set[str | None]:
-    """Return what links may lead to: ids, and the names of anchors."""
-    named = {one.get("name") for one in root.iter(f"{{{_XHTML}}}a")}
-    return named | {one.get("id") for one in root.iter() if isinstance(one.tag, str)}
+class _Anchors:
+    """What the links inside of a narrative may lead to."""
+
+    def __init__(self, root: Any, resource: Any) -> None:
+        self._root = root
+        self._resource = resource
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The ids of the narrative and of the resource, and the names of anchors."""
+        named = [one.get("name") for one in self._root.iter(f"{{{_XHTML}}}a")]
+        ids = [one.get("id") for one in self._root.iter() if isinstance(one.tag, str)]
+        return frozenset(one for one in (*named, *ids, *_ids(self._resource)) if type(one) is str)
 
 
-def _has_id(resource: Any, wanted: str) -> bool:
+def _ids(resource: Any) -> Iterator[Any]:
+    """Yield every `id` in a resource."""
     waiting = [resource]
     while waiting:
         one = waiting.pop()
         if type(one) is dict:
-            if one.get("id") == wanted:
-                return True
+            if "id" in one:
+                yield one["id"]
             waiting.extend(one.values())
         elif type(one) is list:
             waiting.extend(one)
-    return False

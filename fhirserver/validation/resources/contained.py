@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.validation.run import Path, Run
 from fhirserver.validation.texts import references as texts
 
+_FRAGMENT: Final = re.compile(rb'"#(?:[^"\\\\]|\\\\.)*"')
 _RULE: Final = "http://hl7.org/fhir/StructureDefinition/DomainResource#"
 
 
@@ -18,7 +20,7 @@ def contained_rules(value: Any, path: Path, run: Run) -> None:
         return
     if run.scope.kind == "contained" and run.scope.resource is value:
         run.error("invariant", (path, "contained", -1), f"{_RULE}dom-2", texts.contained_nests())
-    written = _written(value)
+    named = _named_in(value)
     seen: set[str] = set()
     for index, one in enumerate(contained):
         if type(one) is not dict:
@@ -32,7 +34,7 @@ def contained_rules(value: Any, path: Path, run: Run) -> None:
         if own in seen:
             run.error("duplicate", at, "contained-id", texts.contained_twice(own))
         seen.add(own)
-        if _literal(f"#{own}") not in written and b'"#"' not in _written(one):
+        if _literal(f"#{own}") not in named and b'"#"' not in _named_in(one):
             run.error("invariant", at, f"{_RULE}dom-3", texts.contained_orphan(own))
 
 
@@ -45,12 +47,12 @@ def _judge_meta(one: dict[str, Any], path: Path, run: Run) -> None:
             run.error("invariant", (path, "meta", -1), f"{_RULE}{key}", texts.contained_meta(name, key))
 
 
-def _written(value: Any) -> bytes:
-    """Return a resource as JSON: whether it refers to `#id` is then one search for that string."""
+def _named_in(value: Any) -> frozenset[bytes]:
+    """Return the texts of a resource that begin with `#`, as JSON writes them: its references to what is contained."""
     try:
-        return jsontext.write(value)
+        return frozenset(_FRAGMENT.findall(jsontext.write(value)))
     except (TypeError, ValueError, RecursionError):
-        return b""
+        return frozenset()
 
 
 def _literal(text: str) -> bytes:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fhirserver.validation.run import Run
 
 _INDEX: Final = "bundle index"
+_CONTAINED: Final = "contained index"
 
 
 class Target(NamedTuple):
@@ -39,7 +40,7 @@ class Index(NamedTuple):
 def resolve(run: Run, reference: str) -> Target | None:
     """Return what a reference leads to from where the run is; None where that is not at hand."""
     if reference.startswith("#"):
-        return _contained(run.scope, reference[1:])
+        return _contained(run, reference[1:])
     if run.scope.parent is None and run.scope.resource.get("resourceType") != "Bundle":
         return None
     scope: Scope | None = run.scope
@@ -60,8 +61,8 @@ def _as_bundle(scope: Scope) -> Scope | None:
     return scope if scope.resource.get("resourceType") == "Bundle" else None
 
 
-def _contained(scope: Scope, wanted: str) -> Target | None:
-    container = scope
+def _contained(run: Run, wanted: str) -> Target | None:
+    scope = container = run.scope
     if scope.kind == "contained" and scope.parent is not None:
         container = scope.parent
     if not wanted:
@@ -69,11 +70,26 @@ def _contained(scope: Scope, wanted: str) -> Target | None:
     contained = container.resource.get("contained")
     if type(contained) is not list:
         return None
-    for index, one in enumerate(contained):
-        if type(one) is dict and one.get("id") == wanted:
-            path = (container.path, "contained", index)
-            return Target(one, path, Scope(one, path, "contained", container))
-    return None
+    position = _positions(run, contained).get(wanted)
+    if position is None:
+        return None
+    one = contained[position]
+    path = (container.path, "contained", position)
+    return Target(one, path, Scope(one, path, "contained", container))
+
+
+def _positions(run: Run, contained: list[Any]) -> dict[str, int]:
+    """Return where each id first stands among contained resources, made once in a run."""
+    key = (_CONTAINED, id(contained))
+    known: dict[str, int] | None = run.memory.get(key)
+    if known is None:
+        known = {}
+        for position, one in enumerate(contained):
+            own = one.get("id") if type(one) is dict else None
+            if type(own) is str:
+                known.setdefault(own, position)
+        run.memory[key] = known
+    return known
 
 
 def entry_url(scope: Scope) -> str | None:

@@ -254,3 +254,15 @@ def test_search_results_have_ids_modes_and_links_that_agree(plain: Validator) ->
     assert rules(plain.validate(bundle("searchset", other, **links))) == ["bundle-search-mode"]
     twice = {"link": [*links["link"], *links["link"]]}
     assert rules(plain.validate(bundle("searchset", **twice, entry=[]))) != []
+
+
+def test_thousands_of_contained_resources_are_each_found_and_one_that_nothing_refers_to_is_named(
+    plain: Validator,
+) -> None:
+    count = 10_000
+    organizations = [{"resourceType": "Organization", "id": f"o{number}", "name": "x"} for number in range(count)]
+    references = [{"reference": f"#o{number}"} for number in range(1, count)]
+    holder = {"resourceType": "Patient", "contained": organizations, "generalPractitioner": references}
+    assert [(where, str(rule)[-5:]) for where, rule in errors(plain.validate(holder))] == [
+        ("Patient.contained[0]", "dom-3")
+    ]
