@@ -70,3 +70,17 @@ def test_dangerous_or_empty_xhtml_is_refused(plain: Validator, inner: str) -> No
 )
 def test_what_is_no_xhtml_div_is_refused(plain: Validator, div: str) -> None:
     assert {where for where, _ in errors(plain.validate(patient(div)))} == {"Patient.text.div"}
+
+
+def test_thousands_of_links_are_judged_in_one_look_at_their_targets(plain: Validator) -> None:
+    links = "".join(f'<a href="#n{number}">a</a>' for number in range(10_000))
+    names = "".join(f'<p id="n{number}">b</p>' for number in range(1, 10_000))
+    found = plain.validate(patient(f"<div {XHTML}>{links}{names}</div>"))
+    assert [one.text.en.split()[0] for one in found if one.refuses] == ['"#n0"']
+
+
+def test_a_contained_resource_is_not_asked_for_a_narrative(plain: Validator) -> None:
+    organization = {"resourceType": "Organization", "id": "o", "name": "x"}
+    holder = {"resourceType": "Patient", "contained": [organization], "managingOrganization": {"reference": "#o"}}
+    advised = [one.expression for one in plain.validate(holder) if str(one.rule).endswith("#dom-6")]
+    assert advised == ["Patient"]

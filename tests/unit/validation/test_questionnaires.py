@@ -108,3 +108,13 @@ def test_enable_when_asks_for_another_item_of_the_questionnaire(plain: Validator
         ],
     }
     assert ("Questionnaire.item[0].enableWhen[0]", "enable-when") in errors(plain.validate(broken))
+
+
+def test_the_operator_exists_takes_a_boolean_and_nothing_else(plain: Validator) -> None:
+    def judged(answer: dict[str, object]) -> list[tuple[str | None, str | None]]:
+        condition = {"question": "1", "operator": "exists", **answer}
+        items = [{"linkId": "1", "type": "string"}, {"linkId": "2", "type": "string", "enableWhen": [condition]}]
+        return errors(plain.validate({"resourceType": "Questionnaire", "status": "active", "item": items}))
+
+    assert judged({"answerBoolean": True}) == []
+    assert [str(rule)[-5:] for _, rule in judged({"answerString": "oui"})] == ["que-7"]
