@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from pymongo.client_session import ClientSession
@@ -34,6 +35,7 @@ class Store:
 
     Attributes:
         client, database: for `search/mongo*` and `store` alone.
+        collection: gives a collection by its name, made once.
         resources, history_collection: the collections of current and of superseded versions (see `documents`).
         audit: records of reads.
         files: content by hash.
@@ -45,6 +47,7 @@ class Store:
     def __init__(self, uri: str, database: str = "fhirserver") -> None:
         self.client = connect(uri)
         self.database = self.client.get_database(database, write_concern=DURABLE)
+        self.collection = cache(self.database.__getitem__)
         self.resources = self.database["resources"]
         self.history_collection = self.database["history"]
         self._creating = Gathering(self.resources)

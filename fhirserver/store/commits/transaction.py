@@ -289,7 +289,7 @@ class Transaction:
         self.store.history_collection.insert_many(before, ordered=False, session=self.session)
 
     def _bulk(self, collection: str, operations: Sequence[Any]) -> None:
-        self.store.database[collection].bulk_write(operations, ordered=False, session=self.session)
+        self.store.collection(collection).bulk_write(operations, ordered=False, session=self.session)
 
     def _plan(self, resource_type: str, identity: str, draft: Draft | None, origin: Mapping[str, Any]) -> Planned:
         name = key(resource_type, identity)
