@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -16,8 +17,10 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Frame, PageTemplate
+from reportlab.platypus import Flowable, Frame, KeepTogether, PageTemplate, Paragraph, Spacer
 from reportlab.platypus.doctemplate import BaseDocTemplate
+
+from fhirserver.prescription.print.printed import PrintedPatient
 
 FACE: Final = "Vera"
 BOLD: Final = "VeraBd"
@@ -57,12 +60,29 @@ def built(
 
 
 def write_column(canvas: Canvas, x: float, y: float, lines: Sequence[tuple[str, float, str]]) -> None:
-    """Draw lines below each other, each as face, size in points, text; `y` is the first one's foot."""
+    """Draw lines below each other, each as face, size in points, text; `y` is the first one's foot; none is empty."""
     canvas.setFillColor(INK)
-    for face, size, text in lines:
+    for face, size, text in filter(itemgetter(2), lines):
         canvas.setFont(face, size)
         canvas.drawString(x, y, shown(text))
         y -= size * 1.35
+
+
+def numbered(position: int, title: str, sentences: Iterable[str], mentions: Sequence[str] = ()) -> Flowable:
+    """Return one line of a document: its number and title, what it says, its mentions; kept on one page."""
+    parts: list[Flowable] = [Paragraph(f"{position}. {marked(title)}", TITLE)]
+    parts += [Paragraph(marked(text), TEXT) for text in sentences]
+    if mentions:
+        parts.append(Paragraph(marked(" · ".join(mentions)), MENTION))
+    return KeepTogether([*parts, Spacer(1, 4 * mm)])
+
+
+def traits(patient: PrintedPatient) -> list[tuple[str, float, str]]:
+    """Return the lines that say who a patient is, for `write_column`."""
+    born = f"{'née' if patient.sex.startswith('F') else 'né'} le {patient.birth_date}" if patient.birth_date else ""
+    described = ", ".join(filter(None, (patient.sex, born)))
+    ins = f"INS {patient.ins}" if patient.ins else ""
+    return [(BOLD, 10, patient.name), (FACE, 8.5, described), (FACE, 8.5, ins)]
 
 
 def marked(text: str) -> str:

@@ -9,7 +9,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer
+from reportlab.platypus import Flowable, Paragraph, Spacer
 
 from fhirserver.prescription.print import code_image
 from fhirserver.prescription.print.paper import (
@@ -19,10 +19,10 @@ from fhirserver.prescription.print.paper import (
     INK,
     MARGIN,
     MENTION,
-    TEXT,
     TITLE,
     built,
-    marked,
+    numbered,
+    traits,
     write_column,
 )
 from fhirserver.prescription.print.printed import PrintedLine, PrintedPrescription
@@ -68,15 +68,7 @@ def _body(prescription: PrintedPrescription) -> list[Flowable]:
 
 
 def _lines(lines: tuple[PrintedLine, ...], *, start: int) -> list[Flowable]:
-    flowables: list[Flowable] = []
-    for position, line in enumerate(lines, start):
-        parts: list[Flowable] = [Paragraph(f"{position}. {marked(line.title)}", TITLE)]
-        parts += [Paragraph(marked(text), TEXT) for text in line.sentences]
-        if line.mentions:
-            parts.append(Paragraph(marked(" · ".join(line.mentions)), MENTION))
-        parts.append(Spacer(1, 4 * mm))
-        flowables.append(KeepTogether(parts))
-    return flowables
+    return [numbered(position, line.title, line.sentences, line.mentions) for position, line in enumerate(lines, start)]
 
 
 def _draw_header(canvas: Canvas, prescription: PrintedPrescription) -> None:
@@ -92,15 +84,9 @@ def _draw_header(canvas: Canvas, prescription: PrintedPrescription) -> None:
         left.append((FACE, 8, f"Remplaçant de {prescriber.replaced}"))
     write_column(canvas, MARGIN, top, left)
     _draw_code(canvas, prescription.number, width - MARGIN - _CODE_SIDE, top - _CODE_SIDE + 4 * mm)
-    born = "née" if patient.sex.startswith("F") else "né"
-    lower = [
-        (BOLD, 10, patient.name),
-        (FACE, 8.5, f"{patient.sex}, {born} le {patient.birth_date}"),
-        *([(FACE, 8.5, f"INS {patient.ins}")] if patient.ins else []),
-        *((FACE, 8.5, text) for text in patient.measures),
-    ]
     write_column(canvas, 105 * mm, height - 16 * mm, [(FACE, 9, f"Le {prescription.date}")])
-    write_column(canvas, 105 * mm, height - 25 * mm, lower)
+    measures = [(FACE, 8.5, text) for text in patient.measures]
+    write_column(canvas, 105 * mm, height - 25 * mm, [*traits(patient), *measures])
     canvas.setStrokeColor(GREY)
     canvas.setLineWidth(0.5)
     canvas.line(MARGIN, height - _HEADER + 5 * mm, width - MARGIN, height - _HEADER + 5 * mm)

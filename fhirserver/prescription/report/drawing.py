@@ -7,7 +7,7 @@ from typing import Final
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer
+from reportlab.platypus import Flowable, Paragraph, Spacer
 
 from fhirserver.prescription.print.paper import (
     BOLD,
@@ -15,10 +15,10 @@ from fhirserver.prescription.print.paper import (
     GREY,
     MARGIN,
     MENTION,
-    TEXT,
-    TITLE,
     built,
     marked,
+    numbered,
+    traits,
     write_column,
 )
 from fhirserver.prescription.report.dispensed import Report
@@ -47,11 +47,7 @@ def _body(report: Report) -> list[Flowable]:
     if report.prescriber:
         source += f", prescrite par {report.prescriber}"
     flowables: list[Flowable] = [Paragraph(marked(source), MENTION), Spacer(1, 4 * mm)]
-    for position, line in enumerate(report.lines, 1):
-        parts: list[Flowable] = [Paragraph(f"{position}. {marked(line.title)}", TITLE)]
-        parts += [Paragraph(marked(text), TEXT) for text in line.sentences]
-        parts.append(Spacer(1, 4 * mm))
-        flowables.append(KeepTogether(parts))
+    flowables += (numbered(position, line.title, line.sentences) for position, line in enumerate(report.lines, 1))
     return flowables
 
 
@@ -66,14 +62,8 @@ def _draw_header(canvas: Canvas, report: Report) -> None:
         (FACE, 9, dispenser.quality),
         *((FACE, 8, text) for text in (*dispenser.address, *dispenser.identifiers, *dispenser.telecoms)),
     ]
-    write_column(canvas, MARGIN, top - 11 * mm, [line for line in left if line[2]])
-    born = "née" if patient.sex.startswith("F") else "né"
-    right = [
-        (BOLD, 10, patient.name),
-        (FACE, 8.5, f"{patient.sex}, {born} le {patient.birth_date}" if patient.birth_date else patient.sex),
-        (FACE, 8.5, f"INS {patient.ins}" if patient.ins else ""),
-    ]
-    write_column(canvas, 105 * mm, top - 11 * mm, [line for line in right if line[2]])
+    write_column(canvas, MARGIN, top - 11 * mm, left)
+    write_column(canvas, 105 * mm, top - 11 * mm, traits(patient))
     canvas.setStrokeColor(GREY)
     canvas.setLineWidth(0.5)
     canvas.line(MARGIN, height - _HEADER + 5 * mm, width - MARGIN, height - _HEADER + 5 * mm)
