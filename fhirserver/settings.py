@@ -218,7 +218,7 @@ class Settings:
     dmp_creation: Literal["feeding", "identity", "never"] = _setting(
         "feeding",
         "The event that creates a patient's DMP unless he opposes it: the `feeding` of his first document, or his "
-        "first qualified `identity` stored here, by an import too; `never`: only the operation `$dmp`.",
+        "first qualified `identity` stored here, by an imported transaction too; `never`: only the operation `$dmp`.",
         _one_of("feeding", "identity", "never"),
     )
     dmp_clients: tuple[str, ...] = _setting(

@@ -75,13 +75,21 @@ def qualified(entry: Entry) -> list[str]:
 
 
 def is_qualified(patient: dict[str, Any]) -> bool:
-    """Tell whether a Patient's identity is stated as validated."""
-    for extension in patient.get("extension") or ():
-        if isinstance(extension, dict) and extension.get("url") == RELIABILITY:
-            for part in extension.get("extension") or ():
-                if part.get("url") == "identityStatus" and part.get("valueCoding", {}).get("code") == "VALI":
-                    return True
-    return False
+    """Tell whether a Patient's identity is stated as validated; it is asked of what is not validated yet."""
+    return any(
+        part.get("url") == "identityStatus" and _members(part.get("valueCoding")).get("code") == "VALI"
+        for extension in _objects(patient.get("extension"))
+        if extension.get("url") == RELIABILITY
+        for part in _objects(extension.get("extension"))
+    )
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _members(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def sender(request: Request) -> str:
