@@ -50,6 +50,7 @@ class Matcher:
         includes: its parts; a code is in if any of them has it...
         excludes: ...and none of these.
         broken: why it cannot be used at all, if so.
+        weight: value sets that are asked for one answer, itself and every import as often as it is imported.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Matcher:
         self.includes = tuple(includes)
         self.excludes = tuple(excludes)
         self.broken = broken
+        self.weight = 1 + sum(one.weight for part in (*self.includes, *self.excludes) for one in part.imports)
         sure: dict[str, set[str]] = {}
         if not self.excludes:
             for part in self.includes:

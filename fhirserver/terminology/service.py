@@ -24,6 +24,9 @@ from fhirserver.terminology.verdicts import CodeState, CodeStatus, Designation, 
 MAX_IMPORTS: Final = 50
 """Levels of value sets importing value sets beyond which one is reported as unusable."""
 
+MAX_WEIGHT: Final = 10_000
+"""Value sets asked for one answer beyond which one is unusable: imports of imports multiply."""
+
 MAX_KEPT: Final = 10_000
 """So many answers of one kind are remembered; then all are forgotten, since clients choose what they ask."""
 
@@ -240,7 +243,10 @@ class Terminology:
         stored: list[Include] = []
         if resource.get("compose") and any(part.doubt for part in parts["include"]):
             stored = [Include(self, part, []) for part in includes_of_expansion(resource)]
-        return Matcher(named, [*parts["include"], *stored], parts["exclude"])
+        made = Matcher(named, [*parts["include"], *stored], parts["exclude"])
+        if made.weight > MAX_WEIGHT:
+            return Matcher(named, broken=unknown("value-set-unusable", lambda: _say_too_many(named)))
+        return made
 
     def _trouble(self, resource: dict[str, Any]) -> Membership | None:
         """Return why the imports of a value set make it unusable: it imports itself, or too many levels of others."""
@@ -307,6 +313,13 @@ def _say_cyclic(own: str, by: str) -> Text:
     return Text(
         f"Le jeu de valeurs {own} s'importe lui-même (par {by}) : il ne peut pas être évalué.",
         f"The value set {own} imports itself (through {by}): it cannot be evaluated.",
+    )
+
+
+def _say_too_many(own: str) -> Text:
+    return Text(
+        f"Le jeu de valeurs {own} en importe d'autres plus de {MAX_WEIGHT} fois en tout.",
+        f"The value set {own} imports others more than {MAX_WEIGHT} times in all.",
     )
 
 

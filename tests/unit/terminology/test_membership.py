@@ -147,6 +147,15 @@ def test_a_long_chain_of_imports_is_refused_and_does_not_overflow(core: Any) -> 
     assert (answer.verdict, answer.cause) == (Verdict.UNKNOWN, "value-set-unusable")
 
 
+def test_imports_that_multiply_are_refused_and_not_gone_through(core: Any) -> None:
+    doubling = [
+        {"resourceType": "ValueSet", "url": f"{VS}{n}", "compose": {"include": [{"valueSet": [f"{VS}{n + 1}"]}] * 2}}
+        for n in range(40)
+    ]
+    answer = Terminology(core, value_sets=doubling).member(f"{VS}0", "http://s.example", "x")
+    assert (answer.verdict, answer.cause) == (Verdict.UNKNOWN, "value-set-unusable")
+
+
 def test_a_value_set_with_only_a_stored_expansion_uses_it(zoo: Terminology) -> None:
     stored = {
         "resourceType": "ValueSet",
