@@ -65,7 +65,7 @@ class Matcher:
         self.includes = tuple(includes)
         self.excludes = tuple(excludes)
         self.broken = broken
-        self.weight = 1 + sum(one.weight for part in (*self.includes, *self.excludes) for one in part.imports)
+        self.weight: int = 1 + sum(one.weight for part in (*self.includes, *self.excludes) for one in part.imports)
         sure: dict[str, set[str]] = {}
         if not self.excludes:
             for part in self.includes:
