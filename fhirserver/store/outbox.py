@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from pymongo import InsertOne, ReturnDocument
+from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from fhirserver.store.connection import DURABLE, translated
@@ -62,7 +62,7 @@ class Outbox:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._tasks = database["outbox"].with_options(write_concern=DURABLE)
 
-    def planned(self, task: Task, moment: datetime, number: int) -> InsertOne[dict[str, Any]]:
+    def planned(self, task: Task, moment: datetime, number: int) -> dict[str, Any]:
         """Return what a commit writes for a task.
 
         Args:
@@ -70,17 +70,15 @@ class Outbox:
             moment: of the commit.
             number: which task of the commit it is.
         """
-        return InsertOne(
-            {
-                "_id": f"{moment:%Y%m%dT%H%M%S%f}-{number:05d}-{secrets.token_hex(6)}",
-                "kind": task.kind,
-                "body": task.body,
-                "key": task.key,
-                "state": "waiting",
-                "due": moment + timedelta(seconds=task.delay),
-                "tries": 0,
-            }
-        )
+        return {
+            "_id": f"{moment:%Y%m%dT%H%M%S%f}-{number:05d}-{secrets.token_hex(6)}",
+            "kind": task.kind,
+            "body": task.body,
+            "key": task.key,
+            "state": "waiting",
+            "due": moment + timedelta(seconds=task.delay),
+            "tries": 0,
+        }
 
     def take(self, kinds: Sequence[str], *, lease: float = LEASE, now: datetime | None = None) -> Lease | None:
         """Take the task that is due longest; None if nothing is due.

@@ -52,11 +52,9 @@ def bundle(call: Call, matches: list[Stored], around: list[Stored]) -> dict[str,
 def _around(call: Call, seen: list[Stored]) -> list[Stored]:
     """Return what the parts refer to: patient, prescriber, medicines, what was delivered before."""
     known = {(each.type, each.id) for each in seen}
+    texts = {text for each in seen for text in written(each.body)}
     wanted = {
-        target
-        for each in seen
-        for text in written(each.body)
-        if (target := local(text, call.request.base)) is not None and target[0] != "Binary"
+        target for text in texts if (target := local(text, call.request.base)) is not None and target[0] != "Binary"
     }
     found = call.services.store.read_many(sorted(wanted - known))
     return [

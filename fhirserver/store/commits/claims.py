@@ -11,8 +11,6 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from pymongo import InsertOne
-
 
 def name(kind: str, *parts: str) -> str:
     """Return the `_id` of a claim: hashed, since a key may be a secret or hold a patient's identity."""
@@ -20,6 +18,6 @@ def name(kind: str, *parts: str) -> str:
     return f"{kind}:{blake2b(text.encode(), digest_size=20).hexdigest()}"
 
 
-def planned(claim: str, content: Mapping[str, Any], moment: datetime) -> InsertOne[dict[str, Any]]:
+def planned(claim: str, content: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
     """Return what a commit writes for a claim."""
-    return InsertOne({"_id": claim, "at": moment, "content": dict(content)})
+    return {"_id": claim, "at": moment, "content": dict(content)}

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from bson import ObjectId
-from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.client_session import ClientSession
 
 from fhirserver.errors import Conflict
@@ -104,7 +104,8 @@ class Transaction:
         self._seen: dict[str, dict[str, Any] | None] = {}
         self._planned: dict[str, Planned] = {}
         self._locks: set[str] = set()
-        self._operations: dict[str, list[InsertOne[dict[str, Any]] | UpdateOne]] = {}
+        self._inserts: dict[str, list[dict[str, Any]]] = {}
+        self._kept: list[UpdateOne] = []
 
     # Reading
 
@@ -212,7 +213,7 @@ class Transaction:
     def claim(self, claim: str, content: Mapping[str, Any]) -> None:
         """Claim a name with this commit; another commit that claims it too runs again, and finds it claimed."""
         self._claim(f"claim {claim}")
-        self._operations.setdefault("claims", []).append(claims.planned(claim, content, self.moment))
+        self._inserts.setdefault("claims", []).append(claims.planned(claim, content, self.moment))
 
     def put_file(self, content: bytes) -> FileRef:
         """Keep content with this commit."""
@@ -220,18 +221,19 @@ class Transaction:
 
     def keep_file(self, upload: Upload) -> FileRef:
         """Keep content that was uploaded (`Files.upload`) with this commit."""
-        self._operations.setdefault("files", []).append(self.store.files.keeping(upload))
+        self._kept.append(self.store.files.keeping(upload))
         return upload.ref
 
     def audit(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Write audit records with this commit."""
-        operations = [InsertOne({"_id": ObjectId(), "at": self.moment, **record}) for record in records]
-        self._operations.setdefault("audit", []).extend(operations)
+        self._inserts.setdefault("audit", []).extend(
+            {"_id": ObjectId(), "at": self.moment, **record} for record in records
+        )
 
     def enqueue(self, task: Task) -> None:
         """Have something done after this commit (outbox)."""
-        operations = self._operations.setdefault("outbox", [])
-        operations.append(self.store.outbox.planned(task, self.moment, len(operations)))
+        tasks = self._inserts.setdefault("outbox", [])
+        tasks.append(self.store.outbox.planned(task, self.moment, len(tasks)))
 
     # Committing
 
@@ -245,7 +247,7 @@ class Transaction:
     @property
     def writes(self) -> bool:
         """Whether anything is planned and not sent yet."""
-        return bool(self._planned or self._operations)
+        return bool(self._planned or self._inserts or self._kept)
 
     def flush(self) -> None:
         """Send what is planned: reads and searches of this transaction see it from here on.
@@ -260,14 +262,17 @@ class Transaction:
         self.selected.clear()
         planned = list(self._planned.values())
         self._planned.clear()
-        writes = [item.document for item in planned]  # large bodies add to the operations on files
-        for name, operations in self._operations.items():
-            self._bulk(name, operations)
-        self._operations.clear()
+        writes = [item.document for item in planned]  # large bodies are kept as files
+        for name, documents_of_it in self._inserts.items():
+            self._insert(name, documents_of_it)
+        self._inserts.clear()
+        if self._kept:
+            self._bulk("files", self._kept)
+            self._kept.clear()
         self._supersede([item for item in planned if item.superseded is not None])
         new = [item.document for item in planned if item.superseded is None]
         if new:
-            self.store.resources.insert_many(new, ordered=False, session=self.session)
+            self._insert("resources", new)
         self._seen.update((document["_id"], document) for document in writes)
 
     def finish(self) -> None:
@@ -286,7 +291,14 @@ class Transaction:
         if replaced.matched_count != len(planned):
             raise Overtaken
         before = [documents.superseded(item.superseded, item.document["u"]) for item in planned if item.superseded]
-        self.store.history_collection.insert_many(before, ordered=False, session=self.session)
+        self._insert("history", before)
+
+    def _insert(self, name: str, new: Sequence[dict[str, Any]]) -> None:
+        collection = self.store.collection(name)
+        if len(new) == 1:  # the driver does one with half the work
+            collection.insert_one(new[0], session=self.session)
+        else:
+            collection.insert_many(new, ordered=False, session=self.session)
 
     def _bulk(self, collection: str, operations: Sequence[Any]) -> None:
         self.store.collection(collection).bulk_write(operations, ordered=False, session=self.session)
