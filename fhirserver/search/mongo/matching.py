@@ -167,4 +167,6 @@ def _token_bounds(parameter: Parameter, values: list[token.Token]) -> Bounds | N
     if parameter.url in own.ABSENT_IS_FALSE and any(value.code == "false" for value in tokens):
         return None
     rank = max((token.RANKS.get(fhir_type, 6) for fhir_type in parameter.leaf_types), default=6)
+    if any(len(path.steps) > 1 for path in parameter.paths):
+        rank = max(rank, token.SHARED)  # it identifies something else, such as the source of a List
     return token.bounds(parameter.field, tokens, rank, codes=parameter.coded)

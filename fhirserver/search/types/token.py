@@ -24,6 +24,8 @@ _PRIMITIVES: Final = frozenset(
 )  # fmt: skip
 RANKS: Final = {"Identifier": 1, "ContactPoint": 2, "id": 1, "CodeableConcept": 5, "Coding": 5, "boolean": 8, "code": 8}
 """How few candidates a token of each FHIR type finds."""
+SHARED: Final = 4
+"""The same where it identifies something that many resources have in common: more than a patient has of them."""
 
 _OF_TYPE_PARTS: Final = 3
 
