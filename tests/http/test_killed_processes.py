@@ -6,14 +6,16 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 import requests
 
 from fhirserver.store.local import LocalMongod
 from tests.http.conftest import start, stop
 from tests.http.processes import children, name_of, needs_proc, until
 
+pytestmark = [needs_proc, pytest.mark.long("kills a server again and again")]
 
-@needs_proc
+
 def test_processes_that_are_killed_twice_within_seconds_begin_again(mongod: LocalMongod, tmp_path: Path) -> None:
     running, process = start(tmp_path, mongod.uri, database="killed-processes", workers="1")
 

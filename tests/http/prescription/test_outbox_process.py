@@ -7,16 +7,18 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
 from tests.http.conftest import Client, start, stop
 from tests.http.prescription.conftest import issue
 from tests.http.processes import children, name_of, needs_proc, outbox_of, until
 
+pytestmark = [needs_proc, pytest.mark.long("kills processes, and waits for others to take over")]
 BEGUN_AND_LOST = {"$set": {"due": datetime(2000, 1, 1, tzinfo=UTC)}}
 
 
-@needs_proc
 def test_each_print_is_made_once_although_the_process_of_the_outbox_is_killed(
     mongod: LocalMongod, tmp_path: Path
 ) -> None:
@@ -39,7 +41,6 @@ def test_each_print_is_made_once_although_the_process_of_the_outbox_is_killed(
         stop(process)
 
 
-@needs_proc
 def test_the_process_of_the_outbox_ends_with_the_server_even_if_that_is_killed(
     mongod: LocalMongod, tmp_path: Path
 ) -> None:
