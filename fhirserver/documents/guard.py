@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fhirserver.documents import publishing, submitting
+from fhirserver.access.decide import decide
+from fhirserver.documents import claiming, publishing, submitting
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish, Guard
@@ -34,10 +35,11 @@ class DocumentGuard(Guard):
     def again(
         self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
     ) -> list[Answer] | None:
-        """Return the answers of the same push."""
-        if publishing.is_publication(request, found):
-            return publishing.again(services, request, transaction, found)
-        return submitting.again(services, request, transaction, found)
+        """Return the answers of the same push; Forbidden: the caller may not feed records."""
+        decide(request.caller, "c", "DocumentReference")
+        read = publishing.read if publishing.is_publication(request, found) else submitting.read
+        sent = read(services, request, found)
+        return claiming.before(services, request, transaction, found, sent.names, sent.digest)
 
     def check(self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
         """Name every fault of the push."""

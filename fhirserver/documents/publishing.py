@@ -38,7 +38,7 @@ _LABEL: Final = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3
 
 
 @dataclass(slots=True)
-class _Sent:
+class Sent:
     """What a push says, whatever the attempt at its commit."""
 
     examined: Examined
@@ -62,19 +62,6 @@ def is_publication(request: Request, found: Sequence[Entry]) -> bool:
     )
 
 
-def again(
-    services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
-) -> list[Answer] | None:
-    """Return the answer of the same publication made before.
-
-    Raises:
-        Forbidden: the caller may not feed records.
-    """
-    decide(request.caller, "c", "DocumentReference")
-    sent = _sent(services, request, found)
-    return claiming.before(services, request, transaction, found, sent.names, sent.digest)
-
-
 def check(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
     """Check a publication.
 
@@ -82,7 +69,7 @@ def check(services: Services, request: Request, transaction: Transaction, found:
         Forbidden, BadRequest, InvalidResource: as for a submission.
     """
     decide(request.caller, "c", "DocumentReference")
-    sent = _sent(services, request, found)
+    sent = read(services, request, found)
     document = found[0].resource or {}
     wanted = {text for text in (patients.subject(document), patients.source(document)) if text}
     targets = {relation.target for relation in relations.of(document, "") if relation.target}
@@ -97,9 +84,9 @@ def check(services: Services, request: Request, transaction: Transaction, found:
     request.memory[_ATTEMPT] = claiming.decided(request, transaction, sent.names, judged)
 
 
-def _sent(services: Services, request: Request, found: Sequence[Entry]) -> _Sent:
+def read(services: Services, request: Request, found: Sequence[Entry]) -> Sent:
     """Read a publication, once for all attempts."""
-    sent: _Sent | None = request.memory.get(_SENT)
+    sent: Sent | None = request.memory.get(_SENT)
     if sent is None:
         document = found[0].resource or {}
         stated = attachment(document)
@@ -111,14 +98,14 @@ def _sent(services: Services, request: Request, found: Sequence[Entry]) -> _Sent
             stated.get("hash"),
         )
         digest = retries.fingerprint_of_document(document, examined.sha256)
-        sent = _Sent(examined, retries.unique_ids([document]), digest)
+        sent = Sent(examined, retries.unique_ids([document]), digest)
         request.memory[_SENT] = sent
     return sent
 
 
 def plan(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> Finish:
     """Plan the Binary, the document that names it, and the new version of what it replaces."""
-    sent: _Sent = request.memory[_SENT]
+    sent: Sent = request.memory[_SENT]
     verdicts, facts = request.memory[_ATTEMPT]
     (entry,) = found
     patient = verdicts.patient

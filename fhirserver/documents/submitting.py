@@ -41,7 +41,7 @@ _KINDS: Final = frozenset({"List", "DocumentReference", "Binary", "Bundle", "Pat
 
 
 @dataclass(slots=True)
-class _Sent:
+class Sent:
     """What a push says, whatever the attempt at its commit."""
 
     submission: Submission
@@ -75,19 +75,6 @@ def is_submission(request: Request, found: Sequence[Entry]) -> bool:
     return documents and not request.caller.everything and all(entry.kind in _KINDS for entry in found)
 
 
-def again(
-    services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
-) -> list[Answer] | None:
-    """Return the answers of the same submission made before.
-
-    Raises:
-        Forbidden: the caller may not feed records.
-    """
-    decide(request.caller, "c", "DocumentReference")
-    sent = _sent(services, request, found)
-    return claiming.before(services, request, transaction, found, sent.names, sent.digest)
-
-
 def check(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
     """Check a submission.
 
@@ -97,7 +84,7 @@ def check(services: Services, request: Request, transaction: Transaction, found:
         InvalidResource: validation alone finds fault.
     """
     decide(request.caller, "c", "DocumentReference")
-    sent = _sent(services, request, found)
+    sent = read(services, request, found)
     submitted, gathering = sent.submission, Gathering(services, request, transaction)
     gathering.ahead([part.resource for part in (*submitted.documents, *submitted.lists)], sent.names)
     known = gathering.facts(patients.references(submitted), relations.references(submitted), sent.names)
@@ -111,9 +98,9 @@ def check(services: Services, request: Request, transaction: Transaction, found:
     request.memory[_ATTEMPT] = claiming.decided(request, transaction, sent.names, judged)
 
 
-def _sent(services: Services, request: Request, found: Sequence[Entry]) -> _Sent:
+def read(services: Services, request: Request, found: Sequence[Entry]) -> Sent:
     """Read a submission, once for all attempts."""
-    sent: _Sent | None = request.memory.get(_SENT)
+    sent: Sent | None = request.memory.get(_SENT)
     if sent is None:
         submitted = submission.of_parts(request.memory.get(SENT_PROFILES, ()), [_part(entry) for entry in found])
         examined = checking.contents(submitted, services.settings.dmp_max_document)
@@ -123,14 +110,14 @@ def _sent(services: Services, request: Request, found: Sequence[Entry]) -> _Sent
             if (name := submission.unique_id(part.resource)) and part.position in examined
         }
         names = retries.unique_ids(part.resource for part in submitted.documents)
-        sent = _Sent(submitted, examined, names, retries.fingerprint(submitted, hashes))
+        sent = Sent(submitted, examined, names, retries.fingerprint(submitted, hashes))
         request.memory[_SENT] = sent
     return sent
 
 
 def plan(services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> Finish:
     """Plan what a checked submission brings with it: superseded documents, marks, and the claim of its uniqueIds."""
-    sent: _Sent = request.memory[_SENT]
+    sent: Sent = request.memory[_SENT]
     attempt: _Attempt = request.memory[_ATTEMPT]
     patient = attempt.verdicts.patient
     assert patient is not None, "a submission without a patient was refused"
