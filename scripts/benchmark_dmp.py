@@ -36,7 +36,7 @@ from urllib.parse import quote
 import bson
 import requests
 from benchmark_prescription import family, processor
-from benchmark_search_http import running
+from benchmark_server import running
 from bson import json_util
 
 from fhirserver import app, settings

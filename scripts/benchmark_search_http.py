@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
 
+from benchmark_server import running
 from bson import json_util
 
 from fhirserver.access import issuer
 from fhirserver.demo.running import free_port
 
 HERE: Final = Path(__file__).resolve().parent
-START_SECONDS: Final = 60
 
 Text = Callable[[int], str]
 
@@ -48,29 +46,6 @@ class Target:
         if answer.status != http.client.OK:
             raise RuntimeError(f"{path}: {answer.status} {body[:500]!r}")
         return body
-
-
-@contextlib.contextmanager
-def running(command: list[str], environment: dict[str, str], port: int, log: Path) -> Iterator[int]:
-    """Run a server until the block ends; give its port."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - a fixed command
-            command, env={**os.environ, **environment}, stdout=output, stderr=output, cwd=HERE
-        )
-    try:
-        for _ in range(START_SECONDS * 10):
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                connection = http.client.HTTPConnection("127.0.0.1", port)
-                connection.request("GET", "/ready")
-                connection.getresponse()
-                break
-            time.sleep(0.1)
-        else:
-            raise RuntimeError(log.read_text())
-        yield port
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 class Bench:

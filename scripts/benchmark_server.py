@@ -182,24 +182,24 @@ def run(load: Load, clients: int, seconds: float) -> tuple[float, list[float]]:
 
 
 @contextlib.contextmanager
-def process(command: list[str], environment: dict[str, str], ready: str, log: Path) -> Iterator[None]:
-    """Run a server until the block ends."""
+def running(command: list[str], environment: dict[str, str], port: int, log: Path) -> Iterator[None]:
+    """Run a server until the block ends; it has begun when it answers on its port, whatever it answers."""
     with log.open("wb") as output:
-        running = subprocess.Popen(  # noqa: S603 - a fixed command
+        process = subprocess.Popen(  # noqa: S603 - a fixed command
             command, env={**os.environ, **environment}, stdout=output, stderr=output, cwd=HERE
         )
     try:
         for _ in range(600):
             with contextlib.suppress(requests.RequestException):
-                requests.get(ready, timeout=2)
+                requests.get(f"http://127.0.0.1:{port}/ready", timeout=2)
                 break
             time.sleep(0.1)
         else:
             raise RuntimeError(log.read_text())
         yield
     finally:
-        running.terminate()
-        running.wait(20)
+        process.terminate()
+        process.wait(20)
 
 
 @contextlib.contextmanager
@@ -214,8 +214,8 @@ def servers(folder: Path, workers: int) -> Iterator[tuple[int, int, str]]:
         ]  # fmt: skip
         serve = [sys.executable, "-m", "fhirserver.cli", "serve", "--port", str(port)]
         with (
-            process(serve, shared, f"http://127.0.0.1:{port}/ready", folder / "server.log"),
-            process(granian, shared, f"http://127.0.0.1:{floor}/", folder / "floor.log"),
+            running(serve, shared, port, folder / "server.log"),
+            running(granian, shared, floor, folder / "floor.log"),
         ):
             yield port, floor, issuer.mint(folder, "fhirserver", "operator")
 
