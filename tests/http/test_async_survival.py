@@ -16,10 +16,10 @@ from pymongo.database import Database
 from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
 from tests.http.conftest import Client, issue, start, stop
-from tests.http.processes import needs_proc, outbox_of, until
+from tests.http.processes import outbox_of, until
 from tests.http.test_async import PATIENCE, ask, bundle, outcome_of, patient, post, wait
 
-pytestmark = [needs_proc, pytest.mark.long("kills servers and waits for others to take over")]
+pytestmark = pytest.mark.long("kills servers and waits for others to take over")
 
 DATABASE = "async-tests"
 SETTINGS = {"database": DATABASE, "profile_policy": "base", "workers": "1", "async_waiting": "3", "async_hours": "2"}

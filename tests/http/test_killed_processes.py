@@ -11,9 +11,9 @@ import requests
 
 from fhirserver.store.local import LocalMongod
 from tests.http.conftest import start, stop
-from tests.http.processes import children, name_of, needs_proc, until
+from tests.http.processes import children, name_of, until
 
-pytestmark = [needs_proc, pytest.mark.long("kills a server again and again")]
+pytestmark = pytest.mark.long("kills a server again and again")
 
 
 def test_processes_that_are_killed_twice_within_seconds_begin_again(mongod: LocalMongod, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
 from tests.http.conftest import Client, start, stop
 from tests.http.prescription.conftest import issue
-from tests.http.processes import children, name_of, needs_proc, outbox_of, until
+from tests.http.processes import children, name_of, outbox_of, until
 
-pytestmark = [needs_proc, pytest.mark.long("kills processes, and waits for others to take over")]
+pytestmark = pytest.mark.long("kills processes, and waits for others to take over")
 BEGUN_AND_LOST = {"$set": {"due": datetime(2000, 1, 1, tzinfo=UTC)}}
 
 
