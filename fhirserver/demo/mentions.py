@@ -17,6 +17,7 @@ from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.professions import SYSTEM as PROFESSIONS
 
 Json = dict[str, Any]
+_ATC: Final = "http://www.whocc.no/atc"
 _SMS: Final = "http://data.esante.gouv.fr/ansm/medicament/codeSMS"
 _UCUM: Final = "http://unitsofmeasure.org"
 _DAILY: Final = {"frequency": 1, "period": 1, "periodUnit": "d"}
@@ -34,10 +35,10 @@ def ordonnances(rpps: str, now: datetime) -> list[tuple[str, Json]]:
 
 def _bizone(now: datetime) -> list[Json]:
     """A long-term illness, and what has nothing to do with it; prescribed by a locum, its execution hidden."""
-    fluindione = _medicine("MV00001070", "FLUINDIONE 20 mg comprimé quadrisécable", 1, "comprimé", 28)
+    fluindione = _medicine((_SMS, "MV00001070"), "FLUINDIONE 20 mg comprimé quadrisécable", 1, "comprimé", 28)
     fluindione["substitution"] = {"allowedBoolean": False, "reason": {"text": "MTE"}}
     semaglutide = _medicine(
-        "A10BJ06", "SÉMAGLUTIDE 0,5 mg solution injectable en stylo", 1, "injection", 28, weekly=True
+        (_ATC, "A10BJ06"), "SÉMAGLUTIDE 0,5 mg solution injectable en stylo", 1, "injection", 28, weekly=True
     )
     elements.set_value(semaglutide, "accompaniment-form", "Identifier", {"value": "FA-2026-004711"})
     elements.set_flag(semaglutide, Flag.EXCEPTION_MEDICINE)
@@ -65,7 +66,7 @@ def _bizone(now: datetime) -> list[Json]:
 
 def _secured(now: datetime) -> list[Json]:
     """Morphine for a scheduled surgery after a work accident, and a line for a military affection."""
-    morphine = _medicine("MV00001636", "MORPHINE LP 10 mg gélule", 1, "gélule", 14)
+    morphine = _medicine((_SMS, "MV00001636"), "MORPHINE LP 10 mg gélule", 1, "gélule", 14)
     words = {"strength": "dix milligrammes", "dose": "une gélule", "intakes": "une fois par jour"}
     parts = [{"url": part, "valueString": text} for part, text in words.items()]
     morphine["extension"] = [{"url": elements.url("in-words"), "extension": parts}]
@@ -82,7 +83,7 @@ def _secured(now: datetime) -> list[Json]:
 
 def _secret() -> list[Json]:
     """The abortion of a minor, which only the prescriber and who executes it see."""
-    mifepristone = _medicine(None, "MIFÉPRISTONE 200 mg comprimé", 1, "comprimé", 1)
+    mifepristone = _medicine((_ATC, "G03XB01"), "MIFÉPRISTONE 200 mg comprimé", 1, "comprimé", 1)
     mifepristone["dispenseRequest"]["numberOfRepeatsAllowed"] = 0
     elements.set_flag(mifepristone, Flag.PREGNANCY_TERMINATION)
     elements.set_flag(mifepristone, Flag.MINOR_SECRET)
@@ -90,13 +91,15 @@ def _secret() -> list[Json]:
 
 
 def _medicine(  # noqa: PLR0913 - what a line says
-    code: str | None, name: str, dose: int, unit: str, days: int, *, weekly: bool = False
+    code: tuple[str, str] | None, name: str, dose: int, unit: str, days: int, *, weekly: bool = False
 ) -> Json:
     repeat = {**_DAILY, "periodUnit": "wk"} if weekly else _DAILY
-    medicine: Json = {"medicationCodeableConcept": {"coding": [{"system": _SMS, "code": code, "display": name}]}}
-    if code is None:
-        # the profile wants a code or a Medication; a name alone is enough for the latter
-        contained = {"resourceType": "Medication", "id": "medicament", "code": {"text": name}}
+    coded: Json = {"coding": [{"system": code[0], "code": code[1]}]} if code else {}
+    coded["text"] = name
+    medicine: Json = {"medicationCodeableConcept": coded}
+    if code is None or code[0] != _SMS:
+        # the profile wants a code of the national list or a Medication, which may have any code, or a name alone
+        contained = {"resourceType": "Medication", "id": "medicament", "code": coded}
         medicine = {"contained": [contained], "medicationReference": {"reference": "#medicament", "display": name}}
     lasting = {"value": days, "unit": "jour", "system": _UCUM, "code": "d"}
     return {
