@@ -9,7 +9,7 @@ from fhirserver import jsontext
 from fhirserver.validation.run import Path, Run
 from fhirserver.validation.texts import references as texts
 
-_FRAGMENT: Final = re.compile(rb'"#(?:[^"\\\\]|\\\\.)*"')
+_FRAGMENT: Final = re.compile(rb'"#(?:[^"\\]|\\.)*"')
 _RULE: Final = "http://hl7.org/fhir/StructureDefinition/DomainResource#"
 
 

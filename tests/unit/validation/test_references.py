@@ -68,6 +68,12 @@ def test_a_contained_resource_that_points_at_its_holder_is_no_orphan(plain: Vali
     assert errors(plain.validate({**BASE, "contained": [provenance]})) == []
 
 
+def test_a_contained_resource_of_an_odd_id_is_found_by_that_id(plain: Validator) -> None:
+    for odd in ('a"b', "a\\b", 'a\\"b'):
+        held = {**BASE, "contained": [{"resourceType": "Patient", "id": odd}], "subject": {"reference": f"#{odd}"}}
+        assert "dom-3" not in [str(rule).rpartition("#")[2] for _, rule in errors(plain.validate(held))]
+
+
 def test_a_profile_may_ask_for_the_target_to_be_here(made: Made) -> None:
     validator = made(
         profile(
