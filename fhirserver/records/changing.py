@@ -100,7 +100,7 @@ def _attributes(services: Services, request: Request, matrix: Habilitation, writ
     opened = keeping.opened(services, request, matrix, mark["record"])
     if opened.record.state is not State.ACTIVE and not callers.is_exempt(caller):
         raise not_found(write.kind, str(write.identity))
-    _require_readable(services, after)
+    services.checker.require_readable(after)  # before rules look into it
     own = bool(set(callers.signs(caller)) & set(mark["authors"]))
     part = Part.NOBODY if callers.is_exempt(caller) else opened.reader.part
     # an operator mends attributes, except that deletion is the author's
@@ -121,13 +121,6 @@ def _attributes(services: Services, request: Request, matrix: Habilitation, writ
     if after.get("status") == DELETED:
         # MHD's profiles bind status to current and superseded, PDSm4DMP deletes by entered-in-error (TD3.3c)
         request.checked = tuple(services.checker.check({**after, "status": "current"}))
-
-
-def _require_readable(services: Services, resource: dict[str, Any]) -> None:
-    """Refuse what is no resource of its type before rules look into it; raises InvalidResource."""
-    broken = services.checker.unreadable(resource)
-    if broken:
-        raise InvalidResource(broken)
 
 
 def _age(services: Services, document: dict[str, Any]) -> int | None:

@@ -48,10 +48,16 @@ class Checker:
         claimed = meta.get("profile") if isinstance(meta, dict) else None
         return self.policy.claims and isinstance(claimed, list) and profile in claimed
 
-    def unreadable(self, resource: dict[str, Any]) -> list[Issue]:
-        """Return why a resource cannot be read as FHIR of its type: elements it does not have, wrong JSON types."""
-        found = self._validator.validate(resource, options=_READABLE)
-        return [issue for issue in found if issue.refuses and issue.code == "structure"]
+    def require_readable(self, *resources: dict[str, Any]) -> None:
+        """Require resources without elements that their types do not have, and without wrong JSON types.
+
+        Raises:
+            InvalidResource: names the elements that cannot be read as FHIR.
+        """
+        found = [issue for each in resources for issue in self._validator.validate(each, options=_READABLE)]
+        unreadable = [issue for issue in found if issue.refuses and issue.code == "structure"]
+        if unreadable:
+            raise InvalidResource(unreadable)
 
     def issues(self, resource: dict[str, Any], profiles: Sequence[str] = ()) -> list[Issue]:
         """Return all findings against the policy and further profiles, refusing none."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from fhirserver import jsontext
 from fhirserver.access.caller import Role
 from fhirserver.access.decide import decide
-from fhirserver.errors import BadRequest, Forbidden, InvalidResource, NotFound
+from fhirserver.errors import BadRequest, Forbidden, NotFound
 from fhirserver.interactions.exchange import Answer
 from fhirserver.issues import Text
 from fhirserver.operations.inputs import Inputs, missing
@@ -70,9 +70,7 @@ def readable(call: Call) -> None:
     Raises:
         InvalidResource: names the elements that are not.
     """
-    unreadable = call.services.checker.unreadable(_body(call) or {"resourceType": "Parameters"})
-    if unreadable:
-        raise InvalidResource(unreadable)
+    call.services.checker.require_readable(_body(call) or {"resourceType": "Parameters"})
 
 
 def _body(call: Call) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhirserver.errors import BadRequest, InvalidResource
+from fhirserver.errors import BadRequest
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer
 from fhirserver.interactions.shown.outcomes import outcome
@@ -30,9 +30,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
         raise BadRequest(
             Text("Aucune ligne à contrôler.", "No line to check."), expression="Parameters", rule="prescription-line"
         )
-    unreadable = [issue for each in sent for issue in call.services.checker.unreadable(each)]
-    if unreadable:
-        raise InvalidResource(unreadable)
+    call.services.checker.require_readable(*sent)
     near = [
         Entry(at, "POST", (str(each.get("resourceType")),), "", each, None, {}, identity=str(each.get("id", at)))
         for at, each in enumerate(sent)
