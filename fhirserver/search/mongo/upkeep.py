@@ -164,9 +164,10 @@ class Upkeep:
             return self._finish(job)
         current, *others = job["types"]
         condition: dict[str, Any] = {"t": current, "live": True}
-        if job["after"]:
-            condition["u"] = {"$gte": job["after"]["u"]}
-            condition["$nor"] = [{"u": job["after"]["u"], "_id": {"$lte": job["after"]["id"]}}]
+        if job["after"]:  # each branch a range of the index: what one transaction wrote has one time
+            last = job["after"]
+            rest = {**condition, "u": last["u"], "_id": {"$gt": last["id"]}}
+            condition = {"$or": [rest, {**condition, "u": {"$gt": last["u"]}}]}
         documents = self._store.find(
             condition, sort=(("u", 1), ("_id", 1)), limit=BATCH, projection={**STORED, "s.b": 1}, hint=TYPE_UPDATED
         )
@@ -174,8 +175,8 @@ class Upkeep:
             writes = [self._write(document) for document in documents]
             with translated():
                 self._store.resources.bulk_write(writes, ordered=False)
-            last = documents[-1]
-            step = {"after": {"u": last["u"], "id": last["_id"]}, "done": job["done"] + len(writes)}
+            after = {"u": documents[-1]["u"], "id": documents[-1]["_id"]}
+            step = {"after": after, "done": job["done"] + len(writes)}
         else:
             step = {"types": others, "after": None}
         with translated():

@@ -106,8 +106,9 @@ def _condition(collection: str, query: HistoryQuery, after: tuple[datetime, str]
             parts.append({"until": {"$gt": begin}})
     if after is not None:
         moment, name = after
+        earlier = {"$and": [*parts, {"u": {"$lt": moment}}]}
         if query.id is not None:
-            parts.append({"u": {"$lt": moment}})
-        else:
-            parts += [{"u": {"$lte": moment}}, {"$or": [{"u": {"$lt": moment}}, {"_id": {"$lt": name}}]}]
+            return earlier
+        # each branch a range of the index: what one transaction wrote has one time
+        return {"$or": [{"$and": [*parts, {"u": moment}, {"_id": {"$lt": name}}]}, earlier]}
     return {"$and": parts} if parts else {}

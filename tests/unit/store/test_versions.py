@@ -44,14 +44,19 @@ def test_histories_list_every_version_once_newest_first_whatever_the_page(filled
     assert names(everything(filled, HistoryQuery("Patient", "never"), size)) == []
 
 
-def test_versions_of_one_commit_share_a_moment_and_are_still_paged_once_each(store: Store) -> None:
+@pytest.mark.parametrize("kind", ["Patient", None])
+@pytest.mark.parametrize("since", [None, datetime(2020, 1, 1, tzinfo=UTC)])
+def test_versions_of_one_commit_share_a_moment_and_are_still_paged_once_each(
+    store: Store, kind: str | None, since: datetime | None
+) -> None:
+    """The test fails at its end where a page examines those of the pages before it."""
     for _ in range(2):
         store.transact(
-            lambda tx: [tx.update(Draft({"resourceType": "Patient"}, id=f"x{n}", method="PUT")) for n in range(25)]
+            lambda tx: [tx.update(Draft({"resourceType": "Patient"}, id=f"x{n}", method="PUT")) for n in range(250)]
         )
     store.transact(lambda tx: tx.update(Draft({"resourceType": "Patient"}, id="x7", method="PUT")))
-    found = names(everything(store, HistoryQuery("Patient"), 7))
-    assert len(found) == len(set(found)) == 51
+    found = names(everything(store, HistoryQuery(kind, since=since), 40))
+    assert len(found) == len(set(found)) == 501
 
 
 def test_since_lists_versions_written_at_that_moment_or_later(filled: Store) -> None:

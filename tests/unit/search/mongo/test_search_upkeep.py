@@ -80,6 +80,20 @@ def test_an_added_parameter_finds_what_was_stored_before_it_once_all_is_indexed(
     assert (found["state"], found["done"], found["total"]) == ("done", 5, 5)
 
 
+def test_what_one_transaction_wrote_is_read_once_however_many_batches_it_takes(
+    worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test fails at its end where a batch examines those of the batches before it."""
+    monkeypatch.setattr(upkeep, "BATCH", 20)
+    one = worker()
+    drafts = [patient(f"p{number:03}", "Zizou") for number in range(300)]
+    planned = [Draft(each, id=each["id"], index=one.indexer.extract(each)) for each in drafts]
+    one.store.transact(lambda transaction: [transaction.create(each) for each in planned])
+    one.write(NICKNAME)
+    one.upkeep.look()
+    assert progress_of(one) == ("done", 300, 300)
+
+
 def test_a_search_by_a_parameter_whose_values_are_not_complete_is_refused(
     worker: Callable[[], Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
