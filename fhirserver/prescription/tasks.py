@@ -8,7 +8,7 @@ was delivered, with what counts of it, and the receipts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -32,47 +32,6 @@ STATE_SYSTEM: Final = "urn:fhirserver:CodeSystem:prescription-state"
 KIND_SYSTEM: Final = "urn:fhirserver:CodeSystem:execution-kind"
 PART_SYSTEM: Final = "urn:fhirserver:CodeSystem:prescription-task-part"
 _ALTERNATIVE: Final = elements.url("alternative-to")
-PROFESSIONAL_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.1"
-STRUCTURE_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.2"
-
-
-@dataclass(frozen=True, slots=True)
-class Executor:
-    """Who executes: a professional, a structure, or one within the other.
-
-    Attributes:
-        rpps: 11 digits.
-        structure: "1" + FINESS, "3" + SIRET.
-        subject: what the token calls him where it names neither.
-    """
-
-    rpps: str | None = None
-    structure: str | None = None
-    subject: str = ""
-    name: str | None = None
-
-    @property
-    def key(self) -> str:
-        """One text for him, wherever two executors are compared."""
-        if self.rpps or self.structure:
-            return f"{self.rpps or ''}@{self.structure or ''}"
-        return f"subject:{self.subject}"
-
-    def same(self, key: str, *, by_structure: bool) -> bool:
-        """Tell whether a key is his; in a treatment that a structure holds, whoever works there is."""
-        if by_structure and self.structure:
-            return key.partition("@")[2] == self.structure
-        return key == self.key
-
-    def reference(self) -> dict[str, Any]:
-        """Return him as a logical Reference."""
-        if self.rpps:
-            found: dict[str, Any] = {"identifier": {"system": PROFESSIONAL_SYSTEM, "value": f"8{self.rpps}"}}
-        elif self.structure:
-            found = {"identifier": {"system": STRUCTURE_SYSTEM, "value": self.structure}}
-        else:
-            found = {"identifier": {"value": self.subject}}
-        return found | ({"display": self.name} if self.name else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +102,16 @@ def build(  # noqa: PLR0913, PLR0917 - what a Task says
 
 
 class View:
-    """A Task, read and changed in place; take a copy of what is stored first."""
+    """A Task, read and changed in place; take a copy of what is stored first.
 
-    def __init__(self, task: dict[str, Any]) -> None:
+    Args:
+        task: the resource.
+        elsewhere: the alternatives to its lines that were delivered under other Tasks of the prescription.
+    """
+
+    def __init__(self, task: dict[str, Any], elsewhere: Collection[str] = ()) -> None:
         self.task = task
+        self._elsewhere = elsewhere
 
     @property
     def kind(self) -> Kind:
@@ -226,17 +191,21 @@ class View:
                 if one == line
             )
 
-    def chosen_instead(self, reference: str) -> str | None:
-        """Return the alternative to a line that was delivered in its place; None while none was."""
-        others = [
+    def alternatives(self, reference: str) -> list[str]:
+        """Return the lines, of this Task or of another one of the prescription, that may be delivered in its place."""
+        return [
             each["valueReference"]["reference"]
             for entry in self.task.get("input", ())
             if entry["valueReference"]["reference"] == reference
             for each in elements.extensions(entry, _ALTERNATIVE)
         ]
+
+    def chosen_instead(self, reference: str) -> str | None:
+        """Return the alternative to a line that was delivered in its place; None while none was."""
+        others = self.alternatives(reference)
         if not others or self.begun(reference):
             return None
-        return next((other for other in others if self.begun(other)), None)
+        return next((other for other in others if other in self._elsewhere or self.begun(other)), None)
 
     def add(self, reference: str, line: str, delivered: Delivered) -> None:
         """Note a delivery of a line."""

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fhirserver.access.caller import Caller, Role
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
+from fhirserver.prescription.executor import Executor
 from fhirserver.prescription.lines import paris_day
 from fhirserver.prescription.professions import Kind
 from fhirserver.prescription.rules.tables import Tables, load, shipped
-from fhirserver.prescription.tasks import Executor
 from fhirserver.settings import Settings
 from fhirserver.store import Draft, Planned, Transaction
 from fhirserver.workflow.after.receipts import signing_key

@@ -11,9 +11,9 @@ from fhirserver.access.caller import Caller, Role
 from fhirserver.errors import Forbidden, Unprocessable
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.issues import Text
+from fhirserver.prescription.executor import PROFESSIONAL_SYSTEM
 from fhirserver.prescription.facts import Facts, patient_facts, prescriber_facts
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.tasks import PROFESSIONAL_SYSTEM
 from fhirserver.workflow.context import Work
 
 Resource = Mapping[str, Any]

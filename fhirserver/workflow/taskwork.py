@@ -164,7 +164,8 @@ def load(work: Work, identity: str) -> TaskWork:
     mark = mark_of(stored)
     if stored is None or stored.deleted or mark is None or not _may_know(work.services, work.request, stored, mark):
         raise not_found(identity)
-    view = View(jsontext.read(stored.body))
+    task = jsontext.read(stored.body)
+    view = View(task, _delivered_elsewhere(transaction, View(task)))
     transaction.read_ahead((kind, line_id) for kind, _, line_id in (name.partition("/") for name in view.lines))
     parties = Parties(work)
     found, versions = {}, {}
@@ -177,6 +178,18 @@ def load(work: Work, identity: str) -> TaskWork:
             jsontext.read(version.body), reference, resolve=parties.resolve, kinds=work.workflow.tables.kinds
         )
     return TaskWork(work, stored, view, found, versions, mark)
+
+
+def _delivered_elsewhere(transaction: Transaction, view: View) -> set[str]:
+    """Return the alternatives to a Task's lines that were delivered under other Tasks."""
+    found = set()
+    for reference in {other for line in view.lines for other in view.alternatives(line)} - set(view.lines):
+        kind, _, identity = reference.partition("/")
+        mark = mark_of(transaction.read(kind, identity))
+        other = transaction.read("Task", mark.task) if mark is not None and mark.task is not None else None
+        if other is not None and View(jsontext.read(other.body)).begun(reference):
+            found.add(reference)
+    return found
 
 
 def move(workflow: Workflow, services: Services, request: Request, identity: str, act: Callable[[TaskWork], T]) -> T:

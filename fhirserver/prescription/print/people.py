@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from fhirserver.prescription.executor import STRUCTURE_SYSTEM
 from fhirserver.prescription.facts import NATIONAL_IDENTIFIERS, PROFESSION_SYSTEMS
 
 Resource = Mapping[str, Any]
@@ -16,7 +17,6 @@ INS_SYSTEMS: Final = {
     "urn:oid:1.2.250.1.213.1.4.10": " (test)",
     "urn:oid:1.2.250.1.213.1.4.11": " (démonstration)",
 }
-STRUCTURE_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.2"
 _STRUCTURES: Final = {"1": "FINESS", "3": "SIRET"}
 _RPPS_WITH_PREFIX: Final = 12
 _CHANNELS: Final = (("phone", "Tél. "), ("email", ""))

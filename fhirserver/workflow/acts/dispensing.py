@@ -169,6 +169,9 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
 
 
 def _require_choice(task: TaskWork, name: str, line: Line, place: str) -> None:
+    """Refuse a line whose alternative was delivered, in this Task or, of deliveries at one moment too, in another."""
+    if not task.lines.keys() >= set(task.view.alternatives(name)):
+        task.work.transaction.lock(f"prescription-choice {task.view.number}")
     instead = task.view.chosen_instead(name)
     if instead is None:
         return

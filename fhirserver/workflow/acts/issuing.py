@@ -17,9 +17,10 @@ from fhirserver.interactions.transaction import BUNDLE
 from fhirserver.interactions.writes import placing
 from fhirserver.issues import Text
 from fhirserver.prescription import alternatives, checking, issuing, lines, number
+from fhirserver.prescription.executor import Executor
 from fhirserver.prescription.issuing import Prescription, Sent
 from fhirserver.prescription.lines import PARIS
-from fhirserver.prescription.tasks import Executor, View
+from fhirserver.prescription.tasks import View
 from fhirserver.store import Task, Transaction
 from fhirserver.store.commits import claims
 from fhirserver.workflow import pushes

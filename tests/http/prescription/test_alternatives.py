@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fhirserver.prescription.alternatives import RELATIONSHIP
 from tests.http.conftest import Client, Server
-from tests.http.prescription.conftest import Issued, another_pharmacist, dispense, find, issue, parameters, state
+from tests.http.prescription.conftest import (
+    AsRole,
+    Issued,
+    another_pharmacist,
+    dispense,
+    find,
+    issue,
+    parameters,
+    state,
+    task_of,
+)
 
 
 def grouped(bundle: dict[str, Any]) -> None:
@@ -87,3 +98,88 @@ def test_a_choice_that_is_taken_back_is_open_again(prescriber: Client, pharmacis
     back = pharmacist.post(f"MedicationDispense/{made}/$cancel", parameters(reason="dispensing-error"))
     assert back.status_code == 200, back.text
     assert pharmacist.post("MedicationDispense", dispense(first, None, quantity=tablets)).status_code == 201
+
+
+def apart(bundle: dict[str, Any]) -> None:
+    """Make the second medicine and the biology, which another profession executes, alternatives of each other."""
+    medicine, biology = bundle["entry"][3:5]
+    group = {
+        "resourceType": "RequestGroup",
+        "status": "active",
+        "intent": "order",
+        "groupIdentifier": medicine["resource"]["groupIdentifier"],
+        "subject": medicine["resource"]["subject"],
+        "action": [
+            {
+                "selectionBehavior": "exactly-one",
+                "action": [{"resource": {"reference": each["fullUrl"]}} for each in (medicine, biology)],
+            }
+        ],
+    }
+    request = {"method": "POST", "url": "RequestGroup"}
+    bundle["entry"].append({"fullUrl": f"urn:uuid:{uuid.uuid4()}", "resource": group, "request": request})
+
+
+def report(issued: Issued) -> dict[str, Any]:
+    return {
+        "resourceType": "DiagnosticReport",
+        "identifier": [{"system": "urn:oid:1.2.250.1.999.8", "value": str(uuid.uuid4())}],
+        "basedOn": [{"reference": issued.reference("ServiceRequest")}],
+        "status": "final",
+        "code": {"text": "Numération formule sanguine"},
+    }
+
+
+def held(issued: Issued, pharmacist: Client, laboratory: Client) -> None:
+    """Have each profession take its Task."""
+    for client, kind in ((pharmacist, "pharmacy"), (laboratory, "laboratory")):
+        task = task_of(client, issued.number, kind)["id"]
+        assert client.post(f"Task/{task}/$take", parameters()).status_code == 200
+
+
+def test_alternatives_of_two_professions_exclude_each_other_until_the_choice_is_taken_back(
+    prescriber: Client, pharmacist: Client, as_role: AsRole
+) -> None:
+    issued, laboratory = issue(prescriber, apart), as_role("laboratory")
+    held(issued, pharmacist, laboratory)
+    given = dispense(issued.reference("MedicationRequest", 1), 1120)
+    made = pharmacist.post("MedicationDispense", given)
+    assert made.status_code == 201, made.text
+    refused = laboratory.post("DiagnosticReport", report(issued))
+    assert refused.status_code == 409
+    assert "alternative" in refused.text
+    back = pharmacist.post(f"MedicationDispense/{made.json()['id']}/$cancel", parameters(reason="dispensing-error"))
+    assert back.status_code == 200, back.text
+    assert laboratory.post("DiagnosticReport", report(issued)).status_code == 201
+    again = pharmacist.post("MedicationDispense", dispense(issued.reference("MedicationRequest", 1), 1120))
+    assert again.status_code == 409
+
+
+def test_who_takes_a_task_sees_that_its_line_was_executed_as_its_alternative(
+    prescriber: Client, pharmacist: Client, as_role: AsRole
+) -> None:
+    issued, laboratory = issue(prescriber, apart), as_role("laboratory")
+    pharmacist.post(f"Task/{task_of(pharmacist, issued.number)['id']}/$take", parameters())
+    given = dispense(issued.reference("MedicationRequest", 1), 1120)
+    assert pharmacist.post("MedicationDispense", given).status_code == 201
+    biology = task_of(laboratory, issued.number, "laboratory")["id"]
+    (line,) = laboratory.post(f"Task/{biology}/$take", parameters()).json()["input"]
+    standing = next(each for each in line["extension"] if each["url"].endswith("line-standing"))
+    assert {"url": "finished", "valueBoolean": True} in standing["extension"]
+    assert state(laboratory.post(f"Task/{biology}/$release", parameters()).json()) == "issued"
+
+
+def test_of_two_alternatives_executed_at_the_same_moment_by_two_professions_one_is_accepted(
+    prescriber: Client, pharmacist: Client, as_role: AsRole
+) -> None:
+    issued, laboratory = issue(prescriber, apart), as_role("laboratory")
+    held(issued, pharmacist, laboratory)
+    medicine = issued.reference("MedicationRequest", 1)
+    with ThreadPoolExecutor(10) as pool:
+        given = [pool.submit(pharmacist.post, "MedicationDispense", dispense(medicine, 150)) for _ in range(5)]
+        done = [pool.submit(laboratory.post, "DiagnosticReport", report(issued)) for _ in range(5)]
+        accepted = [
+            {answer.status_code for each in sent if (answer := each.result()).status_code != 409}
+            for sent in (given, done)
+        ]
+    assert sorted(accepted, key=len) == [set(), {201}]

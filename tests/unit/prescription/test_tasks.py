@@ -12,12 +12,13 @@ from fhirserver.errors import Unprocessable
 from fhirserver.prescription import issuing, lines, number
 from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.execution.standing import Delivered
+from fhirserver.prescription.executor import Executor
 from fhirserver.prescription.issuing import Sent
 from fhirserver.prescription.professions import Kind
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.rules.tables import shipped
 from fhirserver.prescription.states import State
-from fhirserver.prescription.tasks import Executor, Hold, View
+from fhirserver.prescription.tasks import Hold, View
 
 ROOT = "urn:oid:2.25.1"
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -124,10 +125,3 @@ def test_a_task_says_what_remains_of_each_line() -> None:
     assert standing.remaining is not None
     assert standing.remaining.value == 18
     assert view.state is State.ISSUED
-
-
-def test_in_a_treatment_held_by_a_structure_whoever_works_there_holds_it() -> None:
-    one, other = Executor("1", "S"), Executor("2", "S")
-    assert other.same(one.key, by_structure=True)
-    assert not other.same(one.key, by_structure=False)
-    assert not Executor("2", "T").same(one.key, by_structure=True)

@@ -1,0 +1,48 @@
+"""Who executes a prescription, as a token tells him and as resources name him."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+PROFESSIONAL_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.1"
+STRUCTURE_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.2"
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Who executes: a professional, a structure, or one within the other.
+
+    Attributes:
+        rpps: 11 digits.
+        structure: "1" + FINESS, "3" + SIRET.
+        subject: what the token calls him where it names neither.
+    """
+
+    rpps: str | None = None
+    structure: str | None = None
+    subject: str = ""
+    name: str | None = None
+
+    @property
+    def key(self) -> str:
+        """One text for him, wherever two executors are compared."""
+        if self.rpps or self.structure:
+            return f"{self.rpps or ''}@{self.structure or ''}"
+        return f"subject:{self.subject}"
+
+    def same(self, key: str, *, by_structure: bool) -> bool:
+        """Tell whether a key is his; in a treatment that a structure holds, whoever works there is."""
+        if by_structure and self.structure:
+            return key.partition("@")[2] == self.structure
+        return key == self.key
+
+    def reference(self) -> dict[str, Any]:
+        """Return him as a logical Reference."""
+        if self.rpps:
+            found: dict[str, Any] = {"identifier": {"system": PROFESSIONAL_SYSTEM, "value": f"8{self.rpps}"}}
+        elif self.structure:
+            found = {"identifier": {"system": STRUCTURE_SYSTEM, "value": self.structure}}
+        else:
+            found = {"identifier": {"value": self.subject}}
+        return found | ({"display": self.name} if self.name else {})
