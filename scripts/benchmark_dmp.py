@@ -108,9 +108,8 @@ class Base:
 
     def _start(self, name: str, command: list[str], environment: dict[str, str], port: int) -> None:
         """Start a server, and note which processes work for it."""
-        before = set(family(os.getpid()))
-        self._stack.enter_context(running(command, environment, port, self._folder / f"{name}.log"))
-        self._processes[name] = [self._mongod, *set(family(os.getpid())) - before]
+        begun = self._stack.enter_context(running(command, environment, port, self._folder / f"{name}.log"))
+        self._processes[name] = [self._mongod, *family(begun.pid)]
 
     def _environment(self) -> dict[str, str]:
         return {

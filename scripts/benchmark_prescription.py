@@ -11,6 +11,8 @@ collections with the same indexes; that of the find is the same find by index, a
 records. One client at a time: what counts is the ratio of the best times, and, beside other work, of
 the processor time that the server's (or the floor's) processes and mongod take.
 
+With `--prints`: also after how long the PDF and the documents in the patient's record are there.
+
 Beside them: `$check-prescription` of ten lines, less what an empty authenticated request takes.
 """
 
@@ -20,18 +22,20 @@ import argparse
 import copy
 import json
 import os
-import subprocess
+import statistics
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import bson
 import requests
+from benchmark_server import running
 
 from fhirserver import app
 from fhirserver.access import issuer
@@ -40,9 +44,10 @@ from fhirserver.demo.running import free_port
 from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
 
-HERE: Final = Path(__file__).resolve().parent
 FHIR: Final = {"Content-Type": "application/fhir+json"}
 PATIENTS: Final = 20
+_TYPES: Final = 2
+"""Types of documents, medicines and biology, that a push makes of its lines in the record."""
 DATABASE: Final = "fhirserver"
 
 
@@ -65,40 +70,32 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--prints", action="store_true", help="have the PDFs drawn meanwhile, by another process")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, LocalMongod(Path(name) / "mongodb") as mongod:
-        folder, port, floor = Path(name), free_port(), free_port()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        mongod = stack.enter_context(LocalMongod(folder / "mongodb"))
         environment = {
-            **os.environ,
             "MONGODB_URI": mongod.uri,
-            "FHIRSERVER_STATE": name,
+            "FHIRSERVER_STATE": str(folder),
             "FHIRSERVER_DATABASE": DATABASE,
             "FHIRSERVER_WORKERS": "1",
             "FHIRSERVER_OUTBOX_PROCESSES": "1" if options.prints else "0",
             "FLOOR_PUSH": str(folder / "floor.bson"),
             "FLOOR_DATABASE": DATABASE,
         }
-        running = []
-        try:
-            running.append(begin([sys.executable, "-m", "fhirserver.cli", "serve", "--port", str(port)], environment))
-            wait(f"http://127.0.0.1:{port}/ready")
-            bench = Bench(f"http://127.0.0.1:{port}/fhir", f"http://127.0.0.1:{floor}", folder)
-            bench.keep_floor(mongod.uri)
-            running.append(
-                begin(
-                    [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--workers", "1",
-                     "--blocking-threads", "4", "--port", str(floor), "--no-log", "benchmark_floor:application"],
-                    environment,
-                )
-            )  # fmt: skip
-            wait(f"http://127.0.0.1:{floor}/")
-            server, bare = (family(one.pid) for one in running)
-            bench.measure(
-                options.rounds, options.count, {"": [*server, mongod_of(name)], "floor": [*bare, mongod_of(name)]}
-            )
-        finally:
-            for one in running:
-                one.terminate()
-                one.wait(20)
+        port, bare = free_port(), free_port()
+        serve = [sys.executable, "-m", "fhirserver.cli", "serve", "--port", str(port)]
+        server = stack.enter_context(running(serve, environment, port, folder / "server.log"))
+        bench = Bench(f"http://127.0.0.1:{port}/fhir", f"http://127.0.0.1:{bare}", folder)
+        bench.keep_floor(mongod.uri)
+        granian = [
+            sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--workers", "1",
+            "--blocking-threads", "4", "--port", str(bare), "--no-log", "benchmark_floor:application",
+        ]  # fmt: skip
+        floor = stack.enter_context(running(granian, environment, bare, folder / "floor.log"))
+        at_work = {name: [*family(process.pid), mongod.pid] for name, process in (("", server), ("floor", floor))}
+        bench.measure(options.rounds, options.count, at_work)
+        if options.prints:
+            bench.follow(options.count)
 
 
 class Bench:
@@ -194,6 +191,45 @@ class Bench:
             print(f"{name} / floor: {ratio:.2f} (to reach: {wanted}); by processor time {of_work:.2f}")
         print(f"check of ten lines: {(middle['check'] - middle['empty']) * 1000:.2f} ms (to reach: 5)")
 
+    def follow(self, count: int) -> None:
+        """Tell after how long what follows a push is there: its PDF, and its documents in the patient's record."""
+        operator = {"Authorization": f"Bearer {issuer.mint(self._folder, 'fhirserver', 'operator')}", **FHIR}
+        found = self._told.json()["entry"][0]["response"]["location"].split("/_history")[0]
+        create = {"resourceType": "Parameters", "parameter": [{"name": "act", "valueCode": "create"}]}
+        self._session.post(f"{found}/$dmp", json=create, headers=operator, timeout=30).raise_for_status()
+        documents = f"{self._base}/DocumentReference?patient={found.rpartition('/')[2]}&_summary=count"
+        printed, published = [], []
+        for number in range(1, count + 2):
+            self._ready = [json.dumps(bundle(PATIENTS - 1)).encode()]
+            told, begun = self._push().json(), time.perf_counter()
+            (task, *_) = self._tasks(told["identifier"]["value"], operator)
+            (paper,) = (each["valueReference"]["reference"] for each in task["output"])
+            self._until(f"{self._base}/{paper}", operator, lambda answer: answer.ok)
+            printed.append(time.perf_counter() - begun)
+            wanted = number * _TYPES
+            self._until(documents, operator, lambda answer, wanted=wanted: answer.json()["total"] == wanted)
+            published.append(time.perf_counter() - begun)
+        for what, times in (("PDF", printed), ("documents in the record", published)):
+            middle, last = statistics.median(times[1:]), max(times[1:])  # the first one waited for those of `measure`
+            print(f"{what} there after {middle:.2f} s, {last:.2f} s at most (to reach: 5 s)")
+
+    def _tasks(self, number: str, headers: dict[str, str]) -> list[dict[str, Any]]:
+        asked = {"group-identifier": number}
+        answer = self._session.post(
+            f"{self._base}/Task/_search", data=asked, headers={"Authorization": headers["Authorization"]}, timeout=30
+        )
+        return [entry["resource"] for entry in answer.json()["entry"]]
+
+    def _until(
+        self, address: str, headers: dict[str, str], there: Callable[[requests.Response], bool], patience: float = 300
+    ) -> None:
+        """Ask until an answer is as it should be; raises TimeoutError."""
+        last = time.monotonic() + patience
+        while not there(self._session.get(address, headers=headers, timeout=30)):
+            if time.monotonic() > last:
+                raise TimeoutError(address)
+            time.sleep(0.02)
+
     def _push(self) -> requests.Response:
         self._body = self._ready.pop()
         answer = self._session.post(self._base, data=self._body, headers=self._prescriber, timeout=30)
@@ -218,34 +254,10 @@ def family(process: int) -> list[int]:
     return found
 
 
-def mongod_of(folder: str) -> int:
-    """Return the mongod that works in a folder."""
-    commands = ((path.parent.name, path.read_bytes()) for path in Path("/proc").glob("[0-9]*/cmdline"))
-    wanted = (number for number, command in commands if command.split(b"\0")[0].endswith(b"/mongod"))
-    return next(int(number) for number in wanted if folder.encode() in Path(f"/proc/{number}/cmdline").read_bytes())
-
-
 def processor(processes: Sequence[int]) -> float:
     """Return the seconds of processor time that processes have taken."""
     fields = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in processes]
     return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
-
-
-def begin(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process."""
-    return subprocess.Popen(command, env=environment, cwd=HERE)  # noqa: S603 - commands of this module
-
-
-def wait(address: str) -> None:
-    """Return once a server answers."""
-    for _ in range(600):
-        try:
-            requests.get(address, timeout=2)
-        except requests.RequestException:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError(address)
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ def run(load: Load, clients: int, seconds: float) -> tuple[float, list[float]]:
 
 
 @contextlib.contextmanager
-def running(command: list[str], environment: dict[str, str], port: int, log: Path) -> Iterator[None]:
+def running(command: list[str], environment: dict[str, str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; it has begun when it answers on its port, whatever it answers."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - a fixed command
@@ -196,7 +196,7 @@ def running(command: list[str], environment: dict[str, str], port: int, log: Pat
             time.sleep(0.1)
         else:
             raise RuntimeError(log.read_text())
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(20)
