@@ -25,6 +25,7 @@ from fhirserver.store import Stored
 
 COMPARTMENTS: Final = ("Patient", "Encounter", "RelatedPerson", "Practitioner", "Device")
 _FORM: Final = "application/x-www-form-urlencoded"
+_OF_FORMAT: Final = frozenset({"_format", "_pretty"})
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
 
 SECRET: Final = "search-secret"  # noqa: S105 - the name of a note
@@ -127,6 +128,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     after = None
     cursor = next((value for name, value in pairs if name == "_cursor"), None)
     if cursor is not None:
+        beside = _beside(pairs)
         position = services.searcher.cursors.open(cursor)
         if position.path != path:
             raise BadRequest(
@@ -135,6 +137,8 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
                 rule="search-cursor",
             )
         pairs, after = position.pairs, position.after
+        if beside:  # some clients say anew how many they want
+            pairs = [*(pair for pair in pairs if pair[0] != "_count"), *beside]
         if not path:
             types = _allowed(services, request, pairs)
     query = parse(
@@ -173,16 +177,35 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         found=[f"{stored.type}/{stored.id}" for stored in (*page.matches, *page.includes)],
     )
     services.guards.seen(services, request, (*page.matches, *page.includes))
-    return Answer(
-        200, resource=_bundle(services, request, path, pairs, page, _entries(services, request, page, cut), horizon)
-    )
+    return Answer(200, resource=_bundle(services, request, path, page, _entries(services, request, page, cut), horizon))
+
+
+def _beside(pairs: Pairs) -> list[tuple[str, str]]:
+    """Return the `_count` that stands beside a cursor, which holds its search already.
+
+    Raises:
+        BadRequest: names a parameter that has no place there.
+    """
+    others = [(name, value) for name, value in pairs if name not in _OF_FORMAT]
+    others.remove(next(pair for pair in others if pair[0] == "_cursor"))
+    for name, _ in others:
+        if name != "_count":
+            raise BadRequest(
+                Text(
+                    f"Paramètre « {name[:40]} » : un curseur contient déjà sa recherche ; suivez le lien `next` tel "
+                    "quel.",
+                    f'Parameter "{name[:40]}": a cursor holds its search already; follow the `next` link as it is.',
+                ),
+                expression=f"http.{name[:40]}",
+                rule="search-cursor",
+            )
+    return others
 
 
 def _bundle(  # noqa: PLR0913, PLR0917 - what a searchset tells
     services: Services,
     request: Request,
     path: str,
-    pairs: Pairs,
     page: ResultPage,
     entries: list[dict[str, Any]],
     horizon: datetime,
@@ -198,7 +221,7 @@ def _bundle(  # noqa: PLR0913, PLR0917 - what a searchset tells
     }
     if page.total is not None:
         bundle["total"] = page.total
-    bundle["link"] = _links(services, request, path, pairs, page)
+    bundle["link"] = _links(services, request, path, page)
     if entries:
         bundle["entry"] = entries
     return bundle
@@ -232,14 +255,16 @@ def _entry(request: Request, stored: Stored, resource: Any, mode: str, part: str
     }
 
 
-def _links(services: Services, request: Request, path: str, pairs: Pairs, page: ResultPage) -> list[dict[str, str]]:
+def _links(services: Services, request: Request, path: str, page: ResultPage) -> list[dict[str, str]]:
     address = f"{request.base}/{path}" if path else request.base
     # criteria that a guard keeps out of urls stay out of links as well
     query = "" if SECRET in request.memory else _query(page.understood)
     links = [{"relation": "self", "url": f"{address}?{query}" if query else address}]
     if page.next is not None:
-        cursor = services.searcher.cursors.seal(path, pairs, page.next)
-        links.append({"relation": "next", "url": f"{address}?_cursor={cursor}"})
+        # sealed is what was understood: the client may not ask for lenience again
+        cursor = services.searcher.cursors.seal(path, page.understood, page.next)
+        formats = [(name, value) for name, value in request.pairs() if name in _OF_FORMAT]
+        links.append({"relation": "next", "url": f"{address}?{_query([('_cursor', cursor), *formats])}"})
     return links
 
 

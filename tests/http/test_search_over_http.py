@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -70,6 +72,55 @@ def test_a_cursor_of_another_search_is_a_400(operator: Client) -> None:
     first = operator.get(f"Patient?family={family}&_count=1").json()
     following = next(link["url"] for link in first["link"] if link["relation"] == "next")
     assert operator.get("Observation?" + following.partition("?")[2]).status_code == 400
+
+
+def following(answer: requests.Response) -> str:
+    """Return the address of the next page."""
+    assert answer.status_code == 200, answer.text
+    return str(next(link["url"] for link in answer.json()["link"] if link["relation"] == "next"))
+
+
+@pytest.fixture(scope="module")
+def pair(as_role: Callable[[str], Client]) -> str:
+    """A name that two patients have and nobody else."""
+    family = f"Paire{secrets.token_hex(5)}"
+    for _ in range(2):
+        as_role("operator").post("Patient", patient(family))
+    return family
+
+
+def test_the_next_page_of_a_lenient_search_is_had_without_asking_for_lenience_again(
+    operator: Client, pair: str
+) -> None:
+    first = operator.get(f"Patient?family={pair}&shoe=42&_sort=-nothing&_count=1", Prefer="handling=lenient")
+    second = operator.get(following(first))
+    assert second.status_code == 200, second.text
+    assert first.json()["entry"][0]["resource"]["id"] != second.json()["entry"][0]["resource"]["id"]
+
+
+def test_the_next_page_keeps_the_format_that_the_address_asked_for(operator: Client, pair: str) -> None:
+    first = operator.get(f"Patient?family={pair}&_count=1&_format=xml&_pretty=true")
+    address = re.search('relation value="next"/>\\s*<url value="([^"]+)"', first.text)
+    assert address
+    second = operator.get(address[1].replace("&amp;", "&"))
+    assert (second.status_code, second.headers["Content-Type"]) == (200, first.headers["Content-Type"])
+
+
+def test_a_page_may_be_asked_for_in_another_size_than_the_one_before(operator: Client) -> None:
+    family = f"Taille{secrets.token_hex(5)}"
+    for _ in range(3):
+        operator.post("Patient", patient(family))
+    address = following(operator.get(f"Patient?family={family}&_count=1"))
+    assert len(found(operator, f"{address}&_count=2")) == 2
+    assert operator.get(f"{address}&_count=-1").status_code == 400
+
+
+@pytest.mark.parametrize("beside", ["gender=male", "_sort=family", "shoe=42", "_cursor=other"])
+def test_a_criterion_beside_a_cursor_is_refused_and_not_ignored(operator: Client, pair: str, beside: str) -> None:
+    address = following(operator.get(f"Patient?family={pair}&_count=1"))
+    answer = operator.get(f"{address}&{beside}")
+    assert answer.status_code == 400
+    assert beside.partition("=")[0] in answer.text
 
 
 def test_a_parameter_that_the_operator_adds_finds_earlier_resources_after_reindexing(operator: Client) -> None:

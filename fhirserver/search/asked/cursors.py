@@ -38,7 +38,7 @@ class Position:
 
     Attributes:
         path: what was searched: `Patient`, `Patient/1/Observation`, empty for the whole system.
-        pairs: the parameters, as given.
+        pairs: the parameters that took part, as given.
         after: sort values of the last entry, and its key.
     """
 
