@@ -22,6 +22,7 @@ def delete(services: Services, request: Request, kind: str, identity: str) -> An
         PreconditionFailed: If-Match names a version no longer current.
         Conflict: other resources refer to it (setting `delete_referenced`).
     """
+    writing.allow_change(services, request, "d", kind, identity)
     grant = decide(request.caller, "d", kind)
 
     def work(transaction: Transaction) -> Answer:

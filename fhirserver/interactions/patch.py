@@ -37,7 +37,7 @@ def patch(services: Services, request: Request, kind: str, identity: str) -> Ans
         Unprocessable: it does not apply, touches the id or the type, or leaves an invalid resource.
         PreconditionFailed: If-Match names a version no longer current.
     """
-    writing.allow(request, "u", kind)
+    writing.allow_change(services, request, "u", kind, identity)
     change = read(services, request)
     return writing.commit(
         services,

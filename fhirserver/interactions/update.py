@@ -23,7 +23,7 @@ def update(services: Services, request: Request, kind: str, identity: str) -> An
         InvalidResource: it breaks its profile.
         PreconditionFailed: If-Match names a version no longer current.
     """
-    writing.allow(request, "u", kind)
+    writing.allow_change(services, request, "u", kind, identity)
     if kind == "Binary" and binary.is_content(request):
         return binary.update(services, request, identity)
     resource = writing.resource_of_type(request.parse(), kind)

@@ -31,6 +31,7 @@ LINE_TYPES: Final = frozenset({"MedicationRequest", "ServiceRequest", "DeviceReq
 PARIS: Final = ZoneInfo("Europe/Paris")
 _DATE: Final = 10
 _LEVELS: Final = 3
+_ONE_ACT: Final = {"value": 1, "unit": "acte"}
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,15 @@ class Line:
     @cached_property
     def quantity(self) -> Amount | None:
         """What one delivery comes to: stated, or computed from posology and duration; None where neither can be."""
-        return self.stated_quantity or prescribed_quantity(self.dosages, self.days, self.drafted)
+        return self.stated_quantity or prescribed_quantity(self._counted, self.days, self.drafted)
+
+    @property
+    def _counted(self) -> Sequence[Resource]:
+        """What the quantity is computed from: the posology, or when an act is to be done (`occurrenceTiming`)."""
+        timing = self.resource.get("occurrenceTiming")
+        if self.type != "ServiceRequest" or not isinstance(timing, Mapping):
+            return self.dosages
+        return ({"timing": timing, "doseAndRate": [{"doseQuantity": _ONE_ACT}]},)
 
     @cached_property
     def stated_quantity(self) -> Amount | None:

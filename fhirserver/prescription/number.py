@@ -10,6 +10,7 @@ public.
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from typing import Final
 
 from fhirserver.errors import BadRequest
@@ -19,7 +20,10 @@ ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH: Final = 18
 VERSION: Final = "0"
 _RANDOM: Final = 15
-_TYPED_AS: Final = str.maketrans({"O": "0", "I": "1", "L": "1", " ": None, "-": None, "\u00a0": None, "\u202f": None})
+_TYPED_AS: Final = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_DASHES: Final = frozenset({"Pd", "Cf"})
+"""Unicode categories that separate groups as a hyphen does: dashes; soft hyphens and what else is unseen."""
+_MINUS: Final = "\u2212"
 _VALUE: Final = {character: value for value, character in enumerate(ALPHABET)}
 
 
@@ -48,12 +52,14 @@ def issue(version: str = VERSION) -> str:
 
 
 def normalise(typed: str) -> str:
-    """Read a scanned or typed number: spaces, dashes and case do not matter; O is 0, I and L are 1.
+    """Read a scanned or typed number: spaces, dashes (of any kind) and case do not matter; O is 0, I and L are 1.
 
     Raises:
         BadRequest: not 18 characters of the alphabet, or the check characters say that one was mistyped.
     """
-    number = typed.strip()[:200].upper().translate(_TYPED_AS)
+    plain = "".join(character for character in typed.strip()[:200] if not _separates(character))
+    # before capitals are made, which other alphabets would slip through as
+    number = plain.upper().translate(_TYPED_AS) if plain.isascii() else ""
     if len(number) != LENGTH or not all(character in _VALUE for character in number):
         raise BadRequest(
             Text(
@@ -75,6 +81,10 @@ def normalise(typed: str) -> str:
             rule="prescription-number",
         )
     return number
+
+
+def _separates(character: str) -> bool:
+    return character.isspace() or character == _MINUS or unicodedata.category(character) in _DASHES
 
 
 def _syndromes(number: str) -> tuple[int, int]:

@@ -83,8 +83,11 @@ class PrescriptionGuard(Guard):
 
     def search(self, services: Services, request: Request, pairs: Pairs, *, form: bool) -> None:
         """Keep numbers out of urls; a number in a form is an attempt to find its prescription."""
-        if request.caller.role is not Role.OPERATOR:
-            numbers.of_search(self._workflow, services, request, pairs, form=form)
+        if request.caller.role is Role.OPERATOR:
+            return
+        if form:
+            numbers.of_search(self._workflow, services, request, request.pairs(), form=False)
+        numbers.of_search(self._workflow, services, request, pairs, form=form)
 
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:
         """Tell whether a push holds orders to be issued, or executions of lines."""

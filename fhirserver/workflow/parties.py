@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access import ins
 from fhirserver.access.caller import Caller, Role
 from fhirserver.errors import Forbidden, Unprocessable
 from fhirserver.interactions.bundles.entries import Entry
+from fhirserver.interactions.writes.references import local
 from fhirserver.issues import Text
 from fhirserver.prescription.executor import PROFESSIONAL_SYSTEM
 from fhirserver.prescription.facts import Facts, patient_facts, prescriber_facts
@@ -17,6 +18,9 @@ from fhirserver.prescription.lines import Line
 from fhirserver.workflow.context import Work
 
 Resource = Mapping[str, Any]
+
+_INFORMATION: Final = ("supportingInformation", "supportingInfo")
+"""Where lines name what their doses are counted by: MedicationRequest, and the others."""
 
 
 class Parties:
@@ -59,7 +63,9 @@ class Parties:
 
     def of(self, holder: Resource, element: str) -> Resource | None:
         """Return the resource that an element of another refers to, contained or not."""
-        reference = holder.get(element)
+        return self._referred(holder, holder.get(element))
+
+    def _referred(self, holder: Resource, reference: object) -> Resource | None:
         literal = reference.get("reference") if isinstance(reference, Mapping) else None
         if not isinstance(literal, str):
             return None
@@ -67,16 +73,33 @@ class Parties:
             return next((one for one in holder.get("contained", ()) if one.get("id") == literal[1:]), None)
         return self.resolve(literal)
 
-    def facts(self, line: Line, caller: Caller) -> Facts:
+    def measures(self, lines: Sequence[Line], others: Sequence[Resource] = ()) -> list[Resource]:
+        """Return the Observations of the lines' patient, such as his weight: that they name, or that came with them."""
+        named = [
+            one
+            for line in lines
+            for element in _INFORMATION
+            for reference in line.resource.get(element, ())
+            if (one := self._referred(line.resource, reference)) is not None
+        ]
+        found = {id(one): one for one in (*self._sent, *others, *named) if one.get("resourceType") == "Observation"}
+        patient = _named(lines[0].resource.get("subject"), self._work.request.base)
+        return [
+            one
+            for one in found.values()
+            if (subject := _named(one.get("subject"), self._work.request.base)) is None or subject == patient
+        ]
+
+    def facts(self, lines: Sequence[Line], caller: Caller) -> Facts:
         """Return what the rules know beside the lines."""
+        line = lines[0]
         patient = self.of(line.resource, "subject")
         person, role = self.prescriber(line.resource)
         organization = self.of(role, "organization") if role else None
         profession = caller.profession if caller.rpps else None
-        observations = [one for one in self._sent if one.get("resourceType") == "Observation"]
         return Facts(
             on=self._work.today,
-            patient=None if patient is None else patient_facts(patient, observations),
+            patient=None if patient is None else patient_facts(patient, self.measures(lines)),
             prescriber=None if person is None else prescriber_facts(person, role, organization, profession=profession),
             code_is_secured=self._work.workflow.settings.prescription_code_is_secured,
         )
@@ -142,6 +165,12 @@ class Parties:
         for resource in (person, role):
             identifiers += (resource or {}).get("identifier", ())
         return next((found for one in identifiers if (found := rpps_of(one)) is not None), None)
+
+
+def _named(reference: object, base: str) -> tuple[str, str] | str | None:
+    """Return whom a reference names, as far as two of them can be compared."""
+    literal = reference.get("reference") if isinstance(reference, Mapping) else None
+    return (local(literal, base) or literal) if isinstance(literal, str) else None
 
 
 def rpps_of(identifier: object) -> str | None:

@@ -20,9 +20,11 @@ from fhirserver.interactions.writes import writing
 from fhirserver.issues import Text
 from fhirserver.store import Transaction
 from fhirserver.store.commits import claims
+from fhirserver.workflow.marks import mark_of
 
 DIGEST: Final = "prescription-digest"
 _READS: Final = ("GET", "HEAD")
+_OF_AN_ID: Final = 2
 
 
 def written(found: Sequence[Entry]) -> Iterator[tuple[Entry, dict[str, Any]]]:
@@ -33,6 +35,14 @@ def written(found: Sequence[Entry]) -> Iterator[tuple[Entry, dict[str, Any]]]:
             continue
         if entry.kind == resource.get("resourceType"):
             yield entry, resource
+
+
+def changes_issued(transaction: Transaction, entry: Entry) -> bool:
+    """Tell whether an entry updates what is issued already: the guard of writes refuses it."""
+    identity = entry.identity or (entry.path[1] if len(entry.path) == _OF_AN_ID else None)
+    return (
+        entry.method == "PUT" and identity is not None and mark_of(transaction.read(entry.kind, identity)) is not None
+    )
 
 
 def told(request: Request, found: Sequence[Entry]) -> str:
@@ -67,8 +77,10 @@ def claim_of(kind: str, request: Request, *parts: str) -> str:
     return claims.name(kind, request.caller.client, *parts)
 
 
-def before(transaction: Transaction, names: Sequence[str], told: str, what: Text) -> dict[str, Any] | None:
-    """Return what the first push under one of these names left; None: it is new.
+def before(
+    transaction: Transaction, names: Sequence[str], told: str, what: Text, found: Sequence[Entry]
+) -> dict[str, Any] | None:
+    """Return what the first push under one of these names left; None: it is new, or would change what is issued.
 
     Raises:
         Conflict: another content was pushed under the same key.
@@ -78,6 +90,8 @@ def before(transaction: Transaction, names: Sequence[str], told: str, what: Text
         if claimed is None:
             continue
         if claimed["digest"] != told:
+            if any(changes_issued(transaction, entry) for entry in found):
+                return None
             raise Conflict(
                 Text(
                     f"{what.fr} a déjà été envoyé avec un autre contenu : donnez un nouvel identifiant à un nouvel "

@@ -12,6 +12,7 @@ from fhirserver.access.decide import Grant, decide
 from fhirserver.errors import Forbidden, NotFound
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.writes.references import local
 from fhirserver.issues import Text
 from fhirserver.search.asked.query import And, Ids, Node, Or, Within
 from fhirserver.search.mongo.conditions import Narrowing
@@ -47,8 +48,21 @@ def sees(services: Services, request: Request, grant: Grant, stored: Stored) -> 
         # what belongs to a record is in its patient's compartment, contents that name nobody included
         return bool(stored.origin["dmp"]["record"] == f"{grant.patient.system}|{grant.patient.value}")
     resource: dict[str, Any] = jsontext.read(stored.body)
+    if stored.type == "Binary" and _in_place(services, request, grant, resource):
+        return True
     anchors = services.indexer.extract(resource).get("a", ())
     return concerns(resource, grant.patient, patients(services, grant.patient), anchors)
+
+
+def _in_place(services: Services, request: Request, grant: Grant, binary: dict[str, Any]) -> bool:
+    """Tell whether the caller sees the resource by which access to a Binary is decided (`securityContext`)."""
+    literal = (binary.get("securityContext") or {}).get("reference")
+    target = local(literal, request.base) if isinstance(literal, str) else None
+    if target is None or target[0] in ("Binary", "Patient") or target[0] in OPEN:
+        return False
+    reader = services.store if request.unit is None else request.unit
+    proxy = reader.read(*target)
+    return proxy is not None and sees(services, request, grant, proxy)
 
 
 def narrowing(services: Services, request: Request, grant: Grant) -> Narrowing | None:

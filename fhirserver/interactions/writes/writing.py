@@ -8,10 +8,11 @@ from typing import Any, Literal
 from fhirserver import jsontext
 from fhirserver.access.decide import decide
 from fhirserver.access.scopes import Letter
-from fhirserver.errors import BadRequest, PreconditionFailed
+from fhirserver.errors import BadRequest, Failure, Forbidden, MethodNotAllowed, PreconditionFailed
 from fhirserver.interactions.exchange import Answer, Conditions, Request
 from fhirserver.interactions.guards import Write
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import visibility
 from fhirserver.interactions.writes import content, dangling
 from fhirserver.interactions.writes.placing import place
 from fhirserver.issues import Issue, Text
@@ -27,6 +28,36 @@ def allow(request: Request, letter: Letter, kind: str) -> None:
         Forbidden: not granted.
     """
     decide(request.caller, letter, kind)
+
+
+def allow_change(services: Services, request: Request, letter: Letter, kind: str, identity: str) -> None:
+    """Allow an update, patch or delete of one resource; what nobody may change says so to everyone who sees it.
+
+    Raises:
+        MethodNotAllowed: nobody changes it that way; the text names the way.
+        Forbidden: not granted.
+    """
+    try:
+        decide(request.caller, letter, kind)
+    except Forbidden:
+        fixed = _fixed(services, request, kind, identity)
+        if fixed is not None:
+            raise fixed from None
+        raise
+
+
+def _fixed(services: Services, request: Request, kind: str, identity: str) -> MethodNotAllowed | None:
+    """Return why nobody may change a resource, as far as the caller may see it."""
+    reader = services.store if request.unit is None else request.unit
+    try:
+        grant = decide(request.caller, "r", kind)
+        current = visibility.require(services, request, grant, reader.read(kind, identity), kind, identity)
+        services.guards.write(services, request, Write("update", kind, identity, current, None))
+    except MethodNotAllowed as failure:
+        return failure
+    except Failure:
+        return None
+    return None
 
 
 def resource_of_type(resource: dict[str, Any], kind: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def reason_of(given: Inputs) -> dict[str, Any]:
     """Return the coded reason as a CodeableConcept.
 
     Raises:
-        BadRequest: none, or one without a code.
+        BadRequest: none, one without a code, or a code that `cancellation-reason` does not have.
     """
     if "reason" not in given:
         raise missing("reason")
@@ -54,18 +54,26 @@ def reason_of(given: Inputs) -> dict[str, Any]:
         codings = given.concept("reason") or []
     except BadRequest:
         codings = []
+    for coding in codings:
+        if coding.get("system") == REASON_SYSTEM:
+            _require_known(coding.get("code"))
     if codings:
         return {"coding": codings}
     code = given.text("reason")
-    if code not in REASONS:
-        codes = ", ".join(REASONS)
-        raise BadRequest(
-            Text(f"Motif « {str(code)[:40]} » inconnu : {codes}.", f'Unknown reason "{str(code)[:40]}": {codes}.'),
-            code="code-invalid",
-            expression="Parameters.parameter",
-            rule="prescription-reason",
-        )
+    _require_known(code)
     return {"coding": [{"system": REASON_SYSTEM, "code": code, "display": REASONS[str(code)]}]}
+
+
+def _require_known(code: object) -> None:
+    if code in REASONS:
+        return
+    codes = ", ".join(REASONS)
+    raise BadRequest(
+        Text(f"Motif « {str(code)[:40]} » inconnu : {codes}.", f'Unknown reason "{str(code)[:40]}": {codes}.'),
+        code="code-invalid",
+        expression="Parameters.parameter",
+        rule="prescription-reason",
+    )
 
 
 def _withdraw(workflow: Workflow, call: Call, given: Inputs) -> Answer:

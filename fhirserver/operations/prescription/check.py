@@ -38,7 +38,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
     parties = Parties(Work(workflow, call.services, call.request, reads(call.services), present()), near)
     bundle = {"resourceType": "Bundle", "entry": [{"resource": each} for each in sent]}
     read = lines.read_all(bundle, resolve=parties.resolve, kinds=workflow.tables.kinds)
-    facts = parties.facts(read[0], call.request.caller)
+    facts = parties.facts(read, call.request.caller)
     said = checking.check(read, facts, workflow.tables)
     told = outcome(checking.issues(said, checking.confirmed(read, facts)), call.request.language)
     return Answer(200, resource=alerts.parameters(said, told))

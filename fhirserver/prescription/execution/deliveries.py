@@ -152,7 +152,7 @@ def _amount(case: _Case) -> Amount | None:
     asked, plan, medicine = case.asked, case.plan, case.medicine
     amount = asked.amount
     if amount is None:
-        return None
+        return _unsaid(case)
     if amount.value <= 0:
         raise Unprocessable(
             Text(
@@ -181,6 +181,24 @@ def _amount(case: _Case) -> Amount | None:
             rule="prescription-units",
         )
     return same
+
+
+def _unsaid(case: _Case) -> Amount | None:
+    """What an execution without a quantity brings: an act is one of those prescribed; None where nothing is counted."""
+    line, total = case.line, case.plan.total
+    if total is None:
+        return None
+    if line.is_medicine or line.is_device:
+        raise Unprocessable(
+            Text(
+                f"« {line.title} » : la quantité délivrée manque, en « {total.unit or total.code} ».",
+                f'"{line.title}": the delivered quantity is missing, in "{total.unit or total.code}".',
+            ),
+            expression=f"{case.asked.location}.{'quantity' if line.is_medicine else 'suppliedItem.quantity'}",
+            rule="prescription-quantity",
+            code="required",
+        )
+    return total.of(1) if is_counted(total) else None
 
 
 def _by_contents(amount: Amount, wanted: Amount, unit: Amount, contents: Amount) -> Amount | None:

@@ -107,6 +107,19 @@ def _amounts(case: Case) -> Iterator[Alert]:
                 path,
                 SOURCE,
             )
+    for at, dosage in enumerate(line.dosages):
+        for dose in dosage.get("doseAndRate", ()):
+            amount = read_amount(dose.get("doseQuantity"))
+            if amount is not None and amount.value <= 0:
+                yield case.blocking(
+                    "quantity",
+                    Text(
+                        f"Dose {amount} : un nombre positif est attendu.",
+                        f"Dose {amount}: a positive number is expected.",
+                    ),
+                    f"dosageInstruction[{at}].doseAndRate",
+                    SOURCE,
+                )
     if (line.renewals or 0) < 0:
         yield case.blocking(
             "quantity",

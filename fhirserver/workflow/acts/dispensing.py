@@ -68,7 +68,7 @@ def again(
     names = [name for entry in recorded(request, found) for name in _claims(request, entry.resource or {})]
     if not names:
         return None
-    claimed = pushes.before(transaction, names, pushes.told(request, found), _AN_IDENTIFIER)
+    claimed = pushes.before(transaction, names, pushes.told(request, found), _AN_IDENTIFIER, found)
     if claimed is None:
         return None
     return pushes.answered(services, request, transaction, found, claimed["answers"])
@@ -83,7 +83,8 @@ def plan(
         Conflict, Gone, PreconditionFailed, Locked, Forbidden, Unprocessable: it is not accepted; nothing is written.
     """
     work = Work(workflow, services, request, transaction, present())
-    executed = [one for entry in recorded(request, found) if (one := _of_issued(work, entry)) is not None]
+    new = (entry for entry in recorded(request, found) if not pushes.changes_issued(transaction, entry))
+    executed = [one for entry in new if (one := _of_issued(work, entry)) is not None]
     if not executed:
         return None
     told = pushes.told(request, found)

@@ -26,7 +26,7 @@ from fhirserver.store.commits import claims
 from fhirserver.workflow import pushes
 from fhirserver.workflow.acts import replacing
 from fhirserver.workflow.context import Work, Workflow, prescriber_keys, present
-from fhirserver.workflow.marks import Mark, dmp_order, mark_of
+from fhirserver.workflow.marks import Mark, dmp_order
 from fhirserver.workflow.parties import Parties
 
 ISSUE: Final = "prescription-issue"
@@ -63,7 +63,7 @@ def again(
     names = _claims(request, [entry.resource or {} for entry in orders(request, found)])
     if not names:
         return None
-    claimed = pushes.before(transaction, names, pushes.told(request, found), _A_GROUP)
+    claimed = pushes.before(transaction, names, pushes.told(request, found), _A_GROUP, found)
     if claimed is None:
         return None
     request.memory[ISSUED] = claimed["issued"]
@@ -80,7 +80,7 @@ def plan(
     Raises:
         Unprocessable, Forbidden: it is not issued; the issues name the elements.
     """
-    chosen = [entry for entry in orders(request, found) if not _is_issued(transaction, entry)]
+    chosen = [entry for entry in orders(request, found) if not pushes.changes_issued(transaction, entry)]
     if not chosen:
         return None
     work = Work(workflow, services, request, transaction, present())
@@ -118,7 +118,7 @@ def _issue(
     for line in prescription.lines:
         rpps = parties.require_prescriber(line, caller)
         parties.require_patient(line)
-    facts = parties.facts(prescription.lines[0], caller)
+    facts = parties.facts(prescription.lines, caller)
     refusals = checking.refusals(prescription.lines, facts, workflow.tables)
     if refusals:
         raise Unprocessable(refusals[0].text, issues=refusals)
@@ -189,13 +189,6 @@ def _sent(entry: Entry, parties: Parties, workflow: Workflow) -> Sent:
         kinds=workflow.tables.kinds,
     )
     return Sent(line, f"{entry.kind}/{entry.identity}", entry.position)
-
-
-def _is_issued(transaction: Transaction, entry: Entry) -> bool:
-    """Tell whether an update is of a line that is issued already: the guard of writes refuses it."""
-    if entry.method != "PUT" or entry.identity is None:
-        return False
-    return mark_of(transaction.read(entry.kind, entry.identity)) is not None
 
 
 def _claims(request: Request, resources: Sequence[dict[str, Any]]) -> list[str]:

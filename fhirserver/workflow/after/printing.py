@@ -76,13 +76,13 @@ def drawn(work: Work, task: Stored, body: Mapping[str, Any]) -> bytes:
     read = lines_of(work, body)
     first = read[0].resource
     person, role = parties.prescriber(first)
-    observations = [found for name in body["observations"] if (found := parties.resolve(name)) is not None]
+    pushed = [found for name in body["observations"] if (found := parties.resolve(name)) is not None]
     sources = Sources(
         patient=parties.of(first, "subject") or {"name": [{"text": first.get("subject", {}).get("display", "")}]},
         practitioner=person or {"name": [{"text": first.get("requester", {}).get("display", "")}]},
         role=role,
         organization=parties.of(role, "organization") if role else None,
-        observations=observations,
+        observations=parties.measures(read, pushed),
         profession=body["profession"],
     )
     settings = work.workflow.settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -86,3 +87,43 @@ def test_an_observation_that_comes_along_is_read_before_it_is_used(prescriber: C
     answer = prescriber.post("$check-prescription", parameters(line=line, observation=weight))
     assert answer.status_code == 400, answer.text
     assert issue(answer)["expression"] == ["Observation.code"]
+
+
+def _for_a_child(named: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A dose by weight for a child of four; the line names what it is counted by."""
+    bundle = unsent()
+    patient, line = bundle["entry"][0], bundle["entry"][2]["resource"]
+    del bundle["entry"][3:]
+    patient["resource"]["birthDate"] = f"{datetime.now(UTC).year - 4}-01-01"
+    patient["resource"]["identifier"][0]["value"] = people.ins(f"{uuid.uuid4().int % 10**13:013d}")
+    patient["request"]["ifNoneExist"] = f"identifier={patient['resource']['identifier'][0]['value']}"
+    line["dosageInstruction"][0]["doseAndRate"][0]["doseQuantity"] = {"value": 15, "unit": "mg/kg"}
+    line["dispenseRequest"]["quantity"] = {"value": 15000, "unit": "mg"}
+    line["supportingInformation"] = [named]
+    line.update(more)
+    return bundle
+
+
+def _weight(**more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+        "valueQuantity": {"value": 16, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"},
+        **more,
+    }
+
+
+def test_the_weight_of_a_child_may_be_known_already_or_stand_in_the_line(prescriber: Client, operator: Client) -> None:
+    contained = _for_a_child({"reference": "#poids"}, contained=[_weight(id="poids")])
+    assert prescriber.post("", contained).status_code == 200
+    missing = _for_a_child({"display": "poids à demander"})
+    assert prescriber.post("", missing).status_code == 422
+    patient = operator.post("Patient", missing["entry"][0]["resource"]).json()["id"]
+    known = operator.post("Observation", _weight(subject={"reference": f"Patient/{patient}"})).json()["id"]
+    missing["entry"][2]["resource"]["supportingInformation"] = [{"reference": f"Observation/{known}"}]
+    issued = prescriber.post("", missing)
+    assert issued.status_code == 200, issued.text
+    other = _for_a_child({"reference": f"Observation/{known}"})
+    refused = prescriber.post("", other)
+    assert refused.status_code == 422, "somebody else's weight"

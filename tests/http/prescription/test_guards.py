@@ -9,7 +9,18 @@ import pytest
 
 from fhirserver.prescription import number
 from tests.http.conftest import Client, Server
-from tests.http.prescription.conftest import AsRole, another_pharmacist, find, issue, parameters, push, task_of
+from tests.http.prescription.conftest import (
+    AsRole,
+    another_pharmacist,
+    dispense,
+    find,
+    issue,
+    parameters,
+    push,
+    task_of,
+)
+
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize("persona", ["prescriber", "operator", "hospital"])
@@ -39,6 +50,27 @@ def test_lines_and_tasks_refuse_put_patch_and_delete_and_name_the_operation(
         assert asker.post("", bundle).status_code == 405
         batch = asker.post("", {**bundle, "type": "batch"}).json()
         assert batch["entry"][0]["response"]["status"].startswith("405")
+
+
+def test_who_may_change_no_order_at_all_hears_of_the_operation_as_well(prescriber: Client, pharmacist: Client) -> None:
+    issued = issue(prescriber)
+    line, unseen = issued.reference("MedicationRequest"), issue(prescriber).reference("MedicationRequest")
+    pharmacist.post(f"Task/{task_of(pharmacist, issued.number)['id']}/$take", parameters())
+    made = pharmacist.post("MedicationDispense", dispense(line, 500))
+    for reference in (line, f"MedicationDispense/{made.json()['id']}"):
+        current = pharmacist.get(reference).json()
+        patch = [{"op": "replace", "path": "/status", "value": "completed"}]
+        answers = [
+            pharmacist.put(reference, {**current, "status": "stopped"}),
+            pharmacist.put(
+                reference, {**current, **dispense(line, 500)} if made.json()["id"] in reference else current
+            ),
+            pharmacist.patch(reference, patch, Content_Type="application/json-patch+json"),
+            pharmacist.delete(reference),
+        ]
+        assert [answer.status_code for answer in answers] == [405] * 4, [answer.text for answer in answers]
+        assert all("$cancel" in answer.text for answer in answers)
+    assert pharmacist.delete(unseen).status_code == 403
 
 
 def test_operators_write_plain_fhir_that_starts_no_workflow(operator: Client, prescriber: Client) -> None:
@@ -159,9 +191,9 @@ def test_a_number_stands_in_no_url_but_in_a_form(prescriber: Client, pharmacist:
     assert pharmacist.get(chained).status_code == 403
     assert pharmacist.post(f"$find-prescription?number={issued.number}", parameters()).status_code == 400
     form = f"group-identifier={issued.number}".encode()
-    found = pharmacist.send(
-        "POST", "MedicationRequest/_search", form, Content_Type="application/x-www-form-urlencoded"
-    ).json()
+    mixed = pharmacist.send("POST", f"MedicationRequest/_search?{form.decode()}", b"", Content_Type=FORM)
+    assert mixed.status_code == 403, mixed.text
+    found = pharmacist.send("POST", "MedicationRequest/_search", form, Content_Type=FORM).json()
     assert line.split("/")[1] in {entry["resource"]["id"] for entry in found["entry"]}
     assert issued.number not in str(found["link"])
     assert pharmacist.get(line).status_code == 200

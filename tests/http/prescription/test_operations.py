@@ -236,6 +236,16 @@ def test_current_medications_tell_what_remains_and_until_when(prescriber: Client
     assert {"title", "posology", "remaining", "next-possible-date", "end"} <= {part["name"] for part in line}
 
 
+def test_a_reason_that_the_code_system_does_not_have_is_refused(prescriber: Client) -> None:
+    issued = issue(prescriber)
+    told = parameters(number=issued.number)
+    coding = {"system": "urn:fhirserver:CodeSystem:cancellation-reason", "code": "just-so"}
+    told["parameter"].append({"name": "reason", "valueCodeableConcept": {"coding": [coding]}})
+    refused = prescriber.post("$cancel", told)
+    assert refused.status_code == 400, refused.text
+    assert "wrong-patient" in refused.text
+
+
 def test_a_patient_reads_his_own_only_where_the_setting_allows_it(prescriber: Client, as_role: AsRole) -> None:
     issued = issue(prescriber)
     patient = as_role("patient")

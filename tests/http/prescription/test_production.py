@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -63,9 +64,16 @@ def test_a_patient_reads_his_own_by_his_token_and_nobody_elses_nor_by_number(pro
     task = task_of(Client(production, production.token("operator")), issued.number)
     assert patient.get(line).status_code == 200
     assert patient.get(f"Task/{task['id']}").status_code == 200
+    printed = next(each for each in task["output"] if each["type"]["coding"][0]["code"] == "print")
+    printed = printed["valueReference"]["reference"]
+    until = time.monotonic() + 20
+    while (shown := patient.get(printed, Accept="application/pdf")).status_code == 404 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert shown.content.startswith(b"%PDF-"), shown.text
     found = patient.get("MedicationRequest").json()["entry"]
     assert line.partition("/")[2] in {entry["resource"]["id"] for entry in found}
     assert patient.post("$find-prescription", parameters(number=issued.number)).status_code == 403
     stranger = Client(production, production.token("patient", ins=other))
     assert stranger.get(line).status_code == 404
     assert stranger.get(f"Task/{task['id']}").status_code == 404
+    assert stranger.get(printed).status_code == 404

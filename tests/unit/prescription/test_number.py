@@ -55,11 +55,26 @@ def test_exchanges_that_touch_the_check_characters_are_caught() -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["{0}-{1}-{2}", " {0} {1} {2} ", "{0}\u00a0{1}\u202f{2}"],
+    [
+        "{0}-{1}-{2}",
+        " {0} {1} {2} ",
+        "{0}\u00a0{1}\u202f{2}",
+        "{0}\u2011{1}\u2013{2}",
+        "{0}\u2212{1}\u00ad{2}",
+        "\t{0}\t{1}\u2009{2}\r\n",
+    ],
 )
 def test_spaces_dashes_and_case_do_not_matter(typed: str) -> None:
     issued = number.issue()
     assert number.normalise(typed.format(issued[:6], issued[6:12], issued[12:]).lower()) == issued
+
+
+@pytest.mark.parametrize(("latin", "other"), [("I", "\u0131"), ("S", "\u017f"), ("0", "\uff10"), ("A", "\u0410")])
+def test_a_letter_of_another_alphabet_is_not_taken_for_a_latin_one(latin: str, other: str) -> None:
+    body = "0" + "S1A0" * 3 + "S1A"
+    issued = body + number._checks(body)
+    assert number.normalise(issued[:16].replace("1", latin if latin == "I" else "1") + issued[16:]) == issued
+    assert _refused(issued[:16].replace("1" if latin == "I" else latin, other) + issued[16:])
 
 
 def test_letters_that_look_like_digits_are_read_as_the_digits() -> None:

@@ -12,7 +12,18 @@ from fhirserver.prescription.execution.deliveries import Agreement, Decision, De
 from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.execution.standing import Delivered, standing
 from fhirserver.prescription.rules.outcomes import Outcome
-from tests.unit.prescription.building import TABLES, UCD, delivery, device, dosage, line, medicine, service, tablets
+from tests.unit.prescription.building import (
+    TABLES,
+    UCD,
+    days,
+    delivery,
+    device,
+    dosage,
+    line,
+    medicine,
+    service,
+    tablets,
+)
 
 PARACETAMOL = "3400892169026"  # packs of 8
 UCUM = "http://unitsofmeasure.org"
@@ -296,6 +307,27 @@ def test_acts_are_counted_by_executions_or_by_their_quantity() -> None:
     sessions = service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityQuantity={"value": 10, "unit": "séance"})
     decision = run(sessions, delivery(amount=Amount(Decimal(1), "séance")))[0]
     assert decision.standing.remaining == Amount(Decimal(9), "séance")
+
+
+def test_an_act_of_a_series_is_one_of_those_prescribed() -> None:
+    sessions = service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityQuantity={"value": 3, "unit": "séance"})
+    assert [each.standing.finished for each in run(sessions, *[delivery()] * 3)] == [False, False, True]
+    assert refused(Conflict, sessions, *[delivery()] * 4)[0] == "prescription-remaining"
+
+
+def test_acts_without_a_quantity_are_counted_by_when_they_are_to_be_done() -> None:
+    daily = {"repeat": {"boundsDuration": days(3), "frequency": 2, "period": 1, "periodUnit": "d"}}
+    dressings = service("AMI 4", "urn:fhirserver:CodeSystem:ngap", occurrenceTiming=daily)
+    first, *_, last = run(dressings, *[delivery()] * 6)
+    assert first.standing.remaining == Amount(Decimal(5), "acte")
+    assert last.standing.finished
+
+
+@pytest.mark.parametrize("before", [(), (delivery(4),)])
+def test_a_medicine_delivered_without_its_quantity_is_asked_for_it(before: tuple[Delivery, ...]) -> None:
+    rule, text = refused(Unprocessable, ordered(30), *before, delivery())
+    assert rule == "prescription-quantity"
+    assert "comprimé" in text
 
 
 def test_a_medicines_outcome_is_refused_for_an_act() -> None:

@@ -152,3 +152,8 @@ def test_the_prescriber_is_read_from_person_role_and_structure() -> None:
     known = prescriber_facts(person, None, structure)
     assert known == PrescriberFacts("50", named=True, identified=True, address=True, phone=True, email=False)
     assert prescriber_facts(person, profession="10").profession == "10"
+
+
+@pytest.mark.parametrize("dose", [0, -1])
+def test_a_dose_is_a_positive_number(dose: int) -> None:
+    assert serious(medicine(dosageInstruction=[dosage(dose)]))["quantity"] == "blocking"
