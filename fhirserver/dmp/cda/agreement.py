@@ -157,6 +157,13 @@ def _related(path: str, header: Header, replaced: Sequence[Mapping[str, Any]]) -
 
 
 def _patient(path: str, header: Header, patient: Mapping[str, Any]) -> Iterator[Issue]:
+    if header.patients > 1:
+        yield fault(
+            f"{path}.subject",
+            "cda-patient",
+            "Le CDA concerne plusieurs patients (recordTarget) : un document est celui d'un seul.",
+            "The CDA is about several patients (recordTarget): a document is that of one.",
+        )
     known = set(identity.national(patient))
     stated = [
         (_INS_ROOTS[identifier.root], identifier.extension)

@@ -5,6 +5,7 @@ HL7 CDA R2 (ISO/HL7 27932), 4.2; French constraints in CI-SIS, volet Structurati
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Final, NamedTuple
 
 from lxml import etree
 
-from fhirserver.dmp.cda.reading import CDA, ROOT, UnsafeXml, in_pieces, parse
+from fhirserver.dmp.cda.reading import CDA, ROOT, Body, UnsafeXml, in_pieces, parse
 from fhirserver.dmp.identity import Traits
 
 _NS: Final = {"c": CDA}
@@ -50,6 +51,13 @@ class Person(NamedTuple):
     organization_name: str | None = None
 
 
+class Enclosed(NamedTuple):
+    """The one document that a CDA of level 1 encloses: the media type stated, and its first bytes (None: no base64)."""
+
+    media: str
+    head: bytes | None
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a CDA says of itself; None or empty where it does not.
@@ -58,12 +66,14 @@ class Header:
         identifier, type, title, language, confidentiality: of the document.
         effective: when it was made, as a FHIR dateTime.
         patient, traits: whom it is about.
+        patients: how many it is about.
         authors: who wrote it.
         custodian: who keeps it.
         related: (relation as in DocumentReference.relatesTo.code, identifier of the other document).
         start, end: of what it documents (documentationOf/serviceEvent/effectiveTime).
         events: codes of the acts that it documents.
         structured: whether its body is made of sections (level 3 or 2) or one enclosed document (level 1).
+        enclosed: that document.
     """
 
     identifier: Identifier | None
@@ -74,6 +84,7 @@ class Header:
     effective: str | None
     patient: Person
     traits: Traits
+    patients: int
     authors: tuple[Person, ...]
     custodian: Person
     related: tuple[tuple[str, Identifier], ...]
@@ -81,6 +92,7 @@ class Header:
     end: str | None
     events: tuple[Code, ...]
     structured: bool
+    enclosed: Enclosed | None
 
 
 def read(data: bytes | Iterable[bytes]) -> Header | None:
@@ -109,8 +121,9 @@ def missing(header: Header) -> list[str]:
     return [path for path, value in stated.items() if not value]
 
 
-def _header(root: etree._Element, body: str | None) -> Header:
-    role = root.find("c:recordTarget/c:patientRole", _NS)
+def _header(root: etree._Element, body: Body) -> Header:
+    roles = root.findall("c:recordTarget/c:patientRole", _NS)
+    role = roles[0] if roles else None
     services = root.findall("c:documentationOf/c:serviceEvent", _NS)
     times = [service.find("c:effectiveTime", _NS) for service in services]
     return Header(
@@ -122,14 +135,26 @@ def _header(root: etree._Element, body: str | None) -> Header:
         effective=moment(_attribute(root.find("c:effectiveTime", _NS), "value")),
         patient=_patient(role),
         traits=_traits(role),
+        patients=len(roles),
         authors=tuple(_author(author) for author in root.findall("c:author/c:assignedAuthor", _NS)),
         custodian=_custodian(root),
         related=tuple(_related(root)),
         start=_first(times, "low") or _first(times, None),
         end=_first(times, "high"),
         events=tuple(code for service in services if (code := _code(service.find("c:code", _NS)))),
-        structured=body is not None and body.endswith("}structuredBody"),
+        structured=body.tag is not None and body.tag.endswith("}structuredBody"),
+        enclosed=_enclosed(body),
     )
+
+
+def _enclosed(body: Body) -> Enclosed | None:
+    if not body.beginning:
+        return None
+    try:
+        whole = body.beginning[: len(body.beginning) // 4 * 4]  # four characters are three bytes
+        return Enclosed(body.media, base64.b64decode(whole, validate=True))
+    except ValueError:
+        return Enclosed(body.media, None)
 
 
 def _patient(role: etree._Element | None) -> Person:

@@ -1,20 +1,28 @@
 """Reading XML that strangers wrote: no DTD, no entities, no network, bounded depth, in memory that does not grow.
 
 Of a CDA R2 document only the header is kept as a tree; the body, which may carry a PDF of many megabytes in base64,
-flows by. The whole text is parsed all the same: what is not well-formed to its end is refused.
+flows by, but for the beginning of what it encloses. The whole text is parsed all the same: what is not well-formed to
+its end is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
 
 from lxml import etree
 
 CDA: Final = "urn:hl7-org:v3"
 ROOT: Final = f"{{{CDA}}}ClinicalDocument"
+_ENCLOSING: Final = f"{{{CDA}}}nonXMLBody"
+_TEXT: Final = f"{{{CDA}}}text"
+_IN_BODY: Final = 2
+"""Elements that are passed by, where a child of the body begins."""
 MAX_DEPTH: Final = 200
 MAX_HEADER_ELEMENTS: Final = 20_000
+_ENCLOSED: Final = 2048
+"""How many characters are kept of what a body encloses."""
 
 
 class UnsafeXml(ValueError):  # noqa: N818 - what it is, as the other failures are named
@@ -23,6 +31,21 @@ class UnsafeXml(ValueError):  # noqa: N818 - what it is, as the other failures a
     def __init__(self, fr: str, en: str) -> None:
         super().__init__(en)
         self.fr, self.en = fr, en
+
+
+@dataclass(slots=True)
+class Body:
+    """What is kept of the body of a CDA.
+
+    Attributes:
+        tag: `structuredBody` or `nonXMLBody`, with its namespace; None where there is no body.
+        media: what `nonXMLBody/text` says of the document that it encloses.
+        beginning: the first characters of that document's base64; empty where it is no base64.
+    """
+
+    tag: str | None = None
+    media: str = ""
+    beginning: str = ""
 
 
 class _Target:
@@ -34,44 +57,60 @@ class _Target:
         self._depth = 0
         self._skipping = 0
         self._elements = 0
-        self.body: str | None = None
+        self._enclosing = False
+        self._body = Body()
+        self.refusal: UnsafeXml | None = None
 
     def doctype(self, *_: Any) -> None:
-        raise UnsafeXml(
+        self._refuse(
             "Un DTD (DOCTYPE) n'est pas accepté : ôtez-le, avec ses entités.",
             "A DTD (DOCTYPE) is not accepted: remove it, and its entities.",
         )
 
+    def _refuse(self, fr: str, en: str) -> NoReturn:
+        # the parser ends by an error of its own, which says nothing of this one
+        self.refusal = UnsafeXml(fr, en)
+        raise self.refusal
+
     def start(self, tag: str, attributes: Any) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise UnsafeXml(
+            self._refuse(
                 f"Le XML est imbriqué sur plus de {MAX_DEPTH} niveaux.",
                 f"The XML nests deeper than {MAX_DEPTH} levels.",
             )
         if self._skipping:
-            if self._skipping == 1 and self.body is None:
-                self.body = tag
-            self._skipping += 1
+            self._pass_by(tag, attributes)
             return
         if self._header_only and self._depth == 2 and tag == f"{{{CDA}}}component":  # noqa: PLR2004 - child of the root
             self._skipping = 1
             return
         self._elements += 1
         if self._header_only and self._elements > MAX_HEADER_ELEMENTS:
-            raise UnsafeXml("L'en-tête du CDA est démesuré.", "The CDA's header is out of all proportion.")
+            self._refuse("L'en-tête du CDA est démesuré.", "The CDA's header is out of all proportion.")
         self._builder.start(tag, dict(attributes))
+
+    def _pass_by(self, tag: str, attributes: Any) -> None:
+        if self._skipping == 1 and self._body.tag is None:
+            self._body.tag = tag
+        elif self._skipping == _IN_BODY and tag == _TEXT and self._body.tag == _ENCLOSING:
+            self._enclosing = attributes.get("representation") == "B64"
+            self._body.media = attributes.get("mediaType", "")
+        self._skipping += 1
 
     def end(self, tag: str) -> None:
         self._depth -= 1
         if self._skipping:
             self._skipping -= 1
+            self._enclosing = self._enclosing and tag != _TEXT
             return
         self._builder.end(tag)
 
     def data(self, data: str | bytes) -> None:
         if not self._skipping:
             self._builder.data(data)
+        elif self._enclosing and len(self._body.beginning) < _ENCLOSED:
+            self._body.beginning += "".join(str(data).split())[:_ENCLOSED]
 
     def comment(self, text: str | bytes) -> None:
         """Comments and processing instructions say nothing here."""
@@ -79,11 +118,11 @@ class _Target:
     def pi(self, target: str | bytes, data: str | bytes | None = None) -> None:
         """A processing instruction, such as the reference to a stylesheet, is never followed."""
 
-    def close(self) -> tuple[etree._Element, str | None]:
-        return self._builder.close(), self.body
+    def close(self) -> tuple[etree._Element, Body]:
+        return self._builder.close(), self._body
 
 
-def parse(pieces: Iterable[bytes], *, header_only: bool = True) -> tuple[etree._Element, str | None]:
+def parse(pieces: Iterable[bytes], *, header_only: bool = True) -> tuple[etree._Element, Body]:
     """Parse XML.
 
     Args:
@@ -91,8 +130,7 @@ def parse(pieces: Iterable[bytes], *, header_only: bool = True) -> tuple[etree._
         header_only: leave out the body of a CDA.
 
     Returns:
-        The root element, and the tag of the body (`structuredBody` or `nonXMLBody` with its namespace) where it was
-        left out.
+        The root element, and what is kept of the body where it was left out.
 
     Raises:
         UnsafeXml: it has a DTD, nests too deep, or is not well-formed.
@@ -109,8 +147,10 @@ def parse(pieces: Iterable[bytes], *, header_only: bool = True) -> tuple[etree._
     try:
         for piece in pieces:
             parser.feed(piece)
-        result: tuple[etree._Element, str | None] = parser.close()  # type: ignore[assignment] # what the target's close returns
+        result: tuple[etree._Element, Body] = parser.close()  # type: ignore[assignment] # what the target's close returns
     except etree.XMLSyntaxError as error:
+        if target.refusal is not None:
+            raise target.refusal from None
         raise UnsafeXml(
             f"Le XML n'est pas bien formé : {str(error)[:160]}.", f"The XML is not well-formed: {str(error)[:160]}."
         ) from None

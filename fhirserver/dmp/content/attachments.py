@@ -213,6 +213,7 @@ def compare(document: Mapping[str, Any], path: str, content_path: str, found: Ex
     yield from _kind(declared or told, where, found)
     yield from _format(document, declared or told, path, found)
     for header in found.headers:
+        yield from _enclosed(header, content_path)
         for absent in missing(header):
             yield fault(
                 content_path,
@@ -221,6 +222,37 @@ def compare(document: Mapping[str, Any], path: str, content_path: str, found: Ex
                 f"The CDA's header has no {absent}.",
                 "required",
             )
+
+
+def _enclosed(header: Header, path: str) -> Iterator[Issue]:
+    """Check the document that a CDA of level 1 encloses as one that comes alone is checked."""
+    if header.enclosed is None:
+        return
+    declared, head = media.bare(header.enclosed.media), header.enclosed.head
+    if head is None:
+        yield fault(
+            path,
+            "base64",
+            "Le contenu que le CDA renferme (nonXMLBody) n'est pas du base64.",
+            "The content that the CDA encloses (nonXMLBody) is no base64.",
+            "value",
+        )
+    elif media.is_program(head):
+        yield fault(
+            path,
+            "content-type",
+            "Le CDA renferme un programme exécutable, pas un document.",
+            "The CDA encloses an executable program, no document.",
+            "value",
+        )
+    elif declared and not media.agrees(declared, head):
+        yield fault(
+            path,
+            "content-type",
+            f"Le contenu que le CDA renferme n'est pas du {declared[:60]}.",
+            f"The content that the CDA encloses is no {declared[:60]}.",
+            "value",
+        )
 
 
 def _hash(stated: Mapping[str, Any], where: str, found: Examined) -> Iterator[Issue]:

@@ -47,12 +47,18 @@ ALIASES: Final[dict[tuple[str, str], str]] = {
     ("List", "PDSm_isArchived"): "isArchived",
     ("DocumentReference", "PDSm_period-start"): "period-start",
     ("DocumentReference", "PDSm_period-end"): "period-end",
+    ("DocumentReference", "PDSm_DocumentReference_period-start"): "period-start",
+    ("DocumentReference", "PDSm_DocumentReference_period-end"): "period-end",
     ("List", "DesignationType"): "designationType",
     ("List", "SourceId"): "sourceId",
     ("List", "PatientAsSource"): "source",
     ("List", "PractitionerRoleAsSource"): "source",
+    ("List", "PDSm_List_PatientAsSource"): "source",
+    ("List", "PDSm_List_PractitionerRoleAsSource"): "source",
+    ("List", "PDSm_authorOrg"): "authorOrg",
 }
-"""Names in the text of PDSm, MHD and PDSm4DMP for parameters whose SearchParameter has another code."""
+"""Names in text and CapabilityStatements of PDSm, MHD and PDSm4DMP for parameters whose SearchParameter has another
+code."""
 
 ABSENT_IS_FALSE: Final = frozenset({"https://interop.esante.gouv.fr/ig/fhir/pdsm/SearchParameter/PDSm-isArchived"})
 """Boolean parameters for which `false` also finds resources that do not say."""

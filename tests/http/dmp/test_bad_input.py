@@ -18,7 +18,7 @@ from fhirserver.demo import people
 from tests.http.conftest import Client, Server, issue
 from tests.http.dmp.conftest import PDF, Record, build_submission, faults, ids, part, put_content, sha1
 from tests.http.dmp.test_td2_1_replacement import replacing
-from tests.unit.dmp.cda import cda
+from tests.unit.dmp.cda import SECTIONS, cda, enclosed
 from tests.unit.dmp.test_cda_reading import xdm
 
 Submit = Callable[..., dict[str, Any]]
@@ -116,6 +116,36 @@ def test_a_content_that_harms_or_lies_is_refused(
         faults(refused)
     )
     assert "root:" not in refused.text
+    assert count(hospital, record) == 0
+
+
+_SECOND_PATIENT = (
+    '<recordTarget><patientRole><id root="1.2.250.1.213.1.4.10" extension="170017512300159"/></patientRole>'
+    "</recordTarget>"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "related", "place"),
+    [
+        (enclosed(b"MZ" + bytes(100)), "", "Bundle.entry[2].resource.data"),
+        (enclosed(b"\x89PNG\r\n\x1a\n" + bytes(100)), "", "Bundle.entry[2].resource.data"),
+        (enclosed(PDF).replace("</text>", "*</text>").replace(">J", ">*J"), "", "Bundle.entry[2].resource.data"),
+        (SECTIONS, _SECOND_PATIENT, "Bundle.entry[1].resource.subject"),
+    ],
+    ids=["program", "picture that claims to be a PDF", "junk in base64", "two patients"],
+)
+def test_a_cda_that_encloses_what_harms_or_lies_is_refused(  # noqa: PLR0913, PLR0917 - fixtures
+    hospital: Client, record: Record, submit: Submit, body: str, related: str, place: str
+) -> None:
+    bundle = submit(record)
+    put_content(bundle, cda(body, related, **header_of(bundle, record)), "text/xml")
+    document = part(bundle, "DocumentReference")
+    document["content"][0]["attachment"]["creation"] = "2026-03-02T09:15:00+01:00"
+    document["context"]["period"] = {"start": "2026-03-02T08:30:00+01:00", "end": "2026-03-02T09:00:00+01:00"}
+    refused = hospital.post("", bundle)
+    assert refused.status_code == 400
+    assert set(faults(refused)) == {place}
     assert count(hospital, record) == 0
 
 

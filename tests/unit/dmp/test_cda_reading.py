@@ -81,6 +81,32 @@ def test_unsafe_or_broken_xml_is_refused(text: bytes) -> None:
         header.read(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b'<!DOCTYPE x [<!ENTITY a "aaaa">]><x>&a;</x>', "DTD"),
+        (b"<x>" * 300 + b"</x>" * 300, "deeper than 200"),
+        (b'<ClinicalDocument xmlns="urn:hl7-org:v3">' + b"<id/>" * 20_001 + b"</ClinicalDocument>", "header"),
+    ],
+    ids=["DTD", "deep", "long header"],
+)
+def test_a_refusal_names_its_own_reason_and_not_the_parsers(text: bytes, why: str) -> None:
+    with pytest.raises(UnsafeXml, match=why):
+        header.read(text)
+
+
+def test_a_document_of_level_1_tells_how_what_it_encloses_begins() -> None:
+    told = header.read(cda(enclosed(b"%PDF-1.7 " + bytes(10_000))))
+    assert told is not None
+    assert told.enclosed is not None
+    assert told.enclosed.media == "application/pdf"
+    assert told.enclosed.head is not None
+    assert told.enclosed.head.startswith(b"%PDF-1.7 ")
+    structured = header.read(cda())
+    assert structured is not None
+    assert structured.enclosed is None
+
+
 def test_what_comes_after_the_header_must_be_well_formed_too() -> None:
     with pytest.raises(UnsafeXml):
         header.read(cda("<component><structuredBody><section></structuredBody></component>"))
