@@ -168,6 +168,11 @@ def test_if_match_of_an_entry_is_held(operator: Client) -> None:
         {"request": {"method": "POST"}},
         {"request": {"method": "PUT", "url": "Patient/1"}},
         {"request": {"method": "POST", "url": "https://elsewhere.example/fhir/Patient"}, "resource": {}},
+        entry("POST", "Patient", patient(), ifNonExist="identifier=urn:x|1"),
+        entry("POST", "Patient", patient(), ifNoneExist=["identifier=urn:x|1"]),
+        entry("GET", "Patient", ifModifiedSince="yesterday"),
+        entry("POST", "Patient", patient(), fullUrl=1),
+        {**entry("POST", "Patient", patient()), "foo": 1},
         "text",
     ],
 )
@@ -200,6 +205,7 @@ def test_a_bundle_that_is_neither_batch_nor_transaction_is_refused_at_the_base(o
     assert operator.post("", bundle("document")).status_code == 400
     assert operator.post("", patient()).status_code == 400
     assert operator.post("", {"resourceType": "Bundle", "type": "batch", "entry": {}}).status_code == 400
+    assert operator.post("", {"resourceType": "Bundle", "type": "batch", "entries": []}).status_code == 400
 
 
 def test_an_empty_transaction_succeeds(operator: Client) -> None:

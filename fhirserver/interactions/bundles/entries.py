@@ -23,6 +23,16 @@ from fhirserver.store import Transaction
 
 _ALONE: Final = "Bundle.entry[0]"
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_OF_BUNDLE: Final = frozenset(
+    "resourceType id meta implicitRules language identifier type timestamp total link entry signature".split()  # noqa: SIM905 - one line
+)
+_OF_ENTRY: Final = frozenset(
+    "id extension modifierExtension link fullUrl resource search request response".split()  # noqa: SIM905 - one line
+)
+_OF_REQUEST: Final = frozenset(
+    "id extension modifierExtension method url ifNoneMatch ifModifiedSince ifMatch ifNoneExist".split()  # noqa: SIM905 - one line
+)
+_TEXTS: Final = ("method", "url", "ifNoneMatch", "ifModifiedSince", "ifMatch", "ifNoneExist")
 
 
 @dataclass(slots=True)
@@ -67,6 +77,7 @@ def read(bundle: dict[str, Any], base: str, most: int) -> list[Entry | BadReques
         BadRequest: no list of entries, or too many of them.
     """
     found = bundle.get("entry", [])
+    _known(bundle, _OF_BUNDLE, "Bundle")
     if not isinstance(found, list):
         raise _fault(None, "Bundle.entry doit être une liste.", "Bundle.entry must be an array.")
     if len(found) > most:
@@ -84,23 +95,41 @@ def _entry(position: int, entry: Any, base: str) -> Entry:
     request = entry.get("request") if isinstance(entry, dict) else None
     if not isinstance(request, dict):
         raise _fault(position, "L'entrée n'a pas de request.", "The entry has no request.")
+    _known(entry, _OF_ENTRY, f"Bundle.entry[{position}]")
+    _known(request, _OF_REQUEST, f"Bundle.entry[{position}].request")
     method, url = request.get("method"), request.get("url")
     if method not in METHODS:
         shown = ", ".join(METHODS)
         raise _fault(position, f"request.method doit être l'un de {shown}.", f"request.method must be one of {shown}.")
     if not isinstance(url, str):
         raise _fault(position, "L'entrée n'a pas de request.url.", "The entry has no request.url.")
+    _check_conditions(position, request)
     resource = entry.get("resource")
     if resource is not None and not isinstance(resource, dict):
         raise _fault(position, "resource doit être un objet.", "resource must be an object.")
     if resource is None and method in ("PUT", "PATCH"):
         raise _fault(position, f"{method} demande une resource.", f"{method} needs a resource.")
     full_url = entry.get("fullUrl")
+    if full_url is not None and not isinstance(full_url, str):
+        raise _fault(position, "fullUrl doit être un texte.", "fullUrl must be a string.")
     path, _, query = url.removeprefix(base).partition("?")
     if "://" in path:
         raise _fault(position, "request.url désigne un autre serveur.", "request.url names another server.")
     segments = tuple(unquote(part) for part in path.strip("/").split("/")) if path.strip("/") else ()
-    return Entry(position, method, segments, query, resource, full_url if isinstance(full_url, str) else None, request)
+    return Entry(position, method, segments, query, resource, full_url, request)
+
+
+def _check_conditions(position: int, request: dict[str, Any]) -> None:
+    for name in _TEXTS:
+        if not isinstance(request.get(name, ""), str):
+            raise _fault(position, f"request.{name} doit être un texte.", f"request.{name} must be a string.")
+    since = request.get("ifModifiedSince")
+    if since is not None and _instant(since) is None:
+        raise _fault(
+            position,
+            "request.ifModifiedSince doit être un instant FHIR.",
+            "request.ifModifiedSince must be an instant.",
+        )
 
 
 def as_request(whole: Request, entry: Entry, unit: Transaction | None) -> Request:
@@ -141,10 +170,10 @@ def conditions(request: dict[str, Any]) -> Conditions:
     match, none_match = request.get("ifMatch"), request.get("ifNoneMatch")
     since, none_exist = request.get("ifModifiedSince"), request.get("ifNoneExist")
     return Conditions(
-        tags(str(match), "ifMatch") if match is not None else (),
-        tags(str(none_match), "ifNoneMatch") if none_match is not None else (),
+        tags(match, "ifMatch") if match is not None else (),
+        tags(none_match, "ifNoneMatch") if none_match is not None else (),
         _instant(since),
-        none_exist.lstrip("?") if isinstance(none_exist, str) else None,
+        none_exist.lstrip("?") if none_exist is not None else None,
     )
 
 
@@ -225,6 +254,19 @@ def _instant(text: Any) -> datetime | None:
 
 def _status(code: int) -> str:
     return f"{code} {HTTPStatus(code).phrase}"
+
+
+def _known(element: dict[str, Any], names: frozenset[str], where: str) -> None:
+    """Refuse what is no part of a Bundle: a condition with a slip in its name would not be held."""
+    unknown = [name for name in element if name.removeprefix("_") not in names]
+    if unknown:
+        name = unknown[0][:64]
+        raise BadRequest(
+            Text(f"{where} n'a pas d'élément « {name} ».", f'{where} has no element "{name}".'),
+            expression=where,
+            rule="unknown-element",
+            code="structure",
+        )
 
 
 def _fault(position: int | None, fr: str, en: str) -> BadRequest:

@@ -47,7 +47,7 @@ def identify(services: Services, request: Request, transaction: Transaction, fou
         document = entry.kind == "Bundle" and (entry.resource or {}).get("type") == "document"
         if entry.resource is None or entry.method not in ("POST", "PUT", "PATCH") or document:
             continue
-        entry.resource = references.rewrite(entry.resource, places.get)
+        entry.resource = _rewritten(entry.resource, entry.full_url, places)
         if entry.method != "PATCH" and (texts := linking.unplaced(entry.resource)):
             left.append((entry, texts))
     selecting.ahead(services, request, transaction, linking.selections(text for _, texts in left for text in texts))
@@ -166,6 +166,14 @@ def _reserve(transaction: Transaction, found: Sequence[Entry]) -> dict[str, str]
             if entry.full_url and entry.identity:
                 places[entry.full_url] = f"{entry.kind}/{entry.identity}"
     return places
+
+
+def _rewritten(resource: dict[str, Any], full_url: str | None, places: dict[str, str]) -> dict[str, Any]:
+    """Return a resource with the references among entries rewritten; a definition keeps the url that is its name."""
+    rewritten: dict[str, Any] = references.rewrite(resource, places.get)
+    if full_url is not None and resource.get("url") == full_url:
+        return {**rewritten, "url": full_url}
+    return rewritten
 
 
 def _linked(

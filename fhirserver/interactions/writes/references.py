@@ -14,10 +14,19 @@ from typing import Any, Final
 
 Rewrite = Callable[[str], str | None]
 
-_TEXTS: Final = frozenset(
-    {"value", "valueString", "valueMarkdown", "display", "text", "title", "name", "description", "id", "data"}
+_ADDRESSES: Final = frozenset(
+    """
+    reference div url uri valueUri valueUrl system fullUrl implicitRules address endpoint source sourceUri target
+    targetUri link policy authority authorizationUrl contentReference defaultValueUri defaultValueUrl definitionUri
+    derivedFromUri eventUri fixedUri fixedUrl instantiatesUri issuer jurisdiction moduleUri nameUrl onlineInformation
+    patternUri patternUrl protocol relativePath rendering
+    """.split()  # noqa: SIM905 - shorter
 )
-"""Elements that hold text, not addresses: an identifier may well be equal to a fullUrl, and stays as it is."""
+"""Names of the elements of type uri or url, references and narratives.
+
+All others hold text, which may well be equal to a fullUrl (an identifier's value), or canonicals, which the
+specification leaves alone; so is what can be nothing but a UUID or OID, which no address is.
+"""
 _NESTED: Final = frozenset({dict, list})
 _LINK: Final = re.compile(
     r"""(<(?:a|img)\b[^>]*?\s(?:href|src)\s*=\s*)("([^"]*)"|'([^']*)')""", re.IGNORECASE | re.DOTALL
@@ -65,10 +74,10 @@ def rewrite(value: Any, change: Rewrite) -> Any:
         changed: dict[str, Any] | None = None
         for name, item in value.items():
             if type(item) is str:
-                if name in _TEXTS or (":" not in item[:10] and name != "div"):
+                if name not in _ADDRESSES or (":" not in item[:10] and name != "div"):
                     continue
                 new: Any = _narrative(item, change) if name == "div" else _url(item, change)
-            elif type(item) in _NESTED:
+            elif type(item) is dict or (type(item) is list and (name in _ADDRESSES or _is_deep(item))):
                 new = rewrite(item, change)
             else:
                 continue
@@ -82,6 +91,11 @@ def rewrite(value: Any, change: Rewrite) -> Any:
     if kind is str and ":" in value[:10]:
         return _url(value, change)
     return value
+
+
+def _is_deep(values: list[Any]) -> bool:
+    """Tell whether a list holds elements, no texts."""
+    return bool(values) and type(values[0]) is not str
 
 
 def _url(value: str, change: Rewrite) -> str:

@@ -284,9 +284,14 @@ def primitives(  # noqa: PLR0913 - what an element is, by name
 
 
 def sibling_of(name: str, key: str, check: Check, *, repeats: bool) -> Property:
-    """Return the `_` sibling of a primitive: its id and extensions."""
+    """Return the `_` sibling of a primitive: its id and extensions, an id alone only where there is a value (ele-1)."""
     if not repeats:
-        return one(name, check)
+
+        def single(value: Any, owner: dict[str, Any], path: Path, run: Run) -> None:
+            if owner.get(key) is None or not _is_id(value):
+                check(value, (path, name, -1), run)
+
+        return Property(single)
 
     def rule(value: Any, owner: dict[str, Any], path: Path, run: Run) -> None:
         if type(value) is not list:
@@ -296,9 +301,18 @@ def sibling_of(name: str, key: str, check: Check, *, repeats: bool) -> Property:
         if type(values) is list and len(values) != len(value):
             run.error("structure", (path, name, -1), "json-alignment", texts.misaligned(len(values), len(value)))
         for index, item in enumerate(value):
-            if item is not None:
+            valued = type(values) is list and index < len(values) and values[index] is not None
+            if item is not None and not (valued and _is_id(item)):
                 check(item, (path, name, index), run)
-            elif type(values) is not list or index >= len(values) or values[index] is None:
+            elif not valued:
                 run.error("structure", (path, name, index), "json-null", texts.null_unwanted())
 
     return Property(rule)
+
+
+def _is_id(value: Any) -> bool:
+    """Tell whether this is an id and nothing else."""
+    if type(value) is not dict or len(value) != 1:
+        return False
+    identity = value.get("id")
+    return type(identity) is str and FORMATS["string"].right(identity)

@@ -28,6 +28,24 @@ def test_only_whole_addresses_are_rewritten_and_suffixes_stay() -> None:
     }
 
 
+def test_text_and_canonicals_are_no_links_even_when_they_are_equal_to_one() -> None:
+    resource = {
+        "meta": {"profile": [URN]},
+        "valueCanonical": URN,
+        "instantiatesCanonical": [URN],
+        "instantiatesUri": [URN],
+        "code": URN,
+        "comment": URN,
+        "valueUuid": URN,
+        "_list": [None, {"extension": [{"url": "http://x.example", "valueUrl": URN}]}],
+    }
+    assert rewrite(resource, {URN: "Patient/1"}.get) == {
+        **resource,
+        "instantiatesUri": ["Patient/1"],
+        "_list": [None, {"extension": [{"url": "http://x.example", "valueUrl": "Patient/1"}]}],
+    }
+
+
 def test_what_needs_no_rewriting_is_the_same_object() -> None:
     resource = {"a": [{"reference": "Patient/1"}], "div": "<div/>"}
     assert rewrite(resource, {}.get) is resource

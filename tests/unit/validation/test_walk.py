@@ -97,6 +97,8 @@ def test_what_breaks_a_rule_is_an_issue_of_another_code(plain: Validator, resour
         },
         {**OBSERVATION, "valueQuantity": {"value": Number("1.50")}},
         {"resourceType": "Parameters"},
+        {"resourceType": "Patient", "birthDate": "1980", "_birthDate": {"id": "b"}},
+        {"resourceType": "Patient", "name": [{"given": ["a", "b"], "_given": [None, {"id": "g"}]}]},
         {"resourceType": "Binary", "contentType": "text/plain", "data": "QQ=="},
         {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "invalid"}]},
     ],
@@ -140,6 +142,32 @@ def test_a_profile_narrows_types_cardinality_fixed_values_and_lengths(made: Made
         ("Observation.note", "cardinality-max"),
         ("Observation", "cardinality-min"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "beyond"),
+    [
+        ({"valueDateTime": "2021"}, True),
+        ({"valueDateTime": "2020"}, False),
+        ({"valueDateTime": "2020-12"}, False),
+        ({"valueDateTime": "2021-01-01T10:00:00Z"}, True),
+        ({"valueDateTime": "2020-12-30T10:00:00Z"}, False),
+        ({"valueQuantity": {"value": 1, "system": "http://unitsofmeasure.org", "code": "g"}}, True),
+        ({"valueQuantity": {"value": 1, "system": "http://unitsofmeasure.org", "code": "ug"}}, False),
+        ({"valueQuantity": {"value": 1, "system": "http://unitsofmeasure.org", "code": "m"}}, False),
+        ({"valueQuantity": {"value": 1, "unit": "bottle"}}, False),
+    ],
+)
+def test_a_bound_holds_for_other_precisions_and_units_too(made: Made, value: Any, beyond: bool) -> None:  # noqa: FBT001 - a case
+    most = {"value": 10, "system": "http://unitsofmeasure.org", "code": "mg"}
+    bound: dict[str, Any] = (
+        {"maxValueDateTime": "2020-12-31"} if "valueDateTime" in value else {"maxValueQuantity": most}
+    )
+    kind = "dateTime" if "valueDateTime" in value else "Quantity"
+    validator = made(profile("P", "Observation", element("Observation.value[x]", type=[{"code": kind}], **bound)))
+    resource = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, **value}
+    found = [rule for _, rule in errors(validator.validate(resource, ["http://test.example/P"]))]
+    assert found == (["max-value"] if beyond else [])
 
 
 def test_lengths_and_bounds_of_a_profile_hold(made: Made) -> None:
