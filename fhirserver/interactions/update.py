@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fhirserver.access.decide import decide
+from fhirserver.errors import BadRequest, InvalidResource
 from fhirserver.interactions.bundles import linking
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Interaction, Write
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.shown import binary, visibility
+from fhirserver.interactions.shown import binary
 from fhirserver.interactions.writes import writing
 from fhirserver.issues import Issue
 from fhirserver.store import Transaction
@@ -26,12 +26,17 @@ def update(services: Services, request: Request, kind: str, identity: str) -> An
     writing.allow_change(services, request, "u", kind, identity)
     if kind == "Binary" and binary.is_content(request):
         return binary.update(services, request, identity)
-    resource = writing.resource_of_type(request.parse(), kind)
-    writing.resource_of_id(resource, kind, identity)
-    if request.unit is None and services.router.concerns(request, resource):
-        return services.router.push(request, resource)
-    resource = linking.alone(services, request, resource)
-    issues = writing.check(services, request, resource)
+    resource = request.parse()
+    try:
+        writing.resource_of_type(resource, kind)
+        writing.resource_of_id(resource, kind, identity)
+        if request.unit is None and services.router.concerns(request, resource):
+            return services.router.push(request, resource)
+        resource = linking.alone(services, request, resource)
+        issues = writing.check(services, request, resource)
+    except (BadRequest, InvalidResource) as failure:
+        # what nobody changes that way says so, however the body is made
+        raise writing.fixed(services, request, kind, identity) or failure from None
     return replace(services, request, resource, identity, issues)
 
 
@@ -45,17 +50,13 @@ def replace(  # noqa: PLR0913, PLR0917 - what an update consists of
 ) -> Answer:
     """Write a checked resource as the current version of its id."""
     kind = resource["resourceType"]
-    grant = decide(request.caller, "u", kind)
     draft, upload = writing.prepared(services, request, resource, identity, method)
 
     def work(transaction: Transaction) -> Answer:
         current = transaction.read(kind, identity)
-        if current is not None:
-            visibility.require(services, request.within(transaction), grant, current, kind, identity)
-        # before the conditions: they tell of a version, and a guard may have to answer as if there was none
         interaction: Interaction = "patch" if method == "PATCH" else "update"
-        services.guards.write(services, request, Write(interaction, kind, identity, current, resource))
-        writing.require_match(request.conditions, current, f"{kind}/{identity}")
+        write = Write(interaction, kind, identity, current, resource)
+        writing.allow_replacement(services, request, write, transaction)
         if current is None or current.deleted:
             writing.allow(request, "c", kind)
         elif services.settings.unchanged_update == "skip" and writing.same(draft, current):

@@ -65,10 +65,10 @@ def update(services: Services, request: Request, identity: str) -> Answer:
 
     def work(transaction: Transaction) -> Answer:
         current = transaction.read("Binary", identity)
-        writing.require_match(request.conditions, current, f"Binary/{identity}")
+        write = Write("update", "Binary", identity, current, draft.resource)
+        writing.allow_replacement(services, request, write, transaction)
         if current is None or current.deleted:
             writing.allow(request, "c", "Binary")
-        services.guards.write(services, request, Write("update", "Binary", identity, current, draft.resource))
         transaction.keep_file(upload)
         planned = transaction.update(draft)
         place = writing.location("Binary", identity, planned.version)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from fhirserver import jsontext
 from fhirserver.access.decide import decide
 from fhirserver.access.scopes import Letter
-from fhirserver.errors import BadRequest, Failure, Forbidden, MethodNotAllowed, PreconditionFailed
+from fhirserver.errors import BadRequest, Failure, Forbidden, MethodNotAllowed, NotFound, PreconditionFailed
 from fhirserver.interactions.exchange import Answer, Conditions, Request
 from fhirserver.interactions.guards import Write
 from fhirserver.interactions.services import Services
@@ -40,13 +40,13 @@ def allow_change(services: Services, request: Request, letter: Letter, kind: str
     try:
         decide(request.caller, letter, kind)
     except Forbidden:
-        fixed = _fixed(services, request, kind, identity)
-        if fixed is not None:
-            raise fixed from None
+        refusal = fixed(services, request, kind, identity)
+        if refusal is not None:
+            raise refusal from None
         raise
 
 
-def _fixed(services: Services, request: Request, kind: str, identity: str) -> MethodNotAllowed | None:
+def fixed(services: Services, request: Request, kind: str, identity: str) -> MethodNotAllowed | None:
     """Return why nobody may change a resource, as far as the caller may see it."""
     reader = services.store if request.unit is None else request.unit
     try:
@@ -144,6 +144,28 @@ def commit(services: Services, request: Request, work: Callable[[Transaction], A
         return answer
 
     return services.store.transact(sealed).settle()
+
+
+def allow_replacement(services: Services, request: Request, write: Write, transaction: Transaction) -> None:
+    """Hold an update to what its caller may see, to the guards, and to its conditions.
+
+    These come last, since they tell of a version: who may not know of it is answered as if there was none.
+
+    Raises:
+        Failure: as `visibility.require`, a guard, or `require_match` says.
+    """
+    name = f"{write.kind}/{write.identity}"
+    try:
+        if write.current is not None:
+            grant = decide(request.caller, "u", write.kind)
+            inside = request.within(transaction)
+            visibility.require(services, inside, grant, write.current, write.kind, str(write.identity))
+        services.guards.write(services, request, write)
+    except NotFound:
+        if write.interaction == "update":
+            require_match(request.conditions, None, name)
+        raise
+    require_match(request.conditions, write.current, name)
 
 
 def require_match(conditions: Conditions, current: Stored | None, name: str) -> None:

@@ -284,6 +284,9 @@ def test_td3_3_put_and_delete_are_not_offered_whoever_asks(
         else:
             resource["contentType"] = "text/plain"
         assert client.put(path, resource).status_code == 405, kind
+        # nor is another body looked for that would do
+        assert client.put(path, {"resourceType": kind, "id": fed.ids[kind]}).status_code == 405, kind
+        assert client.put(path, {"resourceType": kind}).status_code == 405, kind
         assert client.delete(path).status_code == 405, kind
     assert author.get(fed.path).json()["meta"]["versionId"] == "1"
 

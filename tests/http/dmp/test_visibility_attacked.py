@@ -117,6 +117,17 @@ def _write_by_id(fed: Fed, reader: str, given: dict[str, str]) -> None:
         answers = [told(attacks["delete"](client, kind, each), each) for each in (fed.place(kind, "DELETED"), ABSENT)]
         if "DELETED" not in SEES[reader]:
             assert answers[0] == answers[1], kind
+    if "If_Match" in given:  # without it, what is absent would be created
+        for kind, media, sent in (("List", FHIR, _listing), ("Binary", "text/plain", str.encode)):
+            answers = [
+                told(client.put(f"{kind}/{each}", sent(each), Content_Type=media, **given), each)
+                for each in (fed.place(kind, HIDDEN_FROM[reader]), ABSENT)
+            ]
+            assert answers[0] == answers[1], kind
+
+
+def _listing(identity: str) -> dict[str, Any]:
+    return {"resourceType": "List", "id": identity, "status": "current", "mode": "working"}
 
 
 @READERS
