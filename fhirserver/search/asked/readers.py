@@ -30,6 +30,12 @@ MODIFIERS: Final[Mapping[str, frozenset[str]]] = {
     "special": frozenset({"missing"}),
 }
 
+OF_FILTER: Final[Mapping[str, frozenset[str]]] = {
+    "string": frozenset({"eq", "ew", "gt", "lt", "ge", "le"}),
+    "uri": frozenset({"sw", "co", "ew"}),
+}
+"""Operators of `_filter` that no modifier has the meaning of."""
+
 MAX_VALUES: Final = 1_000
 """Most alternatives of one parameter."""
 
@@ -48,11 +54,13 @@ class Reader:
         setting: time zone and addresses of this server.
         types: the resource types.
         expand: what `:in`, `:not-in`, `:below` and `:above` of tokens mean; None where there is no terminology.
+        filtering: whether operators of `_filter` may stand where modifiers do.
     """
 
     setting: Setting
     types: frozenset[str]
     expand: ValueSetTokens | None = None
+    filtering: bool = False
 
     def test(self, name: str, parameter: Parameter, modifier: str, raw: str) -> Node:
         """Return what `name=raw` asks for.
@@ -82,6 +90,8 @@ class Reader:
 
     def _check_modifier(self, name: str, parameter: Parameter, modifier: str) -> None:
         allowed = MODIFIERS[parameter.kind]
+        if self.filtering and modifier in OF_FILTER.get(parameter.kind, ()):
+            return
         if not modifier or (modifier != "type" and modifier in allowed):
             if modifier == "identifier" and parameter.canonical:
                 raise _no_modifier(name, parameter, modifier)

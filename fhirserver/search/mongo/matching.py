@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fhirserver.search.asked.query import Test
+from fhirserver.search.asked.readers import OF_FILTER
 from fhirserver.search.declared import own
 from fhirserver.search.declared.parameters import Component, Parameter
 from fhirserver.search.types import composite, date, number, position, quantity, reference, string, token, uri
 from fhirserver.search.types.values import Condition
 from fhirserver.search.values.folding import fold
-from fhirserver.search.values.keys import Bounds, joined
+from fhirserver.search.values.keys import Bounds, joined, starting
 
 VALUES: Final = "s.x."
 """Path of the kept values in a resource's document."""
@@ -43,6 +44,8 @@ def condition(test: Test) -> Condition:  # noqa: C901, PLR0911 - one return for 
             return uri.condition_below(path, values)
         case "above":
             return uri.condition(path, [each for value in values for each in uri.above(value)])
+    if test.modifier in OF_FILTER.get(parameter.kind, ()):
+        return string.by_operator(path, test.modifier, values)
     if parameter.kind == "composite":
         return _composite(path, values)
     if parameter.kind == "token":
@@ -116,7 +119,7 @@ def bounds(test: Test) -> Bounds | None:  # noqa: C901, PLR0911, PLR0912 - one r
     """Return where an index has the candidates of a test; None where no index helps."""
     parameter, values = test.parameter, list(test.values)
     match test.modifier:
-        case "missing" | "text" | "contains":
+        case "missing" | "text" | "contains" | "ew" | "co" | "gt" | "lt" | "ge" | "le":
             return None
         case "of-type":
             identifiers = [token.Token(token.value_of_type(value), None) for value in values]
@@ -125,6 +128,8 @@ def bounds(test: Test) -> Bounds | None:  # noqa: C901, PLR0911, PLR0912 - one r
             return reference.logical_bounds(parameter.field, values, parameter.anchored)
         case "exact":
             return string.bounds(parameter.field, [fold(value) for value in values])
+        case "sw":
+            return Bounds("k", (), tuple(starting(parameter.field, value) for value in values), 4)
         case "below":
             return uri.bounds_below(parameter.field, values)
         case "above":

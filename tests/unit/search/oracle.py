@@ -6,8 +6,10 @@ dates are datetimes, numbers Fractions, and every alternative of every element i
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -197,11 +199,19 @@ def strings_of(of: str, value: Any) -> list[str]:
     return found
 
 
+OF_FILTER: dict[str, Callable[[str, str], bool]] = {
+    "eq": operator.eq, "gt": operator.gt, "lt": operator.lt, "ge": operator.ge, "le": operator.le, "ew": str.endswith,
+}  # fmt: skip
+"""What only a filter asks of texts; they compare by their code points."""
+
+
 def string(text: str, modifier: str, asked: str) -> bool:
     if modifier == "exact":
         return text == asked
     if modifier == "contains":
         return fold(asked) in fold(text)
+    if modifier in OF_FILTER:
+        return OF_FILTER[modifier](fold(text), fold(asked))
     return fold(text).startswith(fold(asked))
 
 

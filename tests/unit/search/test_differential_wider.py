@@ -46,10 +46,10 @@ VALUE_SETS = {
     ),
 }
 OPERATORS: dict[str, list[tuple[str, str]]] = {
-    "string": [("sw", ""), ("eq", ""), ("co", "contains")],
+    "string": [("sw", ""), ("co", "contains"), *((each, each) for each in ("eq", "ew", "gt", "lt", "ge", "le"))],
     "token": [("eq", "")],
     "reference": [("eq", ""), ("re", "")],
-    "uri": [("eq", ""), ("sw", "below")],
+    "uri": [("eq", "")],
 }
 
 Select = Callable[[str, str, str, str], set[str]]
@@ -146,7 +146,8 @@ def comparison(random: Random, registry: Registry, select: Select, resource_type
         operator, modifier = random.choice(OPERATORS[parameter.kind])
         text, found = raw, select(resource_type, parameter.code, modifier, raw)
         if random.random() < 0.2:
-            operator, found = "ne", everyone(select, resource_type) - select(resource_type, parameter.code, "", raw)
+            equal = select(resource_type, parameter.code, dict(OPERATORS[parameter.kind])["eq"], raw)
+            operator, found = "ne", everyone(select, resource_type) - equal
     else:
         prefixed = raw[:2].isalpha()
         operator, text = (raw[:2], raw[2:]) if prefixed else ("eq", raw)
@@ -169,9 +170,9 @@ def tree(random: Random, registry: Registry, select: Select, resource_type: str,
         text, found = tree(random, registry, select, resource_type, depth - 1)
         return f"not ({text})", everyone(select, resource_type) - found
     (one, first), (other, second) = (tree(random, registry, select, resource_type, depth - 1) for _ in range(2))
-    if random.random() < 0.5:
-        return f"({one}) and ({other})", first & second
-    return f"({one}) or ({other})", first | second
+    if random.random() < 0.5:  # a filter is read from left to right: its begin needs no brackets
+        return f"{one} and ({other})", first & second
+    return f"{one} or ({other})", first | second
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))

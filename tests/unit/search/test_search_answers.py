@@ -191,6 +191,18 @@ def found(run: Callable[..., ResultPage]) -> Found:
         ("Patient", '_filter=family sw "LOVE" or active eq true', {"ada", "bob"}),
         ("Patient", "_filter=not (gender pr true) and birthdate po 1980-07", {"bob"}),
         ("Patient", "_filter=organization.name eq hopital", {"ada"}),
+        ("Patient", "_filter=family eq lovelace", {"ada"}),
+        ("Patient", "_filter=family eq love", set()),
+        ("Patient", "_filter=family ne love", {"ada", "bob"}),
+        ("Patient", "_filter=family ew LACE", {"ada"}),
+        ("Patient", "_filter=family gt m", {"bob"}),
+        ("Patient", "_filter=family le lovelace", {"ada"}),
+        ("Patient", "_filter=active eq true or gender eq female and birthdate eq 1980-04-05", {"ada"}),
+        ("Observation", "_filter=subject.organization.partof.name eq groupe", {"bp"}),
+        ("Patient", "_filter=_has:Observation:patient:date ge 2024-05-01T12:00:00Z", {"bob"}),
+        ("Observation", "_filter=component-code eq loinc|8480-6", {"bp"}),
+        ("Observation", "_filter=value-quantity eq 5.4|ucum|g", {"mass"}),
+        ("Observation", "_filter=component-code-value-quantity eq loinc|8480-6$gt100", {"bp"}),
     ],
 )  # fmt: skip
 def test_a_query_finds(found: Found, kind: str, query: str, expected: set[str]) -> None:
