@@ -95,7 +95,23 @@ def _integer(value: Any) -> int:
     return value
 
 
-def _substring(text: str, start: Any, length: Any = MAX_TEXT) -> str | None:
+@function("substring", 1, 2)
+def build_substring(compiler: Compiler, source: Code, tree: Call, focus: Focus) -> Code:
+    """Return a part of a string; an empty length is as good as none."""
+    text = text_of(compiler, source, tree)
+    start, *rest = [one(lowered(compiler.compile(argument, focus))) for argument in tree.arguments]
+
+    def run(this: Any, env: Environment) -> Any:
+        value, first = text(this, env), start(this, env)
+        length = rest[0](this, env) if rest else None
+        return (
+            None if value is None or first is None else _substring(value, first, MAX_TEXT if length is None else length)
+        )
+
+    return Code(run, single=True, type=STRING)
+
+
+def _substring(text: str, start: Any, length: Any) -> str | None:
     if not 0 <= _integer(start) < len(text):
         return None
     return text[start : start + max(_integer(length), 0)]
@@ -207,7 +223,6 @@ _on_text("endsWith", BOOLEAN, lambda text, end: text.endswith(_string(end)), 1)
 _on_text("contains", BOOLEAN, lambda text, part: _string(part) in text, 1)
 _on_text("indexOf", INTEGER, lambda text, part: text.find(_string(part)), 1)
 _on_text("lastIndexOf", INTEGER, lambda text, part: text.rfind(_string(part)), 1)
-_on_text("substring", STRING, _substring, 1, 2)
 _on_text("upper", STRING, str.upper)
 _on_text("lower", STRING, str.lower)
 _on_text("replace", STRING, _replace, 2)

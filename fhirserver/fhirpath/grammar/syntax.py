@@ -260,7 +260,9 @@ class _Parser:
         if unit.kind == "word" and unit.text in CALENDAR_UNITS:
             self._advance()
             return Literal(Quantity(Decimal(value), CALENDAR_UNITS[unit.text], calendar=True), token.position)
-        if isinstance(value, int) and value >= 2**31:
+        # the sign of a literal is no part of it, so the least Integer is written as one more than the greatest
+        least = self._stream[self._at - 2].text == "-" if self._at > 1 else False
+        if isinstance(value, int) and value > 2**31 - (not least):
             raise syntax_error(token.position, "entier au-delà de 2147483647", "an integer beyond 2147483647")
         return Literal(value, token.position)
 

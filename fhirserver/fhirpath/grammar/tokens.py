@@ -37,7 +37,11 @@ _TOKEN: Final = re.compile(
       | (?P<symbol><=|>=|!=|!~|/(?!\*)|[-+*&|=~<>.,()\[\]{}%])""",
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPE: Final = re.compile(
+    r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
+)
+"""An escape; two that make up one character beyond U+FFFF (a surrogate pair) are one."""
+
 _ESCAPES: Final = {
     "'": "'", '"': '"', "`": "`", "\\": "\\", "/": "/", "r": "\r", "n": "\n", "t": "\t", "f": "\f",
 }  # fmt: skip
@@ -96,7 +100,15 @@ def _unescape(text: str, position: int) -> str:
     def decode(match: re.Match[str]) -> str:
         escape = match.group(1)
         if len(escape) > 1:
-            return chr(int(escape[1:], 16))
+            try:
+                units = bytes.fromhex(escape.replace("\\", "").replace("u", ""))
+                return units.decode("utf-16-be")
+            except UnicodeDecodeError:
+                raise syntax_error(
+                    position + 1 + match.start(),
+                    f"« \\{escape} » n'est que la moitié d'un caractère",
+                    f'"\\{escape}" is only half of a character',
+                ) from None
         plain = _ESCAPES.get(escape)
         if plain is None:
             raise syntax_error(

@@ -104,6 +104,8 @@ STRINGS = [
     ("'abcabc'.lastIndexOf('b')", [4]),
     ("'abc'.substring(1)", ["bc"]),
     ("'abc'.substring(1, 1)", ["b"]),
+    ("'abc'.substring(1, {})", ["bc"]),
+    ("'abc'.substring({})", []),
     ("'abc'.substring(3)", []),
     ("'abc'.startsWith('ab')", [True]),
     ("'abc'.endsWith('bc')", [True]),
