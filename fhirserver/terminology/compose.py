@@ -13,6 +13,7 @@ from fhirserver.issues import Text
 from fhirserver.terminology.codesystem import CodeSystem
 from fhirserver.terminology.computed import Grammar
 from fhirserver.terminology.filters import UnusableError, select
+from fhirserver.terminology.table import INACTIVE
 from fhirserver.terminology.verdicts import IN, Cause, Membership, Verdict
 
 FEW: Final = 5_000
@@ -149,9 +150,14 @@ class Include:
         imports: value sets that must have the code too.
         source: its code system, if that is here.
         doubt: why a code that is not found may still be in, if so.
+
+    With `active_only` (`compose.inactive` is false) it has no code that its code system says is no longer in use.
     """
 
-    def __init__(self, sources: Sources, definition: dict[str, Any], imports: Sequence[Matcher]) -> None:
+    def __init__(
+        self, sources: Sources, definition: dict[str, Any], imports: Sequence[Matcher], *, active_only: bool = False
+    ) -> None:
+        self._active_only = active_only
         self.system: str | None = definition.get("system")
         self.version: str = definition.get("version") or ""
         self.imports = tuple(imports)
@@ -192,11 +198,18 @@ class Include:
                 self._take(source.codes())
 
     def _take(self, codes: Iterable[str]) -> None:
-        self.spelled = frozenset(codes)
+        self.spelled = frozenset(code for code in codes if not self._closed(code))
         if isinstance(self.source, CodeSystem) and self.source.folds:
             self._keys = frozenset(map(str.casefold, self.spelled))
         else:
             self._keys = self.spelled
+
+    def _closed(self, code: str) -> bool:
+        """Return whether a code is left out because it is no longer in use."""
+        if not self._active_only or not isinstance(self.source, CodeSystem):
+            return False
+        position = self.source.table.find(code)
+        return position is not None and bool(self.source.table.flags(position) & INACTIVE)
 
     def _why_uncertain(self) -> Membership | None:
         """Return why a code that is not found may still be in; None where it surely is not."""
@@ -229,6 +242,8 @@ class Include:
         if (code.casefold() if folds else code) in self._keys:
             return IN
         if self._whole and isinstance(self.source, CodeSystem):
+            if self._closed(code):
+                return outside("not-in-value-set", lambda: Text("", ""))
             if self.source.table.find(code) is not None:
                 return IN
             return self.doubt or _unknown_code(self.source, code)

@@ -96,7 +96,9 @@ def expansion(terminology: Terminology, resource: dict[str, Any], wanted: Sequen
         part = Include(terminology, definition, [terminology.matcher(one) for one in definition.get("valueSet") or ()])
         for entry in walk.part(part, definition):
             found.setdefault((entry.system, entry.code), entry)
-    return Expansion([entry for entry in found.values() if walk.keeps(entry)], walk.unclosed)
+    active_only = compose.get("inactive") is False
+    kept = [one for one in found.values() if not (active_only and one.inactive) and walk.keeps(one)]
+    return Expansion(kept, walk.unclosed)
 
 
 class _Walk:

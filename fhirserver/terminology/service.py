@@ -233,9 +233,10 @@ class Terminology:
         compose = resource.get("compose") or {"include": includes_of_expansion(resource)}
         if not compose.get("include"):
             return Matcher(named, broken=unknown("value-set-unusable", lambda: _say_empty(named)))
+        active_only = compose.get("inactive") is False
         parts = {
             kind: [
-                Include(self, part, [self.matcher(one) for one in part.get("valueSet") or ()])
+                Include(self, part, [self.matcher(one) for one in part.get("valueSet") or ()], active_only=active_only)
                 for part in compose.get(kind) or ()
             ]
             for kind in ("include", "exclude")

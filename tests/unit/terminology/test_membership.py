@@ -9,6 +9,7 @@ import pytest
 
 from fhirserver.terminology import Terminology, Verdict
 from fhirserver.terminology.codesystem import from_resource
+from fhirserver.terminology.expansion import expansion
 
 ANIMALS = "http://test.example/animals"
 VS = "http://test.example/vs/"
@@ -252,3 +253,16 @@ def test_a_code_system_implies_value_sets_of_all_its_codes_and_of_a_branch(core:
     assert (
         terminology.member("http://test.example/tree?fhir_vs=refset/1", system.url, "c").cause == "value-set-not-loaded"
     )
+
+
+def test_a_value_set_without_inactive_codes_leaves_them_out(zoo: Terminology) -> None:
+    everything = compose({"system": ANIMALS})
+    listed = compose({"system": ANIMALS, "concept": [{"code": "dodo"}, {"code": "dog"}]})
+    chosen = compose(filtered("concept", "is-a", "bird"))
+    for resource in (everything, listed, chosen):
+        assert zoo.compile(resource).decide(ANIMALS, "dodo").verdict is Verdict.IN
+        resource["compose"]["inactive"] = False
+        assert zoo.compile(resource).decide(ANIMALS, "dodo").verdict is Verdict.OUT
+        assert "dodo" not in {entry.code for entry in expansion(zoo, resource).entries}
+    assert zoo.compile(everything).decide(ANIMALS, "dog").verdict is Verdict.IN
+    assert {entry.code for entry in expansion(zoo, chosen).entries} == {"bird"}
