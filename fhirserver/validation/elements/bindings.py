@@ -217,6 +217,8 @@ def _own_system(kit: Kit, system: str, code: str, display: Any) -> tuple[bool, F
     if status.state is CodeState.INACTIVE:
         text = status.reason or texts.inactive_code(system, code)
         found.append(Finding("warning", "code-invalid", (), "code-inactive", text))
+    if status.abstract:
+        found.append(Finding("warning", "code-invalid", (), "code-abstract", texts.abstract_code(system, code)))
     verified = status.state is not CodeState.UNVERIFIABLE
     if type(display) is str and verified and not status.accepts(display):
         text = texts.wrong_display(display, status.display or "", code)
@@ -252,6 +254,8 @@ def _coding(kit: Kit, binding: Binding | None, relative: Severity) -> Step:
             found.extend(own)
             if not may_have:
                 return tuple(found)
+        elif system is None:
+            found.append(Finding("warning", "code-invalid", (), "system-missing", texts.system_missing(code)))
         if bound is not None:
             given = system if type(system) is str else None
             answer = kit.terminology.member(bound.value_set, given, code)

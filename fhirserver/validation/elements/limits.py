@@ -6,6 +6,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from fhirserver.fhirpath.errors import EvaluationError
+from fhirserver.fhirpath.operators.comparison import compare
+from fhirserver.fhirpath.values.moments import Moment, read_date_time, read_time
+from fhirserver.fhirpath.values.quantities import Quantity, from_fhir
 from fhirserver.validation.profiles.tree import Element
 from fhirserver.validation.run import Check, Path, Run
 from fhirserver.validation.texts import values as texts
@@ -37,9 +41,14 @@ def _bound(read: Callable[[Any], Any], bound: Any, origin: str, *, least: bool) 
 
     def check(value: Any, path: Path, run: Run) -> None:
         given = read(value)
-        if given is None or limit is None or given[0] != limit[0]:
+        if given is None or limit is None:
             return
-        if given[1] < limit[1] if least else given[1] > limit[1]:
+        try:
+            order = compare(given, limit)
+        except EvaluationError:
+            return  # a date has no place among times
+        # None: what is given may lie on both sides, or is measured otherwise
+        if order is not None and (order < 0 if least else order > 0):
             run.error(
                 "value",
                 path,
@@ -55,25 +64,20 @@ def _reader(type_name: str) -> Callable[[Any], Any] | None:
         return _number
     if type_name in ("date", "dateTime", "instant", "time"):
         return _moment
-    if type_name == "Quantity":
-        return _quantity
-    return None
+    return _quantity if type_name in ("Quantity", "Age", "Count", "Distance", "Duration") else None
 
 
-def _number(value: Any) -> tuple[str, Any] | None:
-    return ("number", value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else None
+def _number(value: Any) -> int | Decimal | None:
+    return value if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else None
 
 
-def _moment(value: Any) -> tuple[str, Any] | None:
-    """Return a moment for comparison with one of the same precision; of days at most, since zones differ."""
+def _moment(value: Any) -> Moment | None:
     if not isinstance(value, str):
         return None
-    if "T" not in value:
-        return f"date{len(value)}", value
-    return "day", value[:10]
+    return read_time(value) if ":" in value[:3] else read_date_time(value)
 
 
-def _quantity(value: Any) -> tuple[str, Any] | None:
+def _quantity(value: Any) -> Quantity | None:
     if not isinstance(value, dict) or not isinstance(value.get("value"), (int, Decimal)):
         return None
-    return f"{value.get('system')}|{value.get('code') or value.get('unit')}", value["value"]
+    return from_fhir(value)

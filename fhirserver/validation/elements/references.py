@@ -23,8 +23,8 @@ _ANY: Final = frozenset({"Resource", "DomainResource"})
 
 def typed(reference: str, resource_types: frozenset[str]) -> str | None:
     """Return the resource type that a reference's text names (`Patient/1`), None where it names none."""
-    name = reference.partition("/")[0]
-    if name in resource_types and "?" not in reference:
+    name, slash, _ = reference.partition("/")
+    if slash and name in resource_types and "?" not in reference:
         return name
     if "?" in reference:
         name = reference.partition("?")[0]
@@ -135,6 +135,8 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Step:
                 found = stated
             elif stated is not None and stated != found:
                 run.error("value", path, "reference-type", texts.type_differs(stated, found))
+            if found is None and _leads_nowhere(reference):
+                run.add("warning", "value", (path, "reference", -1), "reference-format", texts.no_type(reference))
         if found is None or wanted.anything:
             return
         if found not in allowed:
@@ -143,6 +145,11 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Step:
             _judge_profiles(wanted, allowed[found], target, path, run)
 
     return Step(check, _right_target(wanted, types))
+
+
+def _leads_nowhere(reference: str) -> bool:
+    """Return whether a reference is relative and yet no `[type]/[id]` (https://hl7.org/fhir/R4/references.html#literal)."""
+    return reference[0] != "#" and ":" not in reference and _ILLEGAL.search(reference) is None
 
 
 def _right_target(wanted: _Wanted, types: frozenset[str]) -> Silent:
@@ -154,7 +161,8 @@ def _right_target(wanted: _Wanted, types: frozenset[str]) -> Silent:
         reference = value.get("reference")
         if type(reference) is not str or "type" in value or (run.options.references and not (run.lone and anywhere)):
             return False
-        return reference.partition("/")[0] in right and "?" not in reference
+        name, slash, _ = reference.partition("/")
+        return slash != "" and name in right and "?" not in reference
 
     return silent
 

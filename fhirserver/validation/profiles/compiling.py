@@ -34,7 +34,7 @@ from fhirserver.validation.profiles.properties import (
     prohibited,
     sibling_of,
 )
-from fhirserver.validation.profiles.slicing import Slicing, single, sliced_rule
+from fhirserver.validation.profiles.slicing import Slicing, absent, single, sliced_rule
 from fhirserver.validation.profiles.tree import Element, walk_to
 from fhirserver.validation.profiles.writing import write
 from fhirserver.validation.resources.nested import resource_value
@@ -167,7 +167,11 @@ class Compiler:
         if code in FORMATS and not _is_attribute(child, code):
             shape.rules[f"_{key}"] = sibling_of(label, key, self.kit.later("Element"), repeats=child.repeats)
         if child.slices and child.repeats:
-            shape.rules[key] = Property(sliced_rule(self, child, label, bounds))
+            slicing = Slicing(self, child)
+            shape.rules[key] = Property(sliced_rule(self, child, label, bounds, slicing))
+            missing = absent(slicing, label, lambda value: key in value or f"_{key}" in value)
+            if missing and not child.least:
+                shape.steps.append(missing)
         elif child.slices:
             shape.rules[key] = single(self, child, label, one_type, self._slicing(shape, child))
         elif code in FORMATS:
@@ -187,12 +191,12 @@ class Compiler:
         if key not in self._slicings:
             slicing = self._slicings[key] = Slicing(self, child)
             stem = child.name.removesuffix("[x]")
-            if any(piece.bounds.least for piece in slicing.slices):
 
-                def missing(value: Any, path: Path, run: Run) -> None:
-                    if not any(one == stem or (one.startswith(stem) and one in shape.rules) for one in value):
-                        slicing.judge_missing(path, stem, run)
+            def is_there(value: dict[str, Any]) -> bool:
+                return any(one == stem or (one.startswith(stem) and one in shape.rules) for one in value)
 
+            missing = absent(slicing, stem, is_there)
+            if missing:
                 shape.steps.append(missing)
         return self._slicings[key]
 

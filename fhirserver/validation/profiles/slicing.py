@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/profiling.html#slicing. Re-slices work the same way, wit
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fhirserver.validation.elements.formats import json_type
@@ -143,9 +144,20 @@ class Slicing:
             last = max(last, order[piece.name])
 
 
-def sliced_rule(compiler: Compiler, element: Element, label: str, bounds: Bounds) -> Rule:
+def absent(slicing: Slicing, label: str, is_there: Callable[[dict[str, Any]], bool]) -> Check | None:
+    """Return the check of slices that are required, where the element does not occur; None where none is."""
+    if not any(piece.bounds.least for piece in slicing.slices):
+        return None
+
+    def check(value: Any, path: Path, run: Run) -> None:
+        if not is_there(value):
+            slicing.judge_missing(path, label, run)
+
+    return check
+
+
+def sliced_rule(compiler: Compiler, element: Element, label: str, bounds: Bounds, slicing: Slicing) -> Rule:
     """Return the rule of a sliced element that repeats."""
-    slicing = Slicing(compiler, element)
     types = element.types or [{"code": "Element"}]
     rest = compiler.checker(element, types[0])
     bounded = bounds.most is not None or bounds.least > 1

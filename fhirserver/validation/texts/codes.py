@@ -46,6 +46,22 @@ def inactive_code(system: str, code: str) -> Text:
     )
 
 
+def abstract_code(system: str, code: str) -> Text:
+    """Return: the code groups others and is not meant to be chosen."""
+    return Text(
+        f"Le code « {code} » de {system} n'est qu'un regroupement (abstract) : choisissez un code qu'il regroupe.",
+        f'The code "{code}" of {system} only groups others (abstract): choose one of the codes below it.',
+    )
+
+
+def system_missing(code: str) -> Text:
+    """Return: a code without its system means nothing."""
+    return Text(
+        f"Le code « {code} » n'a pas de système : sans lui il ne désigne rien et n'est pas vérifié ; ajoutez system.",
+        f'The code "{code}" has no system: without it, it means nothing and is not verified; add system.',
+    )
+
+
 def wrong_display(found: str, wanted: str, code: str) -> Text:
     """Return: the display is none of the code's names."""
     return Text(

@@ -7,6 +7,14 @@ from collections.abc import Sequence
 from fhirserver.issues import Text
 
 
+def no_type(reference: str) -> Text:
+    """Return: a relative reference that names no type of resource."""
+    return Text(
+        f"« {reference} » ne désigne aucune ressource : une référence relative s'écrit Type/id, comme Patient/123.",
+        f'"{reference}" names no resource: a relative reference is written Type/id, such as Patient/123.',
+    )
+
+
 def malformed(reference: str) -> Text:
     """Return: the reference's text is no url."""
     return Text(

@@ -8,7 +8,7 @@ import pytest
 
 from fhirserver.validation import Validator
 
-from .conftest import errors, severities
+from .conftest import Made, errors, severities
 
 UCUM = "http://unitsofmeasure.org"
 
@@ -52,3 +52,25 @@ def test_a_unit_of_a_system_that_is_not_here_is_said_to_be_unverified_once(plain
     resource = observation(value) | {"component": [{"code": {"text": "y"}, "valueQuantity": value}]}
     found = [one for one in plain.validate(resource) if one.rule == "code-unverified"]
     assert [(one.severity, one.expression) for one in found] == [("warning", "Observation.value.ofType(Quantity)")]
+
+
+def test_an_abstract_code_and_a_code_without_system_are_warnings_that_say_so(made: Made) -> None:
+    system = "http://test.example/groups"
+    group = {"code": "group", "property": [{"code": "notSelectable", "valueBoolean": True}]}
+    codes = {"resourceType": "CodeSystem", "url": system, "status": "active", "content": "complete"}
+    selectable = {
+        "code": "notSelectable",
+        "type": "boolean",
+        "uri": "http://hl7.org/fhir/concept-properties#notSelectable",
+    }
+    validator = made({**codes, "property": [selectable], "concept": [{**group, "concept": [{"code": "one"}]}]})
+
+    def told(coding: dict[str, Any]) -> list[tuple[str, str | None]]:
+        resource = {"resourceType": "Observation", "status": "final", "code": {"coding": [coding]}}
+        found = validator.validate(resource)
+        return [(one.severity, one.rule) for one in found if one.expression == "Observation.code.coding[0]"]
+
+    assert told({"system": system, "code": "one"}) == []
+    assert told({"system": system, "code": "group"}) == [("warning", "code-abstract")]
+    assert told({"code": "one"}) == [("warning", "system-missing")]
+    assert told({"_system": {"id": "x"}, "code": "one"}) == [("warning", "system-missing")]

@@ -38,6 +38,15 @@ def test_wrong_references_are_refused_at_their_element(plain: Validator, subject
     assert where in [one for one, _ in errors(plain.validate({**BASE, "subject": subject}))]
 
 
+@pytest.mark.parametrize("reference", ["Rocket/1", "Patient", "patient/1", "metadata"])
+def test_a_relative_reference_that_names_no_type_is_a_warning(plain: Validator, reference: str) -> None:
+    for name, value in (("subject", {"reference": reference}), ("focus", [{"reference": reference}])):
+        found = plain.validate({**BASE, name: value})
+        told = [(one.severity, one.expression) for one in found if one.rule == "reference-format"]
+        where = "subject" if name == "subject" else "focus[0]"
+        assert told == [("warning", f"Observation.{where}.reference")]
+
+
 def test_contained_resources_are_referenced_named_once_flat_and_without_versions(plain: Validator) -> None:
     patient = {"resourceType": "Patient", "id": "p"}
     right = {**BASE, "contained": [patient], "subject": {"reference": "#p"}}

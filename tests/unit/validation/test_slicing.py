@@ -40,6 +40,11 @@ def test_a_slice_counts_its_own_items_only(made: Made) -> None:
     assert errors(twice) == [("Patient.identifier", "cardinality-max")]
 
 
+def test_a_required_slice_is_missed_where_the_element_does_not_occur_at_all(made: Made) -> None:
+    nobody = {"resourceType": "Patient"}
+    assert errors(made(by_system()).validate(nobody, [URL])) == [("Patient.identifier", "cardinality-min")]
+
+
 def test_an_item_is_judged_by_its_slice(made: Made) -> None:
     resource = {"resourceType": "Patient", "identifier": [{"system": "urn:oid:1.1"}]}
     assert errors(made(by_system()).validate(resource, [URL])) == [("Patient.identifier[0]", "cardinality-min")]
