@@ -57,6 +57,7 @@ class Element:
         content: path whose children this element has: a type name, a backbone path, or the target of a
             contentReference; None for primitives, for choices of several types and for contained resources.
         refers: whether `content` comes from a contentReference.
+        is_summary: whether it belongs to the summary (https://hl7.org/fhir/R4/search.html#summary).
     """
 
     name: str
@@ -71,6 +72,7 @@ class Element:
     binding: tuple[str, str] | None
     content: str | None
     refers: bool = False
+    is_summary: bool = False
 
     @property
     def is_choice(self) -> bool:
@@ -214,6 +216,7 @@ def _element(node: Node, path: str) -> Element:
         binding=(binding["strength"], binding["valueSet"]) if binding and binding.get("valueSet") else None,
         content=content,
         refers=refers,
+        is_summary=definition.get("isSummary", False),
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from fhirserver import jsontext
 from fhirserver.errors import BadRequest, Failure, Forbidden, MethodNotAllowed, NotFound
 from fhirserver.interactions import create, delete, history, patch, read, search, transaction, update, vread
 from fhirserver.interactions.bundles import bundle
@@ -13,6 +14,7 @@ from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.later import accepting, answering
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import subset
 from fhirserver.interactions.writes import conditional
 from fhirserver.issues import Text
 
@@ -56,7 +58,11 @@ class Router:
 
     def capabilities(self, base: str, parameters: Sequence[tuple[str, str]]) -> Answer:
         """Answer `GET metadata`, the one interaction that needs no caller."""
-        return self._services.capabilities.answer(base, dict(parameters).get("mode", "full"))
+        answer = self._services.capabilities.answer(base, dict(parameters).get("mode", "full"))
+        cut = subset.choose(self._services.definitions, parameters)
+        if cut is not None and answer.json is not None:
+            answer.json = jsontext.write(cut(jsontext.read(answer.json)))
+        return answer
 
     def _route(self, request: Request) -> Answer:  # noqa: PLR0911 - one return for each form of address
         path, services = request.path, self._services

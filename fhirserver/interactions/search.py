@@ -154,7 +154,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     if request.rehearsal:
         return Answer(202)
     grant = next((each for each in grants if not each.whole), Grant())
-    cut = subset.choose(services.definitions, pairs)
+    subset.choose(services.definitions, pairs)
     horizon = services.store.horizon()
     session = None
     if request.unit is not None:
@@ -177,7 +177,9 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
         found=[f"{stored.type}/{stored.id}" for stored in (*page.matches, *page.includes)],
     )
     services.guards.seen(services, request, (*page.matches, *page.includes))
-    return Answer(200, resource=_bundle(services, request, path, page, _entries(services, request, page, cut), horizon))
+    return Answer(
+        200, resource=_bundle(services, request, path, page, _entries(services, request, page, pairs), horizon)
+    )
 
 
 def _beside(pairs: Pairs) -> list[tuple[str, str]]:
@@ -227,17 +229,20 @@ def _bundle(  # noqa: PLR0913, PLR0917 - what a searchset tells
     return bundle
 
 
-def _entries(services: Services, request: Request, page: ResultPage, cut: subset.Cut | None) -> list[dict[str, Any]]:
-    def resource(stored: Stored) -> Any:
+def _entries(services: Services, request: Request, page: ResultPage, pairs: Pairs) -> list[dict[str, Any]]:
+    cut = subset.choose(services.definitions, pairs)
+    beside = subset.choose(services.definitions, pairs, included=True)
+
+    def resource(stored: Stored, cut: subset.Cut | None) -> Any:
         body = binary.complete(services, stored) if stored.type == "Binary" and stored.files else stored.body
         return orjson.Fragment(body) if cut is None else cut(jsontext.read(body))
 
     entries = []
     for stored in page.matches:
         for part in ("",) if page.inside is None else page.inside[f"{stored.type}/{stored.id}"]:
-            shown = _part(stored, part, cut) if part else resource(stored)
+            shown = _part(stored, part, cut) if part else resource(stored, cut)
             entries.append(_entry(request, stored, shown, "match", part))
-    return entries + [_entry(request, stored, resource(stored), "include") for stored in page.includes]
+    return entries + [_entry(request, stored, resource(stored, beside), "include") for stored in page.includes]
 
 
 def _part(stored: Stored, inside: str, cut: subset.Cut | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tests.http.test_bundles import observation
 
 XML = "application/fhir+xml"
 PATIENT: dict[str, Any] = {"resourceType": "Patient", "active": True}
+OBSERVATION: dict[str, Any] = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
 
 
 def path_of(answer: requests.Response) -> str:
@@ -233,3 +234,37 @@ def test_white_space_at_the_ends_of_an_attribute_is_no_part_of_a_code_but_of_a_t
     stored = operator.post("Patient", body, Content_Type=XML, Accept=FHIR).json()
     assert (stored["active"], stored["gender"], stored["birthDate"]) == (True, "male", "1980-01-01")
     assert stored["name"] == [{"family": " x "}]
+
+
+def test_elements_name_choices_and_hold_for_includes_only_by_their_type(operator: Client) -> None:
+    who = path_of(operator.post("Patient", {**PATIENT, "birthDate": "1980-01-01", "multipleBirthInteger": 2}))
+    made = {
+        **OBSERVATION,
+        "subject": {"reference": "/".join(who.split("/")[-2:])},
+        "valueString": "x",
+        "note": [{"text": "n"}],
+    }
+    path = path_of(operator.post("Observation", made))
+    assert "valueString" in operator.get(f"{path}?_elements=value").json()
+    assert "multipleBirthInteger" in operator.get(f"{who}?_elements=multipleBirth").json()
+    assert "birthDate" in operator.get(f"{who}?_elements=Observation.status").json()
+    search = f"Observation?_id={path.rpartition('/')[2]}&_include=Observation:subject"
+    match, include = (one["resource"] for one in operator.get(f"{search}&_elements=status").json()["entry"])
+    assert "note" not in match
+    assert ("birthDate" in include, "tag" in include["meta"]) == (True, False)
+    match, include = (one["resource"] for one in operator.get(f"{search}&_elements=Patient.active").json()["entry"])
+    assert "note" in match
+    assert "birthDate" not in include
+    assert operator.get(f"{search}&_summary=text").status_code == 400
+
+
+def test_a_summary_has_at_every_depth_what_the_definitions_say(operator: Client) -> None:
+    component = {"code": {"text": "c"}, "valueString": "v", "interpretation": [{"text": "i"}]}
+    path = path_of(operator.post("Observation", {**OBSERVATION, "component": [component]}))
+    assert operator.get(f"{path}?_summary=true").json()["component"] == [{"code": {"text": "c"}, "valueString": "v"}]
+    request = {"resourceType": "ServiceRequest", "status": "active", "intent": "order", "asNeededBoolean": True}
+    path = path_of(operator.post("ServiceRequest", {**request, "subject": {"display": "x"}}))
+    assert operator.get(f"{path}?_summary=true").json()["asNeededBoolean"] is True
+    statement = operator.get("metadata?_summary=true").json()
+    assert "searchParam" not in statement["rest"][0]["resource"][0]
+    assert {"resourceType", "fhirVersion", "meta"} <= set(operator.get("metadata?_elements=software").json())

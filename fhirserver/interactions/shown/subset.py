@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.definitions import Definitions
+from fhirserver.definitions.elements import Elements
 from fhirserver.errors import BadRequest
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
@@ -18,14 +19,10 @@ SUBSETTED: Final = {"system": "http://terminology.hl7.org/CodeSystem/v3-Observat
 _SUMMARIES: Final = ("true", "text", "data", "count", "false")
 _ALWAYS: Final = frozenset({"resourceType", "id", "meta"})
 
+_OF_ALL: Final = frozenset({"id", "extension", "modifierExtension"})
+"""Kept of every element in a summary: what an extension says may change how its element is to be read."""
+
 Cut = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-class Elements(NamedTuple):
-    """A type's root elements, by their JSON names: which are in the summary, which are mandatory."""
-
-    summary: frozenset[str]
-    mandatory: frozenset[str]
 
 
 def present(services: Services, request: Request, stored: Stored) -> Answer:
@@ -36,64 +33,109 @@ def present(services: Services, request: Request, stored: Stored) -> Answer:
     return Answer(200, stored, resource=cut(jsontext.read(stored.body)))
 
 
-def choose(definitions: Definitions, pairs: Sequence[tuple[str, str]]) -> Cut | None:
+def choose(definitions: Definitions, pairs: Sequence[tuple[str, str]], *, included: bool = False) -> Cut | None:
     """Return what cuts resources down as `_summary` or `_elements` asks; None when nothing is to be cut.
 
+    Args:
+        definitions: in force.
+        pairs: the parameters.
+        included: for what a search includes: elements hold for it only where they name its type (`Patient.name`).
+
     Raises:
-        BadRequest: an unknown `_summary`, or both together.
+        BadRequest: an unknown `_summary`; a `_summary=text` with includes, which the specification rules out.
     """
-    given = dict(pairs)
-    summary, named = given.get("_summary"), given.get("_elements")
-    if summary is not None and summary not in _SUMMARIES:
-        offered = ", ".join(_SUMMARIES)
-        raise BadRequest(Text(f"_summary vaut l'un de {offered}.", f"_summary is one of {offered}."), rule="summary")
+    summary = dict(pairs).get("_summary")
+    _check(summary, pairs)
+    named = [part.strip() for name, value in pairs if name == "_elements" for part in value.split(",") if part.strip()]
+    model = _model(definitions)
     if named:
-        return _elements(definitions, frozenset(part.strip() for part in named.split(",") if part.strip()))
+        return _elements(model, [name for name in named if not included or name[:1].isupper()])
     if summary in (None, "false", "count"):
         return None
     if summary == "data":
         return lambda resource: _tagged({name: value for name, value in resource.items() if name != "text"})
 
     def cut(resource: dict[str, Any]) -> dict[str, Any]:
-        elements = elements_of(definitions, resource["resourceType"])
-        kept = elements.summary if summary == "true" else elements.mandatory | {"text"}
-        return _keep(resource, kept)
+        kind = resource["resourceType"]
+        if summary == "true":
+            return _tagged(_always(resource) | _summarised(model, resource, kind))
+        return _keep(model, resource, {"text"})
 
     return cut
 
 
-def _elements(definitions: Definitions, named: Collection[str]) -> Cut:
-    """Keep the named elements, `Type.element` meaning that type alone, and what is mandatory."""
+def _check(summary: str | None, pairs: Sequence[tuple[str, str]]) -> None:
+    if summary is not None and summary not in _SUMMARIES:
+        offered = ", ".join(_SUMMARIES)
+        raise BadRequest(Text(f"_summary vaut l'un de {offered}.", f"_summary is one of {offered}."), rule="summary")
+    if summary == "text" and any(name.partition(":")[0] in ("_include", "_revinclude") for name, _ in pairs):
+        raise BadRequest(
+            Text(
+                "_summary=text ne va pas avec _include ni _revinclude.",
+                "_summary=text does not go with _include or _revinclude.",
+            ),
+            expression="http._summary",
+            rule="summary",
+        )
+
+
+def _elements(model: Elements, named: Collection[str]) -> Cut:
+    """Keep the named elements, `Type.element` meaning that type alone, and what is mandatory.
+
+    A type of which no element is named stays whole.
+    """
 
     def cut(resource: dict[str, Any]) -> dict[str, Any]:
         kind = resource["resourceType"]
-        wanted = {
-            name.split(".")[1] if name.startswith(f"{kind}.") else name
-            for name in named
-            if "." not in name or name.startswith(f"{kind}.")
-        }
-        return _keep(resource, wanted | elements_of(definitions, kind).mandatory)
+        mine = (name.removeprefix(f"{kind}.") for name in named)
+        # `name.family` asks for a part of what stands at the root
+        wanted = {name.partition(".")[0] for name in mine if not ("." in name and name[0].isupper())}
+        return _keep(model, resource, wanted) if wanted else resource
 
     return cut
 
 
-def _keep(resource: dict[str, Any], kept: Collection[str]) -> dict[str, Any]:
-    names = kept | _ALWAYS if isinstance(kept, frozenset) else frozenset(kept) | _ALWAYS
-    return _tagged(
-        {
-            name: value
-            for name, value in resource.items()
-            if name.lstrip("_") in names or _choice(name.lstrip("_")) in names
-        }
-    )
+def _keep(model: Elements, resource: dict[str, Any], wanted: Collection[str]) -> dict[str, Any]:
+    """Keep some elements of the root, choices by any of their names, and what is mandatory or changes the meaning."""
+    names = model.names(resource["resourceType"])
+
+    def kept(key: str) -> bool:
+        name = key.removeprefix("_")
+        if name in wanted or name not in names:
+            return name in wanted
+        element, _ = names[name]
+        required = element.minimum > 0 or element.is_modifier
+        return required or element.name in wanted or element.name.removesuffix("[x]") in wanted
+
+    return _tagged(_always(resource) | {name: value for name, value in resource.items() if kept(name)})
 
 
-def _choice(name: str) -> str:
-    """Return `value` for `valueQuantity`; nonsense for names that are no choice, which no set holds."""
-    for position, letter in enumerate(name):
-        if letter.isupper():
-            return f"{name[:position]}[x]"
-    return f"{name}[x]"
+def _summarised(model: Elements, value: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return what of an element its definition has in the summary, at every depth; all where that leaves nothing."""
+    names = model.names(path)
+    parts: dict[str, Any] = {}
+    for key, item in value.items():
+        name = key.removeprefix("_")
+        if name in _OF_ALL and "resourceType" not in value:
+            parts[key] = item
+        elif name in names:
+            element, choice = names[name]
+            if element.is_summary or element.minimum > 0 or element.is_modifier:
+                inner = element.content or choice.code
+                parts[key] = _inside(model, item, inner) if key == name and inner[0].isupper() else item
+    return parts if parts.keys() - _OF_ALL or "resourceType" in value else value
+
+
+def _inside(model: Elements, item: Any, path: str) -> Any:
+    if path in ("Resource", "Extension", "Reference"):
+        return item
+    if isinstance(item, list):
+        return [_inside(model, each, path) for each in item]
+    return _summarised(model, item, path) if isinstance(item, dict) else item
+
+
+def _always(resource: dict[str, Any]) -> dict[str, Any]:
+    return {name: resource[name] for name in _ALWAYS if name in resource}
 
 
 def _tagged(resource: dict[str, Any]) -> dict[str, Any]:
@@ -101,17 +143,6 @@ def _tagged(resource: dict[str, Any]) -> dict[str, Any]:
     return {**resource, "meta": {**meta, "tag": [*meta.get("tag", []), SUBSETTED]}}
 
 
-@lru_cache(maxsize=512)
-def elements_of(definitions: Definitions, kind: str) -> Elements:
-    """Return what the definition of a type says about its root elements."""
-    structure = definitions.structure(kind)
-    summary, mandatory = set(), set()
-    for element in (structure or {}).get("snapshot", {}).get("element", []):
-        parts = element["path"].split(".")
-        if len(parts) != 2:  # noqa: PLR2004 - root elements only
-            continue
-        if element.get("isSummary"):
-            summary.add(parts[1])
-        if element.get("min", 0) > 0 or element.get("isModifier"):
-            mandatory.add(parts[1])
-    return Elements(frozenset(summary), frozenset(mandatory))
+@lru_cache(maxsize=4)
+def _model(definitions: Definitions) -> Elements:
+    return Elements(definitions)
