@@ -28,11 +28,15 @@ from fhirserver.issues import Text
 from fhirserver.operations.registry import Call, Operation
 from fhirserver.records import callers, existence, keeping
 from fhirserver.records.after import notices
+from fhirserver.search.values import instants
 from fhirserver.store import Transaction
 
 CONSULTATION: Final = timedelta(days=1)
 """How long a consent to one consultation holds where no end is given."""
 _DOCTOR: Final = "10"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = 1_000_000
+_DAY_LENGTH: Final = len("2026-03-02")
 _FULL: Final = frozenset({Part.PATIENT, Part.REPRESENTATIVE})
 _BY_PATIENT: Final = frozenset(
     "create close reopen attach detach oppose accept block unblock treat join leave consent withdraw notify".split()  # noqa: SIM905 - one line
@@ -116,7 +120,9 @@ def _run(call: Call, matrix: Habilitation) -> Answer:
         raise visibility.not_found("Patient", call.identity)
     patient: dict[str, Any] = jsontext.read(stored.body)
     key = _key(call, patient)
-    asked = _asked(call.parameters(), datetime.now(UTC)) if request.method == "POST" else None
+    asked = (
+        _asked(call.parameters(), datetime.now(UTC), services.settings.time_zone) if request.method == "POST" else None
+    )
     if asked is not None:
         _perform(call, matrix, key, asked)
     act = asked.act if asked is not None else "record"
@@ -218,18 +224,17 @@ def _allow(call: Call, matrix: Habilitation, record: Record, asked: Asked) -> No
         )
 
 
-def _asked(parameters: Mapping[str, list[Any]], now: datetime) -> Asked:
+def _asked(parameters: Mapping[str, list[Any]], now: datetime, zone: str) -> Asked:
     act = _first(parameters, "act")
     if act not in ACTS:
         raise _missing("act", ", ".join(ACTS))
-    period = _first(parameters, "period")
-    period = period if isinstance(period, dict) else {}
+    begin, end = _period(_first(parameters, "period"), now, zone)
     return Asked(
         act=act,
         now=now,
         who=_who(_first(parameters, "who")),
-        begin=_moment(period.get("start")) or now,
-        end=_moment(period.get("end")),
+        begin=begin,
+        end=end,
         what=_text(_first(parameters, "what")),
         motive=_text(_first(parameters, "motive")),
         reason=_text(_first(parameters, "reason")),
@@ -266,14 +271,30 @@ def _who(value: Any) -> str | None:
     return named[0]
 
 
-def _moment(value: Any) -> datetime | None:
+def _period(value: Any, now: datetime, zone: str) -> tuple[datetime, datetime | None]:
+    """Return from when until when; a Period that ends on a day holds all of that day.
+
+    Raises:
+        BadRequest: not a Period, or one that ends before it begins.
+    """
     if value is None:
-        return None
+        return now, None
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        begin, end = (_moment(value.get(name), zone, last=name == "end") for name in ("start", "end"))
+    except (AttributeError, TypeError, ValueError, OverflowError):
         raise _missing("period") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if begin is not None and end is not None and end < begin:
+        raise _missing("period", "start <= end")
+    return begin or now, end
+
+
+def _moment(text: Any, zone: str, *, last: bool) -> datetime | None:
+    if text is None:
+        return None
+    begin, after = instants.span(text, zone)
+    # a moment is itself, a day ends with its last second
+    stamp = after - _SECOND if last and len(text) <= _DAY_LENGTH else begin
+    return _EPOCH + timedelta(microseconds=stamp)
 
 
 def _day(value: Any, default: date) -> date:

@@ -19,12 +19,15 @@ from fhirserver.dmp.records import views as record_views
 from fhirserver.dmp.visibility import Part, State, enter
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.shown import visibility
+from fhirserver.interactions.shown import subset, visibility
 from fhirserver.records import callers, keeping
 
 _MOST: Final = 10
 _CONSENT: Final = ("_revinclude", "Consent:patient")
-_CONTROL: Final = frozenset(("_format", "_pretty", "_count", "_total", "_revinclude", "_include"))
+_CONTROL: Final = frozenset(
+    ("_format", "_pretty", "_count", "_total", "_revinclude", "_include", "_summary", "_elements")
+)
+_MODES: Final = ("match", "include")
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -59,9 +62,22 @@ def answer(services: Services, request: Request, matrix: Habilitation, pairs: Pa
         "total": len(found),
         "link": [{"relation": "self", "url": f"{request.base}/Patient?{urlencode(pairs)}"}],
     }
-    if entries:
-        bundle["entry"] = entries
+    if entries and not _counted(pairs):
+        bundle["entry"] = _cut(services, pairs, entries)
     return Answer(200, resource=bundle)
+
+
+def _counted(pairs: Pairs) -> bool:
+    return ("_summary", "count") in pairs or ("_count", "0") in pairs
+
+
+def _cut(services: Services, pairs: Pairs, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries with the part of each resource that the search asks for."""
+    cuts = {mode: subset.choose(services.definitions, pairs, included=mode == "include") for mode in _MODES}
+    return [
+        each if (cut := cuts[each["search"]["mode"]]) is None else {**each, "resource": cut(each["resource"])}
+        for each in entries
+    ]
 
 
 def consent(request: Request, opened: keeping.Opened, patient: str) -> dict[str, Any]:

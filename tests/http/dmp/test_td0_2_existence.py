@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -89,6 +91,15 @@ def test_td0_2_emergency_and_regulation_need_no_authorisation_unless_opposed(
     assert consent["provision"]["type"] == "deny"
 
 
+def test_td0_2_gives_the_part_that_is_asked_for(dmp_client: Client, patient: Client, record: Record) -> None:
+    act(patient, record, "create")
+    for counted in ("&_summary=count", "&_count=0&_revinclude=Consent:patient"):
+        answer = ask(dmp_client, record, counted)
+        assert (answer["total"], answer.get("entry")) == (1, None)
+    (entry,) = ask(dmp_client, record, "&_elements=active")["entry"]
+    assert {"active", "name"} & set(entry["resource"]) == {"active"}
+
+
 def test_td0_2_shows_closure_attachment_and_treating_doctor(
     dmp_client: Client, operator: Client, record: Record
 ) -> None:
@@ -167,6 +178,16 @@ def test_a_consent_is_for_one_consultation_and_may_be_withdrawn(
     assert dmp_client.get(path).json()["total"] == 0
 
 
+def test_a_period_that_ends_today_holds_today(dmp_client: Client, patient: Client, record: Record) -> None:
+    act(patient, record, "create")
+    today = datetime.now(ZoneInfo("Europe/Paris")).date().isoformat()
+    ends_today = ("valuePeriod", {"start": today, "end": today})
+    assert act(patient, record, "join", who=professional(OTHER), period=ends_today).status_code == 200
+    answer = dmp_client.get(f"Patient?identifier={people.INS_TEST}|{record.ins}&_revinclude=Consent:patient").json()
+    consent = next(entry["resource"] for entry in answer["entry"] if entry["resource"]["resourceType"] == "Consent")
+    assert consent["provision"]["type"] == "permit"
+
+
 def test_a_blocked_professional_may_not_let_himself_in(
     operator: Client, patient: Client, dmp_client: Client, record: Record
 ) -> None:
@@ -200,6 +221,9 @@ def test_acts_are_each_callers_own_to_do(operator: Client, dmp_client: Client, p
         ("join", {"who": ("valueString", "Dr X")}),
         ("oppose", {"what": ("valueCode", "everything")}),
         ("consent", {"who": professional(OTHER), "period": ("valuePeriod", {"start": "soon"})}),
+        ("consent", {"who": professional(OTHER), "period": ("valuePeriod", {"end": 2026})}),
+        ("consent", {"who": professional(OTHER), "period": ("valueString", "2026")}),
+        ("join", {"who": professional(OTHER), "period": ("valuePeriod", {"start": "2099-02-01", "end": "2099-01-31"})}),
         ("close", {"date": ("valueDate", "yesterday")}),
     ],
 )
