@@ -26,6 +26,9 @@ from fhirserver.search.values.words import WORD
 MAX_DEPTH: Final = 8
 """Most links of a chain, and levels of `_has`."""
 
+MAX_LINKS: Final = 2_000
+"""Most links that the chains of one query may be read as: each leads to every type that it does not exclude."""
+
 _ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 
 
@@ -47,6 +50,7 @@ class Criteria:
     def __init__(self, registry: Registry, reader: Reader) -> None:
         self.registry = registry
         self.reader = reader
+        self._links = 0
 
     def node(self, types: Sequence[str], name: str, raw: str, depth: int = 0, said: str = "") -> Node:
         """Return what `name=raw` asks of resources of these types.
@@ -63,6 +67,8 @@ class Criteria:
             BadRequest: anything else that cannot be understood.
         """
         said = said or name
+        if depth:
+            self.count_link(said)
         if depth > MAX_DEPTH:
             raise fault(
                 said,
@@ -95,6 +101,26 @@ class Criteria:
             ),
             rule="search-parameter",
         )
+
+    def count_link(self, said: str) -> None:
+        """Note that one more link of a chain is being read.
+
+        Raises:
+            BadRequest: there are too many.
+        """
+        self._links += 1
+        if self._links > MAX_LINKS:
+            raise fault(
+                said,
+                Text(
+                    f"le chaînage mène à trop de types (plus de {MAX_LINKS} maillons) ; nommez-les : "
+                    "`référence:Type.paramètre`",
+                    f"the chain leads to too many types (more than {MAX_LINKS} links); name them: "
+                    "`reference:Type.parameter`",
+                ),
+                code="too-costly",
+                rule="search-chain",
+            )
 
     def parameter(self, resource_type: str, code: str, said: str) -> Parameter:
         """Return a parameter of a type.

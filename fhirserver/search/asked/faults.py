@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from fhirserver.errors import BadRequest
@@ -41,9 +42,15 @@ def value_fault(name: str, text: Text, position: int, total: int) -> BadRequest:
     return fault(name, text)
 
 
+@lru_cache(maxsize=1_024)
+def _close(name: str, known: tuple[str, ...]) -> list[str]:
+    """Return what may have been meant; a chain asks it of every type that it may lead to."""
+    return get_close_matches(name, known, 3, 0.6)
+
+
 def unknown(name: str, place: str, known: Iterable[str]) -> Issue:
     """Return the issue of a parameter that a type does not have."""
-    close = get_close_matches(name, list(known), 3, 0.6)
+    close = _close(name[:_SHOWN], tuple(known))
     hint_fr = f" Vouliez-vous dire {', '.join(close)} ?" if close else ""
     hint_en = f" Did you mean {', '.join(close)}?" if close else ""
     return Issue(

@@ -150,6 +150,7 @@ class FilterReader:
         Raises:
             UnknownParameter: none of the types has it.
         """
+        self._criteria.count_link("_filter")
         if name == "_id" or depth > MAX_DEPTH:
             return "token"
         if name == "_lastUpdated":
