@@ -40,11 +40,21 @@ def judge_context(profile: Profile, owner: dict[str, Any], path: Path, run: Run)
 
 def _fits(kit: Kit, profile: Profile, owner: dict[str, Any], path: Path, run: Run) -> bool:
     contexts = profile.structure.get("context", ())
-    named = [one.get("expression", "") for one in contexts if one.get("type") != "fhirpath"]
+    named = [one.get("expression", "") for one in contexts if one.get("type") not in ("fhirpath", "extension")]
+    around = [one.get("expression", "") for one in contexts if one.get("type") == "extension"]
     found = [one.get("expression", "") for one in contexts if one.get("type") == "fhirpath"]
     if not contexts or (named and _named(kit, profile, named, path, run)):
         return True
-    return any(_finds(expression, owner, run) for expression in found)
+    return _inside(around, owner) or any(_finds(expression, owner, run) for expression in found)
+
+
+def _inside(urls: list[str], owner: dict[str, Any]) -> bool:
+    """Return whether an extension that the definition names by its url is what holds the extension."""
+    own = owner.get("url")
+    if not urls or type(own) is not str:
+        return False
+    # the parts of a complex extension have names in place of urls: which extension they belong to is not looked up
+    return ":" not in own or own in {one.partition("|")[0].partition("#")[0] for one in urls}
 
 
 def _named(kit: Kit, profile: Profile, expressions: list[str], path: Path, run: Run) -> bool:

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from fhirserver.terminology import Verdict
+from fhirserver.terminology import Membership, Verdict
+from fhirserver.terminology.compose import Matcher
 from fhirserver.validation.run import Path, Run
+from fhirserver.validation.texts import codes as code_texts
 from fhirserver.validation.texts import questionnaires as texts
 
+_OCCURS: Final = "http://hl7.org/fhir/StructureDefinition/questionnaire-"
 _FINAL: Final = frozenset({"completed", "amended"})
 _ANSWERS: Final[dict[str, tuple[str, ...]]] = {
     "boolean": ("Boolean",),
@@ -39,12 +42,16 @@ class Asked(NamedTuple):
     """Where a response is compared with its Questionnaire.
 
     Attributes:
+        questionnaire: what it is compared with.
         final: whether the response claims to be complete.
         answers: all answers given, by linkId.
+        value_sets: those contained in the Questionnaire that were asked, compiled, by reference.
     """
 
+    questionnaire: dict[str, Any]
     final: bool
     answers: dict[str, list[dict[str, Any]]]
+    value_sets: dict[str, Matcher | None]
 
 
 def questionnaire_rules(value: Any, path: Path, run: Run) -> None:
@@ -72,7 +79,7 @@ def response_rules(value: Any, path: Path, run: Run) -> None:
         link = _link(item)
         if link:
             answers.setdefault(link, []).extend(one for one in _list(item.get("answer")) if type(one) is dict)
-    _level(questionnaire, value, path, run, Asked(value.get("status") in _FINAL, answers))
+    _level(questionnaire, value, path, run, Asked(questionnaire, value.get("status") in _FINAL, answers, {}))
 
 
 def _find(canonical: str, run: Run) -> dict[str, Any] | None:
@@ -140,6 +147,8 @@ def _question(
             run.error("business-rule", at, "questionnaire-enabled", texts.item_disabled(link))
     if len(items) > 1 and not (kind == "group" and question.get("repeats") is True):
         run.error("invalid", items[1][0], "questionnaire-repeats", texts.item_twice(link))
+    elif kind == "group":
+        _occurs(question, len(items), items[0][0], run, needed=enabled and asked.final)
     for at, item in items:
         _filled(question, item, at, run, asked, needed=enabled and question.get("required") is True and asked.final)
 
@@ -159,12 +168,27 @@ def _filled(  # noqa: PLR0913 - one item against its question
         run.error("required", path, "questionnaire-required", texts.item_missing(link, str(question.get("text", ""))))
     if len(answers) > 1 and question.get("repeats") is not True:
         run.error("invalid", path, "questionnaire-repeats", texts.answer_twice(link))
+    elif answers:
+        _occurs(question, len(answers), path, run, needed=asked.final)
     for index, answer in enumerate(answers):
-        _answer(question, answer, (path, "answer", index), run)
+        _answer(question, answer, (path, "answer", index), run, asked)
         _level(question, answer, (path, "answer", index), run, asked)
 
 
-def _answer(question: dict[str, Any], answer: dict[str, Any], path: Path, run: Run) -> None:
+def _occurs(question: dict[str, Any], found: int, path: Path, run: Run, *, needed: bool) -> None:
+    """Judge how often an item is there, or answered, by the extensions minOccurs and maxOccurs of its question."""
+    stated = {
+        extension.get("url"): extension.get("valueInteger")
+        for extension in _list(question.get("extension"))
+        if type(extension) is dict and type(extension.get("url")) is str
+    }
+    least, most = stated.get(f"{_OCCURS}minOccurs"), stated.get(f"{_OCCURS}maxOccurs")
+    if (type(least) is int and found < least and needed) or (type(most) is int and found > most):
+        text = texts.occurs(_link(question) or "", found, least, most)
+        run.error("invalid", path, "questionnaire-occurs", text)
+
+
+def _answer(question: dict[str, Any], answer: dict[str, Any], path: Path, run: Run, asked: Asked) -> None:
     """Judge the type and the value of one answer."""
     key = next((one for one in answer if one.startswith("value")), None)
     if key is None:
@@ -179,22 +203,42 @@ def _answer(question: dict[str, Any], answer: dict[str, Any], path: Path, run: R
     if type(longest) is int and type(value) is str and len(value) > longest:
         run.error("too-long", path, "questionnaire-length", texts.answer_long(len(value), longest))
     if kind == "choice" or (kind == "open-choice" and suffix != "String"):
-        _option(question, key, value, path, run)
+        _option(question, key, value, path, run, asked)
 
 
-def _option(question: dict[str, Any], key: str, value: Any, path: Path, run: Run) -> None:
+def _option(  # noqa: PLR0913, PLR0917 - one answer against its question
+    question: dict[str, Any], key: str, value: Any, path: Path, run: Run, asked: Asked
+) -> None:
     options = [one for one in _list(question.get("answerOption")) if type(one) is dict]
     if options:
         if not any(key in one and _same(one[key], value) for one in options):
             run.error("code-invalid", path, "questionnaire-option", texts.answer_option(value))
         return
     value_set = question.get("answerValueSet")
-    if type(value_set) is str and not value_set.startswith("#") and type(value) is dict and run.terminology:
-        code = value.get("code")
-        if type(code) is str:
-            answer = run.kit.terminology.member(value_set, value.get("system") or "", code)
-            if answer.verdict is Verdict.OUT:
-                run.error("code-invalid", path, "questionnaire-option", answer.reason)
+    code = value.get("code") if type(value) is dict else None
+    if type(value_set) is not str or type(code) is not str or not run.terminology:
+        return
+    answer = _member(asked, value_set, value.get("system"), code, run)
+    if answer is None:
+        return
+    if answer.verdict is Verdict.OUT:
+        run.error("code-invalid", path, "questionnaire-option", answer.reason)
+    elif answer.verdict is Verdict.UNKNOWN:
+        run.warn("not-supported", path, "questionnaire-option", code_texts.unverified(code, answer.reason))
+
+
+def _member(asked: Asked, value_set: str, system: Any, code: str, run: Run) -> Membership | None:
+    """Return whether a code is in a value set, which may be contained in the Questionnaire; None where it is not."""
+    terminology, given = run.kit.terminology, system if type(system) is str else ""
+    if not value_set.startswith("#"):
+        return terminology.member(value_set, given, code)
+    if value_set not in asked.value_sets:
+        held = (one for one in _list(asked.questionnaire.get("contained")) if type(one) is dict)
+        found = next((one for one in held if one.get("id") == value_set[1:]), {})
+        is_known = found.get("resourceType") == "ValueSet"
+        asked.value_sets[value_set] = terminology.compile(found) if is_known else None
+    matcher = asked.value_sets[value_set]
+    return matcher.decide(given, code) if matcher is not None else None
 
 
 def _same(option: Any, value: Any) -> bool:

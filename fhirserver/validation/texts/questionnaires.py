@@ -65,6 +65,15 @@ def item_twice(link: str) -> Text:
     )
 
 
+def occurs(link: str, found: int, least: object, most: object) -> Text:
+    """Return: an item is there, or answered, less or more often than its Questionnaire says."""
+    low, high = least if type(least) is int else 0, most if type(most) is int else "*"
+    return Text(
+        f"La question {link} a {found} réponse(s) ; le questionnaire en demande {low}..{high}.",
+        f"Question {link} has {found} answer(s); the Questionnaire asks for {low}..{high}.",
+    )
+
+
 def answer_twice(link: str) -> Text:
     """Return: several answers where one is asked for."""
     return Text(

@@ -73,3 +73,18 @@ def test_a_rule_of_the_extension_is_asked_of_what_holds_it(made: Made) -> None:
         found = validator.validate({"resourceType": "Patient", "name": [name]})
         assert refused(found) == wrong
     assert "use = 'official'" in found[0].text.fr
+
+
+def test_a_context_that_is_an_extension_allows_no_other_place(made: Made) -> None:
+    outer = "http://test.example/outer"
+    validator = made(extension({"type": "extension", "expression": outer}))
+
+    def found(*extensions: dict[str, Any]) -> list[str | None]:
+        return refused(validator.validate({"resourceType": "Patient", "extension": list(extensions)}))
+
+    assert found({"url": outer, "extension": [EXTENSION]}) == []
+    assert found({"url": outer, "extension": [{"url": "part", "extension": [EXTENSION]}]}) == []
+    assert found(EXTENSION) == ["Patient.extension[0]"]
+    assert found({"url": "http://test.example/other", "extension": [EXTENSION]}) == [
+        "Patient.extension[0].extension[0]"
+    ]

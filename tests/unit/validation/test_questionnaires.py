@@ -8,7 +8,7 @@ import pytest
 
 from fhirserver.validation import Validator
 
-from .conftest import Made, errors
+from .conftest import Made, errors, severities
 
 URL = "http://test.example/Questionnaire/q"
 QUESTIONNAIRE = {
@@ -118,3 +118,51 @@ def test_the_operator_exists_takes_a_boolean_and_nothing_else(plain: Validator) 
 
     assert judged({"answerBoolean": True}) == []
     assert [str(rule)[-5:] for _, rule in judged({"answerString": "oui"})] == ["que-7"]
+
+
+@pytest.mark.parametrize(
+    ("code", "rules"), [("male", []), ("female", ["questionnaire-option"]), ("zz", ["code-unknown"])]
+)
+def test_a_choice_may_come_from_a_value_set_that_the_questionnaire_contains(
+    made: Made, code: str, rules: list[str]
+) -> None:
+    genders = "http://hl7.org/fhir/administrative-gender"
+    listed = {"system": genders, "concept": [{"code": "male"}]}
+    held = {"resourceType": "ValueSet", "id": "v", "status": "active", "compose": {"include": [listed]}}
+    asking = {
+        **QUESTIONNAIRE,
+        "contained": [held],
+        "item": [{"linkId": "1", "type": "choice", "answerValueSet": "#v"}],
+    }
+    validator = made(asking)
+    given = response(answer("1", {"valueCoding": {"system": genders, "code": code}}))
+    found = [str(rule) for _, rule in errors(validator.validate(given))]
+    assert [one for one in found if one in rules] == rules
+    assert bool(found) is bool(rules)
+
+
+def test_a_choice_from_a_value_set_that_is_not_here_is_a_warning(made: Made) -> None:
+    asking = {
+        **QUESTIONNAIRE,
+        "item": [{"linkId": "1", "type": "choice", "answerValueSet": "http://test.example/nowhere"}],
+    }
+    found = made(asking).validate(response(answer("1", {"valueCoding": {"system": "http://s.example", "code": "a"}})))
+    assert errors(found) == []
+    assert severities(found)["questionnaire-option"] == "warning"
+
+
+@pytest.mark.parametrize(("number", "refused"), [(1, True), (2, False), (3, False), (4, True)])
+def test_a_question_says_how_many_answers_it_wants(made: Made, number: int, refused: bool) -> None:  # noqa: FBT001 - a case
+    url = "http://hl7.org/fhir/StructureDefinition/questionnaire-"
+    bounds = [{"url": f"{url}minOccurs", "valueInteger": 2}, {"url": f"{url}maxOccurs", "valueInteger": 3}]
+    string = {"linkId": "1", "type": "string", "repeats": True, "extension": bounds}
+    group = {"linkId": "2", "type": "group", "repeats": True, "extension": bounds, "item": [{**string, "linkId": "3"}]}
+    validator = made({**QUESTIONNAIRE, "item": [string, group]})
+    answers = [{"valueString": str(one)} for one in range(number)]
+    assert errors(validator.validate(response(answer("1", *answers)))) == (
+        [("QuestionnaireResponse.item[0]", "questionnaire-occurs")] if refused else []
+    )
+    two = ({"valueString": "a"}, {"valueString": "b"})
+    groups = [{"linkId": "2", "item": [answer("3", *two)]}]
+    found = [rule for _, rule in errors(validator.validate(response(*groups * number)))]
+    assert ("questionnaire-occurs" in found) is refused
