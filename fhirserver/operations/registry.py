@@ -32,23 +32,26 @@ class Call:
     identity: str | None
 
     def parameters(self) -> dict[str, list[Any]]:
-        """Return the input by parameter name: from the query of a GET or of an empty POST, or from a Parameters body.
+        """Return the input by parameter name: from the query, and for a POST from a Parameters body as well.
 
-        A body that is no Parameters is the one resource that the operation takes, named `resource`.
+        A body that is no Parameters is the one resource that the operation takes, named `resource`. Beside a body, what
+        begins with an underscore in the query is about the answer, not for the operation.
 
         Raises:
             BadRequest: `Parameters.parameter` is no list.
         """
         content = self.request.content
-        if self.request.method == "GET" or (content is not None and not content.read()):
-            found: dict[str, list[Any]] = {}
-            for name, value in self.request.pairs():
+        bodiless = self.request.method == "GET" or (content is not None and not content.read())
+        found: dict[str, list[Any]] = {}
+        for name, value in self.request.pairs():
+            if bodiless or not name.startswith("_"):
                 found.setdefault(name, []).append(value)
+        if bodiless:
             return found
         body = self.request.parse()
         if body.get("resourceType") != "Parameters":
-            return {"resource": [body]}
-        found = {}
+            found.setdefault("resource", []).append(body)
+            return found
         listed = body.get("parameter", [])
         if not isinstance(listed, list):
             raise BadRequest(

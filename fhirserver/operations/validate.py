@@ -14,6 +14,7 @@ from fhirserver.interactions.writes import referrers
 from fhirserver.issues import Issue, Text
 from fhirserver.operations.registry import Call, Operation
 
+_PARAMETERS: Final = ("resource", "mode", "profile")
 _MODES: Final = ("create", "update", "delete", "profile")
 
 
@@ -26,6 +27,14 @@ def validate(call: Call) -> Answer:
     assert call.kind is not None, "offered on types and instances"
     decide(call.request.caller, "r", call.kind)
     given = call.parameters() if call.request.method == "POST" or call.request.query else {}
+    for name in given:
+        if name not in _PARAMETERS and not name.startswith("_"):
+            offered = ", ".join(_PARAMETERS)
+            text = Text(
+                f"$validate n'offre pas le paramètre « {name[:40]} » ; offerts : {offered}.",
+                f'$validate does not offer the parameter "{name[:40]}"; offered: {offered}.',
+            )
+            raise BadRequest(text, rule="parameter")
     mode = _one(given, "mode")
     if mode is not None and mode not in _MODES:
         offered = ", ".join(_MODES)

@@ -72,6 +72,32 @@ def test_validate_judges_for_what_the_resource_is_meant(operator: Client) -> Non
     assert operator.get(f"Observation/{made}").json()["meta"]["versionId"] == "1"
 
 
+def test_validate_takes_mode_and_profile_in_the_address_beside_a_bare_resource(operator: Client) -> None:
+    of_type = "Observation/$validate"
+    assert _refused(
+        operator.post(f"{of_type}?profile=http://hl7.org/fhir/StructureDefinition/vitalsigns", observation())
+    )
+    assert _refused(operator.post(f"{of_type}?profile=http://test.example/none", observation()))
+    assert _refused(operator.post(f"{of_type}?mode=update", observation()))
+    assert not _refused(operator.post(f"{of_type}?mode=update&_format=json", observation(id="one")))
+    assert operator.post(f"{of_type}?mode=nonsense", observation()).status_code == 400
+    assert operator.post(f"{of_type}?mode=profile", observation()).status_code == 400
+    assert (
+        operator.post(f"{of_type}?mode=create", _parameters(mode="create", resource=observation())).status_code == 400
+    )
+
+
+def test_validate_passes_no_parameter_over(operator: Client) -> None:
+    asked = _parameters(resource=observation())
+    asked["parameter"].append({"name": "profil", "valueUri": "http://test.example/none"})
+    for answer in (
+        operator.post("Observation/$validate", asked),
+        operator.post("Observation/$validate?profil=http://test.example/none", observation()),
+    ):
+        assert answer.status_code == 400
+        assert "profil" in answer.text
+
+
 def test_labels_are_added_and_removed_as_versions(operator: Client) -> None:
     path = f"Observation/{operator.post('Observation', observation()).json()['id']}"
     given = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": [TAG]}}]}
