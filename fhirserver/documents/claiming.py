@@ -31,6 +31,7 @@ def before(  # noqa: PLR0913, PLR0917 - a push, and what it is recognised by
     found: Sequence[Entry],
     names: Sequence[str],
     digest: str,
+    order: Sequence[int],
 ) -> list[Answer] | None:
     """Return the answers of the same push made before: by this client, with this very content; None if there is none.
 
@@ -41,13 +42,17 @@ def before(  # noqa: PLR0913, PLR0917 - a push, and what it is recognised by
         found: its entries as they were sent.
         names: uniqueIds of its documents.
         digest: what tells its content from another's.
+        order: the positions of its entries, as `claim` was given them.
     """
     claimed = _claimed(request, transaction, names)
     same = all(each["digest"] == digest and each["client"] == request.caller.client for each in claimed)
     if not names or len(claimed) < len(names) or not same:
         return None
     kept = next(each["answers"] for each in claimed if "answers" in each)
-    return pushes.answered(services, request, transaction, found, kept) if len(kept) == len(found) else None
+    if len(kept) != len(found):
+        return None
+    by_position = dict(zip(order, kept, strict=True))
+    return pushes.answered(services, request, transaction, found, [by_position[entry.position] for entry in found])
 
 
 def decided(
@@ -69,12 +74,26 @@ def decided(
     return decide(request.memory[_USED])
 
 
-def claim(
-    request: Request, transaction: Transaction, names: Sequence[str], digest: str, answers: Sequence[Answer]
+def claim(  # noqa: PLR0913, PLR0917 - a push, and what it is answered
+    request: Request,
+    transaction: Transaction,
+    names: Sequence[str],
+    digest: str,
+    order: Sequence[int],
+    answers: Sequence[Answer],
 ) -> None:
-    """Claim uniqueIds for ever, the first of them with what a retry is answered."""
+    """Claim uniqueIds for ever, the first of them with what a retry is answered.
+
+    Args:
+        request: the push.
+        transaction: that commits it.
+        names: uniqueIds of its documents.
+        digest: what tells its content from another's.
+        order: the positions of its entries, in an order that a retry finds again.
+        answers: of its entries, as they were sent.
+    """
     content: dict[str, Any] = {"client": request.caller.client, "digest": digest}
-    told = {"answers": pushes.remembered(answers)}
+    told = {"answers": pushes.remembered([answers[position] for position in order])}
     for position, name in enumerate(names):
         transaction.claim(claims.name(_CLAIM, name), content if position else content | told)
 

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from fhirserver.access.decide import decide
+from fhirserver.dmp.submissions.flavours import BY_PROFILE
 from fhirserver.documents import claiming, publishing, submitting
+from fhirserver.errors import BadRequest
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish, Guard
 from fhirserver.interactions.services import Services
+from fhirserver.issues import Text
 from fhirserver.store import Transaction
 
 
@@ -23,6 +26,22 @@ class DocumentGuard(Guard):
 
     def __init__(self, *, in_force: bool) -> None:
         self.in_force: Final = in_force
+
+    def batch(self, request: Request, profiles: Sequence[str]) -> None:  # noqa: ARG002 - whoever sends it
+        """Refuse a submission whose Bundle is a batch: all of it is stored, or nothing.
+
+        Raises:
+            BadRequest: its type is to be transaction.
+        """
+        if self.in_force and any(profile in BY_PROFILE for profile in profiles):
+            raise BadRequest(
+                Text(
+                    "Une soumission (ITI-65) est un Bundle de type transaction, pas batch.",
+                    "A submission (ITI-65) is a Bundle of type transaction, not batch.",
+                ),
+                expression="Bundle.type",
+                rule="bundle-type",
+            )
 
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:
         """Tell whether a push feeds a record."""
@@ -39,7 +58,7 @@ class DocumentGuard(Guard):
         decide(request.caller, "c", "DocumentReference")
         read = publishing.read if publishing.is_publication(request, found) else submitting.read
         sent = read(services, request, found)
-        return claiming.before(services, request, transaction, found, sent.names, sent.digest)
+        return claiming.before(services, request, transaction, found, sent.names, sent.digest, sent.order)
 
     def check(self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
         """Name every fault of the push."""

@@ -44,6 +44,7 @@ class Sent:
     examined: Examined
     names: list[str]
     digest: str
+    order: tuple[int, ...] = (0,)
 
 
 def is_publication(request: Request, found: Sequence[Entry]) -> bool:
@@ -122,7 +123,7 @@ def plan(services: Services, request: Request, transaction: Transaction, found: 
         supersede(services, request, transaction, target, record)
 
     def finish(answers: Sequence[Answer]) -> None:
-        claiming.claim(request, transaction, sent.names, sent.digest, answers)
+        claiming.claim(request, transaction, sent.names, sent.digest, sent.order, answers)
 
     return finish
 

@@ -29,6 +29,7 @@ from fhirserver.interactions.guards import Finish
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.transaction import PROFILES as SENT_PROFILES
 from fhirserver.interactions.writes import content
+from fhirserver.interactions.writes.references import local
 from fhirserver.issues import Issue
 from fhirserver.store import Transaction
 from fhirserver.store.kept.files import Upload
@@ -48,6 +49,7 @@ class Sent:
     examined: dict[int, Examined]
     names: list[str]
     digest: str
+    order: list[int]
 
 
 @dataclass(slots=True)
@@ -110,7 +112,7 @@ def read(services: Services, request: Request, found: Sequence[Entry]) -> Sent:
             if (name := submission.unique_id(part.resource)) and part.position in examined
         }
         names = retries.unique_ids(part.resource for part in submitted.documents)
-        sent = Sent(submitted, examined, names, retries.fingerprint(submitted, hashes))
+        sent = Sent(submitted, examined, names, retries.fingerprint(submitted, hashes), retries.order(submitted))
         request.memory[_SENT] = sent
     return sent
 
@@ -138,7 +140,7 @@ def plan(services: Services, request: Request, transaction: Transaction, found: 
     for part in sent.submission.lists:
         entry = by_position[part.position]
         entry.resource = with_subject(entry.resource or {}, patient)
-        entry.marks["dmp"] = marks.of_list(record, list(_listed(part, places)))
+        entry.marks["dmp"] = marks.of_list(record, list(_listed(entry.resource, places, request.base)))
         _warn(entry, attempt.verdicts.issues)
     for part in sent.submission.patches:
         target = attempt.facts.targets[part.url][0]
@@ -146,7 +148,7 @@ def plan(services: Services, request: Request, transaction: Transaction, found: 
         entry.settled = supersede(services, request, transaction, target.identity.partition("/")[2], record)
 
     def finish(answers: Sequence[Answer]) -> None:
-        claiming.claim(request, transaction, sent.names, sent.digest, answers)
+        claiming.claim(request, transaction, sent.names, sent.digest, sent.order, answers)
 
     return finish
 
@@ -229,13 +231,14 @@ def _part(entry: Entry) -> Part:
     return Part(entry.position, entry.full_url, entry.resource or {}, entry.method, url)
 
 
-def _listed(part: Part, places: dict[str, Entry]) -> Iterator[str]:
-    for item in part.resource.get("entry", []):
+def _listed(resource: dict[str, Any], places: dict[str, Entry], base: str) -> Iterator[str]:
+    """Give the ids of the documents that a List names, its references being resolved."""
+    for item in resource.get("entry", []):
         text = submission.reference(item.get("item")) or ""
         if text in places and places[text].kind == "DocumentReference":
             yield str(places[text].identity)
-        elif text.rpartition("/")[0].endswith("DocumentReference"):
-            yield text.rpartition("/")[2]
+        elif (target := local(text, base)) is not None and target[0] == "DocumentReference":
+            yield target[1]
 
 
 def _warn(entry: Entry, issues: Sequence[Issue]) -> None:

@@ -12,6 +12,7 @@ from fhirserver.interactions.bundles import entries
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown.outcomes import INTERNAL, outcome
+from fhirserver.interactions.transaction import claimed
 from fhirserver.issues import Text
 from fhirserver.store.jobs import JobGone
 from fhirserver.store.outbox import LeaseLost
@@ -29,6 +30,7 @@ def perform(services: Services, request: Request, bundle: dict[str, Any]) -> Ans
     DELETE comes first, then POST, PUT and PATCH, and GET last, as in a transaction; within these, what does not
     concern the same address is done side by side, so that durable writes share MongoDB's journal.
     """
+    services.guards.batch(request, claimed(bundle))
     found = entries.read(bundle, request.base, services.settings.max_bundle_entries)
     if request.rehearsal:
         return Answer(202)
@@ -81,7 +83,7 @@ def _perform(services: Services, whole: Request, entry: entries.Entry | Failure)
     except Exception:  # noqa: BLE001 - one entry's failure is its own; it is logged
         _log.exception("entry of a batch failed: request %s", whole.origin.get("request"))
         return {"response": {"status": "500 Internal Server Error", "outcome": outcome([INTERNAL], whole.language)}}
-    return entries.respond(answer, whole)
+    return entries.respond(answer, whole, entry.method)
 
 
 def _nested() -> BadRequest:

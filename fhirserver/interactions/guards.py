@@ -74,6 +74,9 @@ class Guard:
     def seen(self, services: Services, request: Request, found: Sequence[Stored]) -> None:
         """Note what an answer shows; the record of the answer itself is the last one of `request.trail`."""
 
+    def batch(self, request: Request, profiles: Sequence[str]) -> None:
+        """Refuse a batch by what its Bundle claims in `meta.profile`."""
+
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:  # noqa: ARG002 - see shows
         """Tell from method, type and content whether a push is this guard's to plan.
 
@@ -152,6 +155,11 @@ class Guards:
         """Have every guard note what an answer shows."""
         for guard in self.all:
             guard.seen(services, request, found)
+
+    def batch(self, request: Request, profiles: Sequence[str]) -> None:
+        """Ask every guard about a batch; raises what the first one raises."""
+        for guard in self.all:
+            guard.batch(request, profiles)
 
     def concerned(self, request: Request, found: Sequence[Entry]) -> tuple[Guard, ...]:
         """Return the guards whose push this is."""

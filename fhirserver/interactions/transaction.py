@@ -38,7 +38,7 @@ def perform(services: Services, request: Request, bundle: dict[str, Any]) -> Ans
         Failure: the first failing entry's, told with its place in the Bundle; nothing is written.
         InvalidResource: with the findings of all resources that must not be stored.
     """
-    request.memory[PROFILES] = _claimed(bundle)
+    request.memory[PROFILES] = claimed(bundle)
     found = _readable(entries.read(bundle, request.base, services.settings.max_bundle_entries))
     if request.rehearsal:
         _allowed(request, found)
@@ -166,7 +166,8 @@ def _allowed(request: Request, found: Sequence[Entry]) -> None:
             raise _placed(failure, entry) from failure
 
 
-def _claimed(bundle: dict[str, Any]) -> list[str]:
+def claimed(bundle: dict[str, Any]) -> list[str]:
+    """Return the profiles that a Bundle claims, without their versions."""
     meta = bundle.get("meta")
     profiles = meta.get("profile") if isinstance(meta, dict) else None
     named = profiles if isinstance(profiles, list) else []

@@ -16,7 +16,10 @@ from fhirserver.dmp.submissions.patients import subject
 from fhirserver.dmp.submissions.submission import Part, Submission, criteria
 from fhirserver.issues import Issue
 
+KIND: Final = "DocumentReference"
 CODES: Final = ("replaces", "appends", "transforms", "signs")
+MOST_LISTED: Final = 1000
+"""How many documents, here already, the Lists of one submission may name."""
 NOT_AUTHOR: Final = "replace-author"
 """The rule of a fault that is a refusal of access, when nothing else is wrong."""
 
@@ -54,7 +57,20 @@ def references(submission: Submission) -> set[str]:
     inside = {part.full_url for part in submission.documents}
     targets = {relation.target for part in submission.documents for relation in of(part.resource, part.path)}
     urls = {part.url for part in submission.patches}
-    return {text for text in targets | urls if text and text not in inside}
+    named = {item.target for item in listed(submission)[:MOST_LISTED]}
+    return {text for text in targets | urls | named if text and text not in inside}
+
+
+def listed(submission: Submission) -> list[Relation]:
+    """Return what the Lists name outside of the Bundle: documents that are here already."""
+    found = []
+    for part in submission.lists:
+        entries = part.resource.get("entry")
+        for position, entry in enumerate(entries if isinstance(entries, list) else []):
+            text = criteria(entry.get("item"), KIND) if isinstance(entry, dict) else None
+            if text and KIND in text and not text.startswith("urn:"):
+                found.append(Relation("", text, f"{part.path}.entry[{position}]"))
+    return found
 
 
 def replaced(document: Mapping[str, Any], facts: Facts) -> list[Known]:
@@ -85,6 +101,7 @@ def check(submission: Submission, facts: Facts, patient: Known | None) -> Iterat
                     )
                 claimed[found[0].identity] = relation.path
     yield from _cycles(inside)
+    yield from _listed(submission, facts, patient)
     yield from _patches(submission, facts, claimed)
 
 
@@ -99,29 +116,12 @@ def check_target(relation: Relation, facts: Facts, patient: Known | None) -> Ite
             f"Unknown relation: {relation.code[:40] or '?'}; expected: {', '.join(CODES)}.",
             "code-invalid",
         )
-    found = facts.targets.get(relation.target or "", ())
-    if len(found) != 1:
-        shown = (relation.target or "?")[:120]
-        yield fault(
-            where,
-            "relation-target",
-            f"La cible {shown} {'désigne plusieurs documents' if found else 'n existe pas ici'}.".replace(
-                "n existe", "n'existe"
-            ),
-            f"The target {shown} {'selects several documents' if found else 'is not here'}.",
-            "multiple-matches" if found else "not-found",
-        )
-        return
-    target = found[0]
-    if patient is not None and subject(target.resource) not in (None, patient.identity):
-        yield fault(
-            where,
-            "relation-patient",
-            "La cible est un document d'un autre patient.",
-            "The target is a document of another patient.",
-        )
+    wrong = list(_known(relation, where, facts, patient))
+    if wrong:
         # nothing more is told of another patient's document
+        yield from wrong
         return
+    target = facts.targets[relation.target or ""][0]
     status = target.resource.get("status")
     if status != "current":
         yield fault(
@@ -137,6 +137,29 @@ def check_target(relation: Relation, facts: Facts, patient: Known | None) -> Ite
             f"Seul l'auteur de {target.identity}, ou sa structure, peut le remplacer.",
             f"Only the author of {target.identity}, or his structure, may replace it.",
             "forbidden",
+        )
+
+
+def _known(relation: Relation, where: str, facts: Facts, patient: Known | None) -> Iterator[Issue]:
+    """Check that a reference leads to one document that is here, and of the same patient."""
+    found = facts.targets.get(relation.target or "", ())
+    if len(found) != 1:
+        shown = (relation.target or "?")[:120]
+        yield fault(
+            where,
+            "relation-target",
+            f"La cible {shown} {'désigne plusieurs documents' if found else 'n existe pas ici'}.".replace(
+                "n existe", "n'existe"
+            ),
+            f"The target {shown} {'selects several documents' if found else 'is not here'}.",
+            "multiple-matches" if found else "not-found",
+        )
+    elif patient is not None and subject(found[0].resource) not in (None, patient.identity):
+        yield fault(
+            where,
+            "relation-patient",
+            "La cible est un document d'un autre patient.",
+            "The target is a document of another patient.",
         )
 
 
@@ -160,6 +183,20 @@ def _within(part: Part, relation: Relation, target: Part) -> Iterator[Issue]:
             "relation-target",
             "Un document ne remplace pas un document du même lot : n'envoyez que le dernier.",
             "A document does not replace one of the same submission: send the latest only.",
+        )
+
+
+def _listed(submission: Submission, facts: Facts, patient: Known | None) -> Iterator[Issue]:
+    named = listed(submission)
+    for item in named[:MOST_LISTED]:
+        yield from _known(item, f"{item.path}.item", facts, patient)
+    if len(named) > MOST_LISTED:
+        yield fault(
+            named[MOST_LISTED].path,
+            "list-item",
+            f"Un lot désigne {MOST_LISTED} documents déjà déposés au plus.",
+            f"A submission names {MOST_LISTED} documents that are here already, at most.",
+            "too-long",
         )
 
 

@@ -41,6 +41,24 @@ def fingerprint(submission: Submission, hashes: Mapping[str, str]) -> str:
     return hashlib.sha256(jsontext.canonical([documents, lists, sorted(hashes.items())])).hexdigest()
 
 
+def order(submission: Submission) -> list[int]:
+    """Return the positions of the entries in an order that does not depend on how they were sent."""
+    owners = {
+        content.position: unique_id(part.resource) or ""
+        for part in submission.documents
+        if (content := submission.content(part)) is not None
+    }
+    ranked = [
+        sorted(submission.documents, key=lambda part: unique_id(part.resource) or ""),
+        sorted(submission.contents, key=lambda part: owners.get(part.position, "")),
+        [*submission.sets, *submission.folders],
+        sorted(submission.patches, key=lambda part: part.url),
+    ]
+    found = [part.position for parts in ranked for part in parts]
+    rest = [part.position for part in (*submission.lists, *submission.patients, *submission.others)]
+    return list(dict.fromkeys([*found, *rest]))
+
+
 def fingerprint_of_document(document: Mapping[str, Any], content: str) -> str:
     """Return the same for a document of the simplified publish.
 
@@ -66,9 +84,9 @@ def _names(submission: Submission) -> dict[str, str]:
         content = submission.content(part)
         if content is not None and content.full_url:
             names[content.full_url] = f"content of {unique_id(part.resource)}"
-    for position, part in enumerate(submission.lists):
+    for rank, part in enumerate((*submission.sets, *submission.folders)):
         if part.full_url:
-            names[part.full_url] = f"list {position}"
+            names[part.full_url] = f"list {rank}"
     for position, part in enumerate(submission.patients):
         if part.full_url:
             names[part.full_url] = f"patient {position}"

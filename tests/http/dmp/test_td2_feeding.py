@@ -12,6 +12,7 @@ import pytest
 
 from tests.http.conftest import Client
 from tests.http.dmp.conftest import PDF, Record, faults, ids, part, put_content, sha1
+from tests.http.dmp.test_td3_1_finding import folder_of
 
 Submit = Callable[..., dict[str, Any]]
 
@@ -220,3 +221,49 @@ def test_td2_mhd_minimal_is_held_to_its_own_profile(hospital: Client, record: Re
     assert answer.status_code == 200, answer.text
     del bundle["entry"][1]["resource"]["masterIdentifier"]["use"]
     assert hospital.post("", bundle).status_code in (400, 422)
+
+
+def test_td2_what_a_list_names_beside_its_documents_is_here_and_of_the_same_patient(
+    hospital: Client, new_record: Callable[[], Record], submit: Callable[..., dict[str, Any]]
+) -> None:
+    record, other = new_record(), new_record()
+    mine, others = (ids(hospital.post("", submit(each)))["DocumentReference"] for each in (record, other))
+    for name, status in ((mine, 200), (others, 400), ("nothing-is-here", 400)):
+        bundle = submit(record)
+        part(bundle, "List")["entry"].append({"item": {"reference": f"DocumentReference/{name}"}})
+        answer = hospital.post("", bundle)
+        assert answer.status_code == status, answer.text
+        if status != 200:
+            assert set(faults(answer)) == {"Bundle.entry[0].resource.entry[1].item"}
+    many = submit(record)
+    part(many, "List")["entry"] += [{"item": {"reference": f"DocumentReference/none-{n}"}} for n in range(1100)]
+    refused = hospital.post("", many)
+    assert refused.status_code == 400
+    assert len(faults(refused)) == 1001
+
+
+def test_td2_a_retry_in_another_order_gets_each_entry_its_own_answer(
+    hospital: Client, record: Record, submit: Callable[..., dict[str, Any]]
+) -> None:
+    bundle = submit(record)
+    folder = folder_of(bundle, record)
+    bundle["entry"].append(folder)
+    part(bundle, "List")["entry"].append({"item": {"reference": folder["fullUrl"]}})
+
+    def places(entries: list[dict[str, Any]]) -> dict[str, str]:
+        answer = hospital.post("", {**bundle, "entry": entries})
+        assert answer.status_code == 200, answer.text
+        told = [entry["response"]["location"] for entry in answer.json()["entry"]]
+        return {sent["fullUrl"]: place for sent, place in zip(entries, told, strict=True)}
+
+    first = places(bundle["entry"])
+    assert places(bundle["entry"][::-1]) == first
+    assert places([bundle["entry"][position] for position in (2, 3, 0, 1)]) == first
+
+
+def test_td2_a_submission_sent_as_a_batch_is_refused_and_nothing_stays(
+    hospital: Client, record: Record, submit: Callable[..., dict[str, Any]]
+) -> None:
+    refused = hospital.post("", {**submit(record), "type": "batch"})
+    assert refused.status_code == 400
+    assert set(faults(refused)) == {"Bundle.type"}
