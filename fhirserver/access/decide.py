@@ -44,16 +44,7 @@ def decide(caller: Caller, letter: Letter, resource_type: str | None) -> Grant:
     Raises:
         Forbidden: the role or the token's scopes do not cover it; the text says which.
     """
-    if not scopes.granted(caller.scopes, letter, resource_type):
-        verb, shown = _VERBS[letter], resource_type or "*"
-        raise Forbidden(
-            Text(
-                f"Le jeton ne porte aucun périmètre qui permette de {verb.fr} {shown} "
-                f"(il faudrait par exemple system/{shown}.{letter}).",
-                f"No scope of the token allows to {verb.en} {shown} (system/{shown}.{letter} for instance would).",
-            ),
-            rule="scope",
-        )
+    require_scope(caller, letter, resource_type)
     if caller.role is Role.OPERATOR:
         return _WHOLE
     if resource_type is None or letter not in GRANTS[caller.role].get(resource_type, ""):
@@ -66,3 +57,21 @@ def decide(caller: Caller, letter: Letter, resource_type: str | None) -> Grant:
             rule="role",
         )
     return Grant(caller.ins) if caller.role is Role.PATIENT else _WHOLE
+
+
+def require_scope(caller: Caller, letter: Letter, resource_type: str | None) -> None:
+    """Require that the token, whatever its role may do, was given for that.
+
+    Raises:
+        Forbidden: none of its scopes covers it; the text says which would.
+    """
+    if not scopes.granted(caller.scopes, letter, resource_type):
+        verb, shown = _VERBS[letter], resource_type or "*"
+        raise Forbidden(
+            Text(
+                f"Le jeton ne porte aucun périmètre qui permette de {verb.fr} {shown} "
+                f"(il faudrait par exemple system/{shown}.{letter}).",
+                f"No scope of the token allows to {verb.en} {shown} (system/{shown}.{letter} for instance would).",
+            ),
+            rule="scope",
+        )

@@ -53,9 +53,11 @@ class PrescriptionGuard(Guard):
         Raises:
             MethodNotAllowed: names the operation to use.
             NotFound: the caller may not know of it.
+            Unprocessable: a patch that would make a draft active without issuing it.
         """
         mark = mark_of(write.current)
         if mark is None or write.current is None or write.current.deleted:
+            issuing.require_issued(request, write)
             return
         if not self.shows(services, request, write.current):
             raise NotFound(

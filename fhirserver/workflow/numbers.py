@@ -67,16 +67,21 @@ def find(workflow: Workflow, services: Services, request: Request, number: str) 
     if not parts:
         request.record("unknown-number", "Task", None, failed=_client(request))
         _clear.pop(_client(request), None)
-        raise NotFound(
-            Text(
-                "Aucune ordonnance ne porte ce numéro. Vérifiez la saisie, ou scannez à nouveau le code.",
-                "No prescription has this number. Check what was typed, or scan the code again.",
-            ),
-            rule="prescription-unknown",
-        )
+        raise unknown()
     tasks = sorted((part for part in parts if part.type == "Task"), key=lambda part: part.id)
     lines = sorted((part for part in parts if part.type != "Task"), key=lambda part: (part.type, part.id))
     return Found(number, tuple(tasks), tuple(lines))
+
+
+def unknown() -> NotFound:
+    """Return the failure of a number under which there is nothing for the caller."""
+    return NotFound(
+        Text(
+            "Aucune ordonnance ne porte ce numéro. Vérifiez la saisie, ou scannez à nouveau le code.",
+            "No prescription has this number. Check what was typed, or scan the code again.",
+        ),
+        rule="prescription-unknown",
+    )
 
 
 def hold_back(workflow: Workflow, services: Services, request: Request) -> None:

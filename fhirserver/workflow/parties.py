@@ -105,12 +105,21 @@ class Parties:
         )
 
     def require_patient(self, line: Line) -> None:
-        """Refuse an INS that fails its key, or a test INS in production.
+        """Refuse a patient who is not here, an INS that fails its key, or a test INS in production.
 
         Raises:
             Unprocessable: names the element.
         """
         patient = self.of(line.resource, "subject")
+        if patient is None and line.patient is not None and local(line.patient, self._work.request.base):
+            raise Unprocessable(
+                Text(
+                    f"Le patient « {line.patient[:100]} » n'est pas ici : joignez-le à l'envoi, ou donnez son INS.",
+                    f'The patient "{line.patient[:100]}" is not here: push him along, or give his INS.',
+                ),
+                expression=line.at("subject"),
+                rule="prescription-patient",
+            )
         identifiers = list(patient.get("identifier", ())) if patient else []
         subject = line.resource.get("subject", {})
         if isinstance(subject.get("identifier"), Mapping):

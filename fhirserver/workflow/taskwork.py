@@ -16,7 +16,7 @@ from fhirserver.prescription import lines, states
 from fhirserver.prescription.execution.standing import Standing
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.professions import HELD_FOR_THE_WHOLE_TREATMENT
-from fhirserver.prescription.states import Action, Situation, State, Transition
+from fhirserver.prescription.states import ENDED, Action, Situation, State, Transition
 from fhirserver.prescription.tasks import Hold, View
 from fhirserver.store import Planned, Stored, Transaction
 from fhirserver.workflow import sight
@@ -128,13 +128,24 @@ class TaskWork:
                 _, _, identity = reference.partition("/")
                 self.work.update({**resource, "status": status}, mark, identity)
 
-    def end_finished(self) -> None:
-        """Write on each line that is over how it ended: executed, or halted because its validity has ended."""
+    def end_finished(self, target: State) -> None:
+        """Write on each line that is over how it ended: executed, or halted because its validity has ended.
+
+        An alternative to what was delivered stays open until the Task ends: the choice may be taken back. Where the
+        patient opposed that the prescriber sees the execution, the lines, which he sees, tell nothing of it.
+        """
         for reference, each in self.standings().items():
-            if not each.finished:
+            if not each.finished or (target not in ENDED and self.view.chosen_instead(reference) is not None):
                 continue
             done = each.deliveries_left == 0 or (each.remaining is not None and each.remaining.value <= 0)
-            self.end_lines("completed" if done else end_status(self.lines[reference], begun=True), [reference])
+            if self.mark.opposed and target is not State.EXPIRED:
+                continue
+            status = "completed" if done and not self.mark.opposed else end_status(self.lines[reference], begun=True)
+            self.end_lines(status, [reference])
+
+    def halted(self, reference: str) -> str:
+        """Return the status of a line that the prescriber ends, who may not be told by it whether it was begun."""
+        return end_status(self.lines[reference], begun=self.mark.opposed or self.view.begun(reference))
 
     def reopen_lines(self) -> None:
         """Write lines that were completed, and are no longer, as active again."""
@@ -168,16 +179,26 @@ def load(work: Work, identity: str) -> TaskWork:
     view = View(task, _delivered_elsewhere(transaction, View(task)))
     transaction.read_ahead((kind, line_id) for kind, _, line_id in (name.partition("/") for name in view.lines))
     parties = Parties(work)
-    found, versions = {}, {}
+    versions = {}
     for reference in view.lines:
         kind, _, line_id = reference.partition("/")
         version = transaction.read(kind, line_id)
         assert version is not None, "lines of an issued prescription are neither deleted nor purged before their Task"
         versions[reference] = version
-        found[reference] = lines.read(
-            jsontext.read(version.body), reference, resolve=parties.resolve, kinds=work.workflow.tables.kinds
-        )
+    found = {reference: _line(parties, work, version, reference) for reference, version in versions.items()}
     return TaskWork(work, stored, view, found, versions, mark)
+
+
+def line_of(work: Work, reference: str) -> Line | None:
+    """Return a line of another Task, as it stands; None where it is not here."""
+    kind, _, identity = reference.partition("/")
+    version = work.transaction.read(kind, identity)
+    return None if version is None or version.deleted else _line(Parties(work), work, version, reference)
+
+
+def _line(parties: Parties, work: Work, version: Stored, reference: str) -> Line:
+    kinds = work.workflow.tables.kinds
+    return lines.read(jsontext.read(version.body), reference, resolve=parties.resolve, kinds=kinds)
 
 
 def _delivered_elsewhere(transaction: Transaction, view: View) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access.caller import Role
-from fhirserver.access.decide import decide
+from fhirserver.access.decide import decide, require_scope
 from fhirserver.errors import BadRequest, Forbidden, NotFound
 from fhirserver.interactions.exchange import Answer
 from fhirserver.issues import Text
@@ -103,6 +103,16 @@ def professional(call: Call) -> None:
     decide(call.request.caller, "r", "Task")
 
 
+def acting(call: Call) -> None:
+    """Require what `professional` does, and a token that was given for changing Tasks.
+
+    Raises:
+        Forbidden: as `professional`, or a token that only reads.
+    """
+    professional(call)
+    require_scope(call.request.caller, "u", "Task")
+
+
 def found(workflow: Workflow, call: Call, given: Inputs) -> numbers.Found:
     """Return the prescription of the parameter `number`, opened to the caller from here on.
 
@@ -175,4 +185,4 @@ def answer(**parts: Any) -> dict[str, Any]:
         shown = name.replace("_", "-")
         given = value if isinstance(value, list) else [value]
         written += [{"name": shown, **each} for each in given if each is not None]
-    return {"resourceType": "Parameters", "parameter": written}
+    return {"resourceType": "Parameters", **({"parameter": written} if written else {})}

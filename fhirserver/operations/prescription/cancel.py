@@ -20,8 +20,8 @@ _PARAMETERS = {"number", "kind", "line", "reason"}
 
 
 def run(workflow: Workflow, call: Call) -> Answer:
-    """Answer Parameters with the Tasks as they stand; raises what `cancelling.cancel` raises."""
-    asked.professional(call)
+    """Answer Parameters with the Tasks that the caller sees, as they stand; raises what `cancelling.cancel` raises."""
+    asked.acting(call)
     given = asked.inputs(call, _PARAMETERS)
     asked.readable(call)
     if call.kind not in (None, "Task"):
@@ -88,4 +88,8 @@ def _withdraw(workflow: Workflow, call: Call, given: Inputs) -> Answer:
 def _read(call: Call, tasks: list[str]) -> list[dict[str, Any]]:
     store = call.services.store if call.request.unit is None else call.request.unit
     found = [store.read("Task", identity) for identity in tasks]
-    return [{"resource": jsontext.read(stored.body)} for stored in found if stored is not None]
+    return [
+        {"resource": jsontext.read(stored.body)}
+        for stored in found
+        if stored is not None and call.services.guards.shows(call.services, call.request, stored)
+    ]

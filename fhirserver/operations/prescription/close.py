@@ -13,7 +13,7 @@ from fhirserver.workflow.context import Workflow
 
 def run(workflow: Workflow, call: Call) -> Answer:
     """Answer Parameters: the Task, the receipt as a compact JWS, and where it is kept; raises as `closing.close`."""
-    asked.professional(call)
+    asked.acting(call)
     identity = asked.one_task(workflow, call, asked.inputs(call, {"number", "kind"}))
     answer, receipt = taskwork.move(workflow, call.services, call.request, identity, closing.close)
     answer = answer.settle()

@@ -63,7 +63,7 @@ def _medication(workflow: Workflow, call: Call, stored: Stored) -> dict[str, Any
     before = _before(call, stored)
     now = standing(line, before, workflow.tables, today)
     until = _until(before, line, today)
-    if resource["status"] == "completed" and (until is None or until < today):
+    if (resource["status"] == "completed" or now.finished) and (until is None or until < today):
         return None
     return {"name": "medication", "part": list(_parts(stored, line, before, now, until))}
 

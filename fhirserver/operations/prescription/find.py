@@ -11,6 +11,7 @@ from fhirserver.interactions.writes.references import local, written
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
 from fhirserver.store import Stored
+from fhirserver.workflow import numbers
 from fhirserver.workflow.acts import expiring
 from fhirserver.workflow.context import Workflow
 
@@ -20,7 +21,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
 
     Raises:
         BadRequest: no number, or one that was mistyped.
-        NotFound: an unknown one; counted by client.
+        NotFound: an unknown one, counted by client; or one of which the caller may see nothing.
         Throttled: too many unknown ones; Retry-After says when to come back.
     """
     asked.professional(call)
@@ -29,6 +30,8 @@ def run(workflow: Workflow, call: Call) -> Answer:
     seen = [
         each for each in (*parts.tasks, *parts.lines) if call.services.guards.shows(call.services, call.request, each)
     ]
+    if not seen:
+        raise numbers.unknown()
     seen = [expiring.up_to_date(workflow, call.services, each) for each in seen]
     around = _around(call, seen)
     call.request.record("read", "Task", None, found=[f"{each.type}/{each.id}" for each in (*seen, *around)])

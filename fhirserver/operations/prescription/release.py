@@ -12,7 +12,7 @@ from fhirserver.workflow.context import Workflow
 
 def run(workflow: Workflow, call: Call) -> Answer:
     """Answer the Task, free again; raises what `holding.release` raises."""
-    asked.professional(call)
+    asked.acting(call)
     identity = asked.one_task(workflow, call, asked.inputs(call, {"number", "kind"}))
     answer = taskwork.move(workflow, call.services, call.request, identity, holding.release)
     call.request.record("release", "Task", identity)

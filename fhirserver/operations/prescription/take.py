@@ -13,7 +13,7 @@ from fhirserver.workflow.taskwork import TaskWork
 
 def run(workflow: Workflow, call: Call) -> Answer:
     """Answer the Task, held; raises what `holding.take` raises."""
-    asked.professional(call)
+    asked.acting(call)
     identity = asked.one_task(workflow, call, asked.inputs(call, {"number", "kind"}))
 
     def act(task: TaskWork) -> tuple[Answer, TaskWork]:

@@ -23,7 +23,7 @@ from fhirserver.store.kept.values import Task
 from fhirserver.workflow import taskwork
 from fhirserver.workflow.context import Work, Workflow, executor_of, prescriber_keys, present
 from fhirserver.workflow.marks import dmp_order, mark_of
-from fhirserver.workflow.taskwork import TaskWork, end_status
+from fhirserver.workflow.taskwork import TaskWork
 
 REASON_SYSTEM: Final = "urn:fhirserver:CodeSystem:cancellation-reason"
 REASONS: Final[dict[str, str]] = {
@@ -89,7 +89,7 @@ def end_whole(task: TaskWork, action: Action, reason: Mapping[str, Any]) -> None
     """End a Task and all its lines that are still open."""
     transition = task.decide(action)
     for reference in task.view.lines:
-        task.end_lines(end_status(task.lines[reference], begun=task.view.begun(reference)), [reference])
+        task.end_lines(task.halted(reference), [reference])
     task.view.move(transition.target, task.work.now, reason)
     task.view.give(None)
     task.save()
@@ -154,7 +154,7 @@ def _end(task: TaskWork, reason: Mapping[str, Any], line: str | None) -> None:
     if line is None or not others:
         end_whole(task, action, reason)
         return
-    task.end_lines(end_status(task.lines[line], begun=task.view.begun(line)), [line])
+    task.end_lines(task.halted(line), [line])
     task.standings()
     task.save()
 

@@ -37,7 +37,7 @@ def close(task: TaskWork) -> tuple[Answer, str]:
     task.view.add_receipt(f"Binary/{identity}", executor.key)
     task.view.give(None)
     task.view.move(transition.target, task.work.now)
-    task.end_finished()
+    task.end_finished(transition.target)
     if transition.target is State.PARTLY_EXECUTED:
         expire_later(task.work, task.view.task, task.stored.id, task.lines)
     return Answer(200, planned=task.save()), identity

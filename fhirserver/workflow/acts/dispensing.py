@@ -144,7 +144,7 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
     reference = f"{entry.kind}/{entry.identity}"
     for name in execution.lines:
         line = task.lines[name]
-        _require_patient(resource, line.resource, place)
+        _name_patient(resource, line.resource, place)
         if not is_open(line):
             raise Gone(
                 Text(
@@ -176,7 +176,8 @@ def _require_choice(task: TaskWork, name: str, line: Line, place: str) -> None:
     instead = task.view.chosen_instead(name)
     if instead is None:
         return
-    title = task.lines[instead].title if instead in task.lines else instead
+    other = task.lines.get(instead) or taskwork.line_of(task.work, instead)
+    title = other.title if other is not None else instead
     raise Conflict(
         Text(
             f"« {line.title} » ne peut plus être délivré : son alternative « {title} » l'a été.",
@@ -251,7 +252,8 @@ def _require_finished(resource: dict[str, Any], place: str) -> None:
         )
 
 
-def _require_patient(resource: dict[str, Any], line: Any, place: str) -> None:
+def _name_patient(resource: dict[str, Any], line: Any, place: str) -> None:
+    """Refuse another patient than the line's; name him where the dispenser does not: he is to find it among his own."""
     element = "patient" if resource["resourceType"] == "SupplyDelivery" else "subject"
     said = (resource.get(element) or {}).get("reference")
     prescribed = line.get("subject", {}).get("reference")
@@ -261,6 +263,8 @@ def _require_patient(resource: dict[str, Any], line: Any, place: str) -> None:
             expression=f"{place}.{element}",
             rule="prescription-patient",
         )
+    if not resource.get(element) and prescribed is not None and not prescribed.startswith("#"):
+        resource[element] = dict(line["subject"])
 
 
 def _names(work: Work) -> frozenset[str]:

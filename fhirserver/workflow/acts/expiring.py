@@ -45,7 +45,7 @@ def expire(workflow: Workflow, services: Services, identity: str) -> bool:
         if case.valid or case.held:
             return False
         target = task.decide(Action.EXPIRE).target
-        task.end_finished()
+        task.end_finished(target)
         task.view.move(target, task.work.now)
         task.view.give(None)
         task.save()

@@ -40,7 +40,7 @@ def release(task: TaskWork) -> Answer:
         PreconditionFailed, Conflict: as `states.decide` says.
     """
     transition = task.decide(Action.RELEASE)
-    task.end_finished()
+    task.end_finished(transition.target)
     task.view.give(None)
     task.view.move(transition.target, task.work.now)
     return Answer(200, planned=task.save())

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Final
 
+from fhirserver import jsontext
 from fhirserver.access.caller import Role
 from fhirserver.errors import Unprocessable
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
-from fhirserver.interactions.guards import Finish
+from fhirserver.interactions.guards import Finish, Write
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.transaction import BUNDLE
 from fhirserver.interactions.writes import placing
@@ -54,6 +55,31 @@ def orders(request: Request, found: Sequence[Entry]) -> list[Entry]:
     if request.caller.role in (Role.OPERATOR, Role.PATIENT) and ISSUE not in request.memory:
         return []
     return [entry for entry, resource in pushes.written(found) if issuing.is_order(resource)]
+
+
+def require_issued(request: Request, write: Write) -> None:
+    """Refuse a patch by which a draft would become an active order that nobody issued.
+
+    Raises:
+        Unprocessable: names what issues it.
+    """
+    if write.interaction != "patch" or write.proposed is None or request.caller.role in (Role.OPERATOR, Role.PATIENT):
+        return
+    if not issuing.is_order(write.proposed):
+        return
+    if write.current is not None and issuing.is_order(jsontext.read(write.current.body)):
+        return
+    raise Unprocessable(
+        Text(
+            "Une ébauche devient une ordonnance par PUT, ou par $issue-prescription, non par PATCH : c'est alors "
+            "qu'elle est contrôlée et numérotée.",
+            "A draft becomes a prescription by PUT, or by $issue-prescription, not by PATCH: that is when it is "
+            "checked and numbered.",
+        ),
+        expression=f"{write.kind}.status",
+        rule="prescription-issue",
+        code="business-rule",
+    )
 
 
 def again(
@@ -165,9 +191,24 @@ def _number_groups(
     references = [each.reference for each in prescription.sent]
     own = [each for each in groups if alternatives.concerns(each.resource or {}, prescription.group, references)]
     for each in own:
+        strangers = {one for pair in alternatives.pairs(each.resource or {}) for one in pair}.difference(references)
+        if strangers:
+            raise _strangers(each, min(strangers))
         each.resource = lines.with_group(each.resource or {}, identifier)
         each.marks = mark.kept()
     return own
+
+
+def _strangers(group: Entry, reference: str) -> Unprocessable:
+    return Unprocessable(
+        Text(
+            f"« {reference[:100]} » n'est pas une ligne de cette ordonnance : des alternatives sont d'une seule.",
+            f'"{reference[:100]}" is no line of this prescription: alternatives are of one.',
+        ),
+        expression=f"Bundle.entry[{group.position}].resource.action",
+        rule="prescription-alternative",
+        code="business-rule",
+    )
 
 
 def expire_later(work: Work, task: dict[str, Any], identity: str, by_reference: dict[str, lines.Line]) -> None:

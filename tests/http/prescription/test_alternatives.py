@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,6 +17,7 @@ from tests.http.prescription.conftest import (
     find,
     issue,
     parameters,
+    push,
     state,
     task_of,
 )
@@ -100,6 +102,42 @@ def test_a_choice_that_is_taken_back_is_open_again(prescriber: Client, pharmacis
     assert pharmacist.post("MedicationDispense", dispense(first, None, quantity=tablets)).status_code == 201
 
 
+def test_a_choice_that_is_taken_back_after_its_delivery_was_closed_is_open_again(
+    prescriber: Client, pharmacist: Client
+) -> None:
+    def change(bundle: dict[str, Any]) -> None:
+        other = copy.deepcopy(bundle["entry"][2])
+        other["fullUrl"] = f"urn:uuid:{uuid.uuid4()}"
+        grouped(bundle)
+        bundle["entry"].insert(4, other)
+
+    issued = issue(prescriber, change)
+    task = opened(pharmacist, issued)
+    first, second = issued.reference("MedicationRequest", 0), issued.reference("MedicationRequest", 1)
+    tablets = {"value": 30, "unit": "comprimé"}
+    made = pharmacist.post("MedicationDispense", dispense(second, None, quantity=tablets)).json()["id"]
+    closed = pharmacist.post(f"{task}/$close", parameters()).json()
+    assert state(closed["parameter"][0]["resource"]) == "partly-executed"
+    assert pharmacist.get(first).json()["status"] == "active", "the choice may be taken back"
+    back = pharmacist.post(f"MedicationDispense/{made}/$cancel", parameters(reason="dispensing-error"))
+    assert back.status_code == 200, back.text
+    assert pharmacist.post(f"{task}/$take", parameters()).status_code == 200
+    given = pharmacist.post("MedicationDispense", dispense(first, None, quantity=tablets))
+    assert given.status_code == 201, given.text
+
+
+def test_alternatives_are_lines_of_one_prescription(prescriber: Client) -> None:
+    former = issue(prescriber).reference("MedicationRequest", 0)
+
+    def change(bundle: dict[str, Any]) -> None:
+        grouped(bundle)
+        bundle["entry"][4]["resource"]["action"][1]["resource"]["reference"] = former
+
+    refused = push(prescriber, change)
+    assert refused.status_code == 422, refused.text
+    assert former in refused.text
+
+
 def apart(bundle: dict[str, Any]) -> None:
     """Make the second medicine and the biology, which another profession executes, alternatives of each other."""
     medicine, biology = bundle["entry"][3:5]
@@ -147,7 +185,7 @@ def test_alternatives_of_two_professions_exclude_each_other_until_the_choice_is_
     assert made.status_code == 201, made.text
     refused = laboratory.post("DiagnosticReport", report(issued))
     assert refused.status_code == 409
-    assert "alternative" in refused.text
+    assert "son alternative « PANTOPRAZOLE" in refused.text
     back = pharmacist.post(f"MedicationDispense/{made.json()['id']}/$cancel", parameters(reason="dispensing-error"))
     assert back.status_code == 200, back.text
     assert laboratory.post("DiagnosticReport", report(issued)).status_code == 201
@@ -167,6 +205,7 @@ def test_who_takes_a_task_sees_that_its_line_was_executed_as_its_alternative(
     standing = next(each for each in line["extension"] if each["url"].endswith("line-standing"))
     assert {"url": "finished", "valueBoolean": True} in standing["extension"]
     assert state(laboratory.post(f"Task/{biology}/$release", parameters()).json()) == "issued"
+    assert laboratory.get(issued.reference("ServiceRequest")).json()["status"] == "active", "it may be taken back"
 
 
 def test_of_two_alternatives_executed_at_the_same_moment_by_two_professions_one_is_accepted(

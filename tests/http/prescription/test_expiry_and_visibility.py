@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from fhirserver.demo import people
+from fhirserver.prescription import elements
 from tests.http.conftest import Client
-from tests.http.prescription.conftest import dispense, find, issue, parameters, push, state, task_of
+from tests.http.prescription.conftest import AsRole, dispense, find, issue, parameters, push, state, task_of
 
 THIRTY = {"value": 30, "unit": "comprimé"}
 
@@ -136,3 +137,60 @@ def test_a_line_that_cannot_be_meant_is_refused_where_it_stands(change: Any, ele
     assert element in issues[0]["expression"][0]
     assert issues[0]["details"]["text"]
     assert issues[0]["diagnostics"]
+
+
+def opposed(bundle: dict[str, Any]) -> None:
+    """Leave one line, of 30 tablets, whose execution the patient does not want its prescriber to see."""
+    del bundle["entry"][3:]
+    counted(bundle)
+    elements.set_flag(bundle["entry"][2]["resource"], elements.Flag.OPPOSITION)
+
+
+def test_what_the_prescriber_sees_of_a_line_does_not_tell_of_an_execution_that_the_patient_hides(
+    prescriber: Client, pharmacist: Client
+) -> None:
+    shown = []
+    for amount in (30, 10, None):
+        issued = issue(prescriber, opposed)
+        line, task = issued.reference("MedicationRequest"), f"Task/{task_of(pharmacist, issued.number)['id']}"
+        if amount is not None:
+            pharmacist.post(f"{task}/$take", parameters())
+            given = dispense(line, None, quantity={"value": amount, "unit": "comprimé"})
+            assert pharmacist.post("MedicationDispense", given).status_code == 201
+            assert pharmacist.post(f"{task}/$close", parameters()).status_code == 200
+        before = prescriber.get(f"{line}/_history").json()["total"]
+        ended = prescriber.post("$cancel", parameters(number=issued.number, reason="treatment-change"))
+        assert "MedicationDispense" not in ended.text
+        assert "Task" not in ended.text
+        shown.append((before, prescriber.get(line).json()["status"] if ended.status_code == 200 else "active"))
+    assert shown == [(1, "active"), (1, "stopped"), (1, "stopped")]
+
+
+def test_a_patient_who_is_not_here_is_prescribed_nothing(prescriber: Client) -> None:
+    def unknown(bundle: dict[str, Any]) -> None:
+        for entry in bundle["entry"][2:]:
+            entry["resource"]["subject"] = {"reference": "Patient/inconnu"}
+
+    refused = push(prescriber, unknown)
+    assert refused.status_code == 422, refused.text
+    assert "Patient/inconnu" in refused.text
+
+
+def test_a_delivery_that_names_nobody_is_the_lines_patients(prescriber: Client, pharmacist: Client) -> None:
+    issued = issue(prescriber, counted)
+    pharmacist.post(f"Task/{task_of(pharmacist, issued.number)['id']}/$take", parameters())
+    given = pharmacist.post(
+        "MedicationDispense", dispense(issued.reference("MedicationRequest"), None, quantity=THIRTY)
+    )
+    assert given.status_code == 201, given.text
+    assert given.json()["subject"]["reference"] == issued.reference("Patient")
+
+
+def test_a_secret_prescription_is_not_found_by_a_prescriber_who_is_not_its_own(
+    prescriber: Client, as_role: AsRole
+) -> None:
+    def secret(bundle: dict[str, Any]) -> None:
+        for entry in bundle["entry"][2:]:
+            elements.set_flag(entry["resource"], elements.Flag.PREGNANCY_TERMINATION)
+
+    assert find(as_role("doctor"), issue(prescriber, secret).number).status_code == 404

@@ -88,6 +88,10 @@ def test_drafts_start_no_workflow_and_become_a_prescription_when_they_become_act
     answer = push(prescriber, draft).json()
     assert "identifier" not in answer
     line = answer["entry"][2]["resource"]
+    patch = [{"op": "replace", "path": "/status", "value": "active"}]
+    patched = prescriber.patch(f"MedicationRequest/{line['id']}", patch, Content_Type="application/json-patch+json")
+    assert patched.status_code == 422, patched.text
+    assert "$issue-prescription" in patched.text
     active = prescriber.put(f"MedicationRequest/{line['id']}", {**line, "status": "active"})
     assert active.status_code == 200, active.text
     assert active.json()["groupIdentifier"] != line["groupIdentifier"]

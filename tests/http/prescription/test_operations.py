@@ -236,6 +236,17 @@ def test_current_medications_tell_what_remains_and_until_when(prescriber: Client
     assert {"title", "posology", "remaining", "next-possible-date", "end"} <= {part["name"] for part in line}
 
 
+def test_a_token_that_only_reads_moves_no_task(prescriber: Client, server: Server) -> None:
+    issued = issue(prescriber)
+    reader = Client(server, server.token("pharmacist", scope="user/*.rs"))
+    task = task_of(reader, issued.number)["id"]
+    for operation in ("$take", "$release", "$close"):
+        refused = reader.post(f"Task/{task}/{operation}", parameters())
+        assert refused.status_code == 403, refused.text
+    author = Client(server, server.token("prescriber", scope="user/*.rs"))
+    assert author.post("$cancel", parameters(number=issued.number, reason="error")).status_code == 403
+
+
 def test_a_reason_that_the_code_system_does_not_have_is_refused(prescriber: Client) -> None:
     issued = issue(prescriber)
     told = parameters(number=issued.number)
