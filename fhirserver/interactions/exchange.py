@@ -52,11 +52,13 @@ class Content:
         media: its Content-Type, as sent.
         read: gives all of it, up to the size limit (TooLarge).
         open: gives a stream of it (TooLarge while reading).
+        about: the reference of `X-Security-Context`: by which resource access to it is decided.
     """
 
     media: str
     read: Callable[[], bytes]
     open: Callable[[], BinaryIO]
+    about: str | None = None
 
 
 class Course(Protocol):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from fhirserver.access.decide import decide
 from fhirserver.errors import NotFound
 from fhirserver.interactions import read
@@ -9,6 +12,8 @@ from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown import visibility
 from fhirserver.issues import Text
+
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,9}")
 
 
 def vread(services: Services, request: Request, kind: str, identity: str, version: str) -> Answer:
@@ -19,7 +24,7 @@ def vread(services: Services, request: Request, kind: str, identity: str, versio
         Gone: that version says that the resource is deleted.
     """
     grant = decide(request.caller, "r", kind)
-    number = int(version) if version.isascii() and version.isdigit() and len(version) <= 10 else 0  # noqa: PLR2004 - digits of the largest version
+    number = int(version) if _VERSION.fullmatch(version) else 0
     found = services.store.vread(kind, identity, number) if number else None
     if found is None:
         visibility.require(services, request, grant, services.store.read(kind, identity), kind, identity)

@@ -21,7 +21,8 @@ from fhirserver.wire.operation import Monitor
 from fhirserver.wire.response import Application
 from fhirserver.wire.safety import secure
 
-METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE")
+"""Those that FHIR's addresses answer, be it by telling which others they offer."""
 
 _log: Final = logging.getLogger("fhirserver")
 
@@ -88,7 +89,7 @@ def _failure(error: HTTPException) -> Failure | None:
             rule="unknown-route",
         )
     if error.code == 405:  # noqa: PLR2004 - method not allowed
-        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or METHODS))
+        allowed = ", ".join(sorted(set(getattr(error, "valid_methods", None) or METHODS) - {"TRACE"}))
         return MethodNotAllowed(
             Text(
                 f"{request.method[:20]} n'est pas offert ; offerts : {allowed}.",

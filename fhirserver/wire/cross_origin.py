@@ -9,11 +9,11 @@ from flask import Response, request
 
 EXPOSED: Final = (
     "ETag, Location, Content-Location, Last-Modified, X-Request-Id, "
-    "X-Progress, Retry-After, Expires, Preference-Applied"
+    "X-Progress, Retry-After, Expires, Preference-Applied, X-Security-Context"
 )
 _ALLOWED: Final = (
     "Authorization, Content-Type, Accept, Accept-Language, If-Match, If-None-Match, If-None-Exist, "
-    "If-Modified-Since, Prefer, Range, X-Request-Id"
+    "If-Modified-Since, Prefer, Range, X-Request-Id, X-Security-Context"
 )
 
 

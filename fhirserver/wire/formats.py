@@ -114,17 +114,17 @@ class Formats:
         if accept is None or not accept.strip() or accept.strip() == "*/*":
             return self.default
         ranges = ranges_of(accept)
-        best: tuple[float, Format] | None = None
+        best: tuple[tuple[float, int], Format] | None = None
         for format_ in self.all:
-            quality = self._quality(format_, ranges)
-            if quality > 0 and (best is None or quality > best[0]):
-                best = (quality, format_)
+            wish = self._quality(format_, ranges)
+            if wish[0] > 0 and (best is None or wish > best[0]):
+                best = (wish, format_)
         if best is None:
             raise self._refusal(f"Accept: {accept[:80]}")
         return _as_named(best[1], ranges)
 
-    def _quality(self, format_: Format, ranges: Sequence[Range]) -> float:
-        """Return how much a client wants a format: the most precise range that covers it decides."""
+    def _quality(self, format_: Format, ranges: Sequence[Range]) -> tuple[float, int]:
+        """Return how much a client wants a format, and how precisely: the most precise range that covers it decides."""
         quality, precision = 0.0, -1
         for wanted in ranges:
             covers = (
@@ -136,7 +136,7 @@ class Formats:
                 continue
             if wanted.precision > precision or (wanted.precision == precision and wanted.quality > quality):
                 quality, precision = wanted.quality, wanted.precision
-        return quality
+        return quality, precision
 
     def _sent(self, content_type: str) -> Format:
         """Return the format of a body by its Content-Type; without one, JSON.

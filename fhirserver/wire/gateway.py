@@ -19,7 +19,7 @@ from flask import Response, request
 
 from fhirserver import jsontext
 from fhirserver.access.tokens import Verifier
-from fhirserver.errors import BadRequest, Failure
+from fhirserver.errors import BadRequest, Failure, MethodNotAllowed
 from fhirserver.interactions.exchange import NO_PREFERENCE, Answer, Conditions, Content, Preference, Request
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.shown.etags import tags
@@ -39,6 +39,7 @@ _log: Final = logging.getLogger("fhirserver")
 _NO_CONDITIONS: Final = Conditions()
 _OPEN: Final = {("GET", ("metadata",))}
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_FHIR_MEDIA: Final = ("application/fhir+json", "application/fhir+xml")
 _HOST: Final = re.compile(r"[A-Za-z0-9._~-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
@@ -79,11 +80,17 @@ class Gateway:
             representation = self._representation(environ, path)
             response = self._perform(environ, path, language, request_id, representation)
         except Failure as failure:
-            response = self.refuse(failure, language, representation)
+            if environ["REQUEST_METHOD"] == "OPTIONS" and isinstance(failure, MethodNotAllowed):
+                response = Response(status=204, headers={"Allow": f"{failure.headers['Allow']}, OPTIONS"})
+            else:
+                response = self.refuse(failure, language, representation)
         except Exception:  # noqa: BLE001 - nothing of it leaves; it is logged
             _log.exception("request %s failed: %s %s", request_id, environ["REQUEST_METHOD"], environ["PATH_INFO"])
             response = self.outcome_response(500, [INTERNAL], language, representation)
         response.headers["X-Request-Id"] = request_id
+        response.headers["Vary"] = "Accept, Accept-Language, Prefer"
+        # without this, a browser shows for some time what it had, though it was changed meanwhile
+        response.headers.setdefault("Cache-Control", "private, no-cache")
         theirs = environ.get("HTTP_X_REQUEST_ID")
         if theirs and theirs != request_id:
             response.headers["X-Correlation-Id"] = theirs[:200]
@@ -126,6 +133,7 @@ class Gateway:
                 environ.get("CONTENT_TYPE", ""),
                 lambda: body.read(environ, limit),
                 lambda: body.stream(environ, limit),
+                environ.get("HTTP_X_SECURITY_CONTEXT"),
             ),
             wants_resource=self._wants_resource(environ),
             ranges=environ.get("HTTP_RANGE"),
@@ -133,6 +141,8 @@ class Gateway:
         )
         if method in _WITH_BODY:
             body.take(environ, limit)
+            if segments[-1:] == ("_search",):
+                self._form_decides(body.read(environ, limit), representation)
         self.working.begin(environ.get("REMOTE_ADDR", ""))
         try:
             answer = self._router.perform(asked)
@@ -189,6 +199,15 @@ class Gateway:
         if path.startswith("Binary/") and chosen is None and accept and not _names_fhir(accept):
             return Representation(self.formats.default, pretty=False)
         return Representation(self.formats.accepted(accept, chosen), pretty == "true")
+
+    def _form_decides(self, form: bytes, representation: Representation) -> None:
+        """Let `_format` and `_pretty` of a form decide, as they do in a query string."""
+        if b"_format" not in form and b"_pretty" not in form:
+            return
+        given = dict(parse_qsl(form.decode("utf-8", "replace"), keep_blank_values=True))
+        if "_format" in given:
+            representation.format = self.formats.accepted(None, given["_format"])
+        representation.pretty = given.get("_pretty", str(representation.pretty).lower()) == "true"
 
     def _wants_resource(self, environ: dict[str, Any]) -> bool:
         if "_format" in environ["QUERY_STRING"]:
@@ -276,13 +295,15 @@ def _conditions(environ: dict[str, Any]) -> Conditions:
         tags(match, "If-Match") if match is not None else (),
         tags(none_match, "If-None-Match") if none_match is not None else (),
         headers.moment(since) if since is not None else None,
-        none_exist,
+        none_exist.removeprefix("?") if none_exist is not None else None,
     )
 
 
 def _names_fhir(accept: str) -> bool:
-    """Tell whether a FHIR media type is named: for Binary, anything else asks for the content itself."""
-    return any(wanted.media in ("application/fhir+json", "application/fhir+xml") for wanted in ranges_of(accept))
+    """Tell whether a FHIR type is named and wanted most: for Binary, anything else asks for the content itself."""
+    ranges = ranges_of(accept)
+    wanted = max((each.quality for each in ranges if each.media in _FHIR_MEDIA), default=0.0)
+    return wanted > 0 and wanted >= max(each.quality for each in ranges)
 
 
 def _request_id(environ: dict[str, Any]) -> str:

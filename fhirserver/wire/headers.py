@@ -36,7 +36,7 @@ def preference(value: str) -> Preference:
     lenient = asynchronous = False
     for part in value.replace(";", ",").split(","):
         name, _, given = part.strip().partition("=")
-        given = given.strip().strip('"')
+        name, given = name.rstrip(), given.strip().strip('"')
         if name.lower() == "return":
             if given == "minimal":
                 returning = "minimal"

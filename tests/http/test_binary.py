@@ -110,3 +110,22 @@ def test_an_empty_body_and_junk_base64_are_refused(operator: Client) -> None:
 def test_content_beyond_the_limit_is_refused_and_not_kept(operator: Client) -> None:
     answer = operator.post("Binary", b"x" * (50 * 1024 * 1024 + 1), Content_Type="application/zip")
     assert answer.status_code == 413
+
+
+def test_the_resource_leaves_only_where_a_fhir_type_is_wanted_most(operator: Client) -> None:
+    path = f"Binary/{operator.post('Binary', PDF, Content_Type='application/pdf').json()['id']}"
+    for accept in ("application/pdf, application/fhir+json;q=0.1", "*/*, application/fhir+json;q=0.5"):
+        assert operator.get(path, Accept=accept).content == PDF
+    for accept in ("application/fhir+xml, */*", "application/fhir+xml, */*;q=0.1"):
+        assert operator.get(path, Accept=accept).headers["Content-Type"].startswith("application/fhir+xml")
+    part = operator.get(f"{path}?_summary=true", Accept="application/fhir+json").json()
+    assert ("data" in part, part["contentType"]) == (False, "application/pdf")
+
+
+def test_the_security_context_of_content_travels_in_its_header(operator: Client) -> None:
+    patient = f"Patient/{operator.post('Patient', {'resourceType': 'Patient', 'active': True}).json()['id']}"
+    sent = operator.post("Binary", PDF, Content_Type="application/pdf", X_Security_Context=patient)
+    path = f"Binary/{sent.json()['id']}"
+    assert sent.json()["securityContext"] == {"reference": patient}
+    assert operator.get(path).headers["X-Security-Context"] == patient
+    assert operator.post("Binary", PDF, Content_Type="application/pdf", X_Security_Context="him").status_code == 400

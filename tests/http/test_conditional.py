@@ -220,3 +220,16 @@ def test_what_others_refer_to_is_not_deleted_unless_a_transaction_deletes_both(o
     assert f"Observation/{what}" in issue(refused)["details"]["text"]
     both = bundle("transaction", entry("DELETE", f"Patient/{person}"), entry("DELETE", f"Observation/{what}"))
     assert statuses(operator.post("", both)) == ["204", "204"]
+
+
+def test_a_conditional_reference_without_criteria_is_refused(operator: Client) -> None:
+    for reference in ("Patient?", "Patient?_count=1"):
+        assert operator.post("Observation", refer(reference)).status_code == 400
+        answer = operator.post("", bundle("transaction", entry("POST", "Observation", refer(reference))))
+        assert (answer.status_code, issue(answer)["expression"][0][:15]) == (400, "Bundle.entry[0]")
+
+
+def test_criteria_may_begin_with_their_question_mark(operator: Client) -> None:
+    name = value()
+    answers = [operator.post("Patient", patient(name), If_None_Exist=f"?{criteria(name)}") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]

@@ -92,3 +92,19 @@ def test_pretty_asks_for_line_breaks(operator: Client) -> None:
     assert operator.get(f"{path}?_pretty=true").text.count("\n") > 3
     assert "\n" not in operator.get(path).text
     assert operator.get("Patient?_count=1&_pretty=true").text.count("\n") > 5
+
+
+def test_the_format_named_in_a_form_decides(operator: Client) -> None:
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    answer = operator.post("Patient/_search", b"_count=1&_format=xml&_pretty=true", Accept="application/json", **form)
+    assert answer.headers["Content-Type"].startswith(XML)
+    assert answer.text.count("\n") > 3
+    assert operator.post("Patient/_search", b"_count=1&_format=nonsense", **form).status_code == 406
+
+
+def test_caches_keep_formats_apart_and_ask_again(operator: Client) -> None:
+    path = operator.post("Patient", PATIENT, Content_Type=XML).headers["Location"]
+    for answer in (operator.get(path), operator.get("Patient/nobody"), operator.get("Patient?_count=1")):
+        assert "Accept" in answer.headers["Vary"]
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert "Accept" in operator.get("metadata").headers["Vary"]

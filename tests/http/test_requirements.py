@@ -268,3 +268,25 @@ def test_a_summary_has_at_every_depth_what_the_definitions_say(operator: Client)
     statement = operator.get("metadata?_summary=true").json()
     assert "searchParam" not in statement["rest"][0]["resource"][0]
     assert {"resourceType", "fhirVersion", "meta"} <= set(operator.get("metadata?_elements=software").json())
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [("Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}), ("Patient/_search", {"POST"}), ("", {"GET", "POST"})],
+)
+def test_what_an_address_offers_is_told_where_it_is_asked_or_another_method_is_sent(
+    operator: Client, address: str, allowed: set[str]
+) -> None:
+    asked, wrong = operator.send("OPTIONS", address), operator.send("TRACE", address)
+    assert (asked.status_code, wrong.status_code) == (204, 405)
+    assert allowed | {"OPTIONS"} <= set(asked.headers["Allow"].split(", ")) <= allowed | {"OPTIONS", "HEAD"}
+    assert allowed <= set(wrong.headers["Allow"].split(", ")) <= allowed | {"HEAD"}
+
+
+def test_a_version_has_one_name(operator: Client) -> None:
+    path = path_of(operator.post("Patient", PATIENT))
+    assert [operator.get(f"{path}/_history/{name}").status_code for name in ("1", "01", "+1")] == [200, 404, 404]
+
+
+def test_a_preference_may_have_spaces_around_its_equals_sign(operator: Client) -> None:
+    assert operator.post("Patient", PATIENT, Prefer="return = minimal").content == b""

@@ -177,8 +177,8 @@ def conditions(request: dict[str, Any]) -> Conditions:
     )
 
 
-def respond(answer: Answer, whole: Request) -> dict[str, Any]:
-    """Return the response entry of an answer, with as much of it as the whole request's `Prefer` asks for."""
+def respond(answer: Answer, whole: Request, method: str = "") -> dict[str, Any]:
+    """Return the response entry of an answer, with as much of it as method and the whole request's `Prefer` ask for."""
     response: dict[str, Any] = {"status": _status(answer.status)}
     stored, returning = answer.stored, whole.prefer.returning
     if answer.location is not None:
@@ -191,7 +191,7 @@ def respond(answer: Answer, whole: Request) -> dict[str, Any]:
     entry: dict[str, Any] = {"response": response}
     if stored is not None and not stored.deleted:
         entry = {"fullUrl": f"{whole.base}/{stored.type}/{stored.id}", **entry}
-    if not answer.written or returning in (None, "representation"):
+    if method != "HEAD" and (not answer.written or returning in (None, "representation")):
         resource = embedded(answer)
         if resource is not None:
             entry["resource"] = resource

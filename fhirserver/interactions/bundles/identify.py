@@ -68,7 +68,7 @@ def _conditions(services: Services, found: Sequence[Entry]) -> list[Selection]:
             query = entry.asked.none_exist if entry.asked else entry.request.get("ifNoneExist")
         if len(entry.path) == 1 and entry.kind in services.types and query and isinstance(query, str):
             with suppress(BadRequest):  # told where it is decided
-                conditions.append((entry.kind, tuple(conditional.criteria(query.lstrip("?")))))
+                conditions.append((entry.kind, tuple(selecting.criteria(query.lstrip("?")))))
     return conditions
 
 
@@ -89,7 +89,7 @@ def _decide_create(services: Services, request: Request, transaction: Transactio
     if criteria is None:
         return
     writing.allow(request, "c", entry.kind)
-    found = conditional.select(services, request, transaction, entry.kind, conditional.criteria(criteria))
+    found = conditional.select(services, request, transaction, entry.kind, selecting.criteria(criteria))
     if len(found) > 1:
         raise conditional.several(entry.kind, criteria)
     entry.request = {name: value for name, value in entry.request.items() if name != "ifNoneExist"}
@@ -106,7 +106,7 @@ def _decide_create(services: Services, request: Request, transaction: Transactio
 
 
 def _decide_conditional(services: Services, request: Request, transaction: Transaction, entry: Entry) -> None:
-    found = conditional.select(services, request, transaction, entry.kind, conditional.criteria(entry.query))
+    found = conditional.select(services, request, transaction, entry.kind, selecting.criteria(entry.query))
     seen = conditional.known(services, request, transaction, entry.kind, found)
     if entry.method == "PUT" and found and not seen:
         raise conditional.taken(entry.kind)

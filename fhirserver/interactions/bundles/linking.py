@@ -14,15 +14,15 @@ from contextlib import suppress
 from typing import Any, Final
 
 from fhirserver.errors import BadRequest, MultipleMatches, PreconditionFailed, Unprocessable
-from fhirserver.interactions.exchange import Request, query_pairs
+from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.shown.selecting import identities
+from fhirserver.interactions.shown.selecting import criteria, identities
 from fhirserver.interactions.writes.references import literals
 from fhirserver.issues import Text
 
 _NESTED: Final = frozenset({dict, list})
 LOCAL: Final = ("urn:uuid:", "urn:oid:")
-_CONDITIONAL: Final = re.compile(r"([A-Z][A-Za-z]+)\?(.+)", re.DOTALL)
+_CONDITIONAL: Final = re.compile(r"([A-Z][A-Za-z]+)\?(.*)", re.DOTALL)
 
 Select = Callable[[str, list[tuple[str, str]]], set[str]]
 """Gives the ids (two are enough) that criteria select among resources of a type."""
@@ -34,7 +34,7 @@ def alone(services: Services, request: Request, resource: dict[str, Any]) -> dic
     Raises:
         PreconditionFailed: a conditional reference selects nothing, or several.
         Unprocessable: a reference to a `urn:` that nothing can answer.
-        BadRequest: criteria that cannot be understood.
+        BadRequest: criteria that cannot be understood, or none.
     """
     kind = resource.get("resourceType")
     if request.in_bundle or kind == "Bundle" or not unplaced(resource):
@@ -102,13 +102,13 @@ def selections(texts: Iterable[str]) -> list[tuple[str, tuple[tuple[str, str], .
         match = _CONDITIONAL.fullmatch(text)
         if match:
             with suppress(BadRequest):
-                found.append((match[1], tuple(query_pairs(match[2]))))
+                found.append((match[1], tuple(criteria(match[2]))))
     return found
 
 
 def _answer(select: Select, match: re.Match[str], path: str) -> str:
     kind, query = match[1], match[2]
-    chosen = select(kind, query_pairs(query))
+    chosen = select(kind, criteria(query))
     if len(chosen) == 1:
         return f"{kind}/{chosen.pop()}"
     if chosen:

@@ -1,7 +1,7 @@
 """Binary: content of any type, kept as bytes, base64 only where FHIR is asked for.
 
 https://hl7.org/fhir/R4/binary.html#rest: a body whose Content-Type is not one of FHIR's is the content itself, and a
-read without a FHIR type in Accept gives it back as it was.
+read without a FHIR type in Accept gives it back as it was. `securityContext` goes with it as `X-Security-Context`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest, RangeNotSatisfiable
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Write
 from fhirserver.interactions.services import Services
+from fhirserver.interactions.shown import subset
 from fhirserver.interactions.writes import writing
 from fhirserver.issues import Text
 from fhirserver.store import Draft, Stored, Transaction
@@ -24,6 +25,7 @@ from fhirserver.store.kept.files import Upload
 _FHIR: Final = ("application/fhir+json", "application/fhir+xml")
 _CHUNK: Final = 1 << 16
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+_ABOUT: Final = re.compile(r"(https?://[^\s?#]+/)?[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}(/_history/[A-Za-z0-9.-]{1,64})?")
 _MEDIA: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?:\s*;.*)?", re.ASCII)
 
 
@@ -85,12 +87,19 @@ def _take(
     media = content.media.strip() or "application/octet-stream"
     if not _MEDIA.fullmatch(media):
         raise BadRequest(Text("Content-Type illisible.", "Unreadable Content-Type."), rule="content-type")
+    resource: dict[str, Any] = {"resourceType": "Binary", "contentType": media}
+    if content.about is not None:
+        if not _ABOUT.fullmatch(content.about):
+            raise BadRequest(
+                Text("X-Security-Context attend Type/id.", "X-Security-Context expects Type/id."),
+                rule="security-context",
+            )
+        resource["securityContext"] = {"reference": content.about}
     with content.open() as stream:
         upload = services.store.files.upload(iter(lambda: stream.read(_CHUNK), b""))
     if not upload.ref.size:
         services.store.files.discard(upload)
         raise BadRequest(Text("Le corps est vide.", "The body is empty."), rule="empty-body")
-    resource = {"resourceType": "Binary", "contentType": media}
     draft, _ = writing.prepared(services, request, resource, identity, method)
     return replace(draft, files=(upload.ref,)), upload
 
@@ -98,18 +107,22 @@ def _take(
 def present(services: Services, request: Request, stored: Stored) -> Answer:
     """Answer a Binary as its content, or as the resource when a FHIR format was asked for."""
     if request.wants_resource:
-        return Answer(200, stored, json=complete(services, stored))
+        whole = complete(services, stored)
+        cut = subset.choose(services.definitions, request.pairs())
+        return Answer(200, stored, json=whole if cut is None else jsontext.write(cut(jsontext.read(whole))))
     resource = jsontext.read(stored.body)
+    about = (resource.get("securityContext") or {}).get("reference")
+    told = {"Accept-Ranges": "bytes", **({"X-Security-Context": about} if about else {})}
     content = services.store.files.open(stored.files[0])
     assert content is not None, "content is kept in the commit of its version"
     media = str(resource.get("contentType", "application/octet-stream"))
     if request.ranges is None or not _RANGE.fullmatch(request.ranges):
         # other units and several ranges are ignored, as RFC 9110 (14.2) allows
-        head = {"Accept-Ranges": "bytes", "Content-Length": str(content.size)}
+        head = {**told, "Content-Length": str(content.size)}
         return Answer(200, stored, raw=content.pieces(), media=media, headers=head)
     start, end = _bounds(request.ranges, content.size)
     head = {
-        "Accept-Ranges": "bytes",
+        **told,
         "Content-Range": f"bytes {start}-{end - 1}/{content.size}",
         "Content-Length": str(end - start),
     }

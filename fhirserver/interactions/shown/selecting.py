@@ -6,17 +6,41 @@ from collections.abc import Sequence
 from typing import Final
 
 from fhirserver.access.decide import decide
-from fhirserver.interactions.exchange import Request
+from fhirserver.errors import BadRequest
+from fhirserver.interactions.exchange import Request, query_pairs
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown import visibility
+from fhirserver.issues import Text
 from fhirserver.search.mongo import together
 from fhirserver.search.mongo.conditions import Narrowing
 from fhirserver.search.mongo.together import Selection
 from fhirserver.store import Transaction
 
+CONTROL: Final = frozenset(
+    "_format _pretty _count _sort _summary _elements _include _revinclude _total _contained _offset".split()  # noqa: SIM905 - one line
+)
+"""Parameters that say how a search is answered, not what it selects."""
 _HIDDEN: Final = 50
 """How many hidden resources may stand before those that a caller may see."""
 _BEYOND: Final = frozenset({"_has", "_filter", "_list"})
+
+
+def criteria(query: str) -> list[tuple[str, str]]:
+    """Return the search criteria of a conditional interaction.
+
+    Raises:
+        BadRequest: there are none: they would select everything.
+    """
+    pairs = [(name, value) for name, value in query_pairs(query) if name.partition(":")[0] not in CONTROL]
+    if not any(value for _, value in pairs):
+        raise BadRequest(
+            Text(
+                "Une interaction conditionnelle demande des critères de recherche (par exemple ?identifier=…).",
+                "A conditional interaction needs search criteria (?identifier=… for instance).",
+            ),
+            rule="criteria",
+        )
+    return pairs
 
 
 def identities(  # noqa: PLR0913, PLR0917 - what a selection consists of

@@ -7,9 +7,9 @@ that writes, under a lock of their name: of many at once, one creates, and the o
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from fhirserver.errors import BadRequest, Conflict, MultipleMatches, NotFound
+from fhirserver.errors import Conflict, MultipleMatches, NotFound
 from fhirserver.interactions import create as creation
 from fhirserver.interactions import delete as deletion
 from fhirserver.interactions import patch as patching
@@ -17,32 +17,10 @@ from fhirserver.interactions import update as updating
 from fhirserver.interactions.bundles import linking
 from fhirserver.interactions.exchange import Answer, Request, query_pairs
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.shown.selecting import identities
+from fhirserver.interactions.shown.selecting import CONTROL, criteria, identities
 from fhirserver.interactions.writes import referrers, writing
 from fhirserver.issues import Text
 from fhirserver.store import Transaction
-
-_CONTROL: Final = frozenset(
-    "_format _pretty _count _sort _summary _elements _include _revinclude _total _contained _offset".split()  # noqa: SIM905 - one line
-)
-
-
-def criteria(query: str) -> list[tuple[str, str]]:
-    """Return the search criteria of a conditional interaction.
-
-    Raises:
-        BadRequest: there are none: they would select everything.
-    """
-    pairs = [(name, value) for name, value in query_pairs(query) if name.partition(":")[0] not in _CONTROL]
-    if not any(value for _, value in pairs):
-        raise BadRequest(
-            Text(
-                "Une interaction conditionnelle demande des critères de recherche (par exemple ?identifier=…).",
-                "A conditional interaction needs search criteria (?identifier=… for instance).",
-            ),
-            rule="criteria",
-        )
-    return pairs
 
 
 def with_criteria(request: Request) -> Request:
@@ -50,7 +28,7 @@ def with_criteria(request: Request) -> Request:
     if not request.query or request.in_bundle or request.conditions.none_exist is not None:
         return request
     names = (name.partition(":")[0] for name, _ in query_pairs(request.query))
-    if all(name in _CONTROL for name in names):
+    if all(name in CONTROL for name in names):
         return request
     return replace(request, conditions=replace(request.conditions, none_exist=request.query))
 
