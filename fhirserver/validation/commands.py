@@ -126,7 +126,7 @@ def _policy(name: str) -> Policy:
 
 def _judge(validator: Validator, text: str, profiles: tuple[str, ...], policy: Policy) -> list[Issue]:
     try:
-        resource: Any = jsontext.read(text.encode())
+        resource: Any = jsontext.read(text.encode("utf-8", errors="surrogateescape"))
     except Unreadable as error:
         return list(error.issues)
     if not isinstance(resource, dict):
@@ -145,10 +145,11 @@ def _texts(place: Path) -> Iterator[tuple[str, int, str]]:
             if file.suffix in (".json", ".ndjson") and file.is_file():
                 yield from _texts(file)
         return
-    text = place.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
+    text = place.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
     if place.suffix != ".ndjson":
         yield str(place), 0, text
         return
-    for number, line in enumerate(text.splitlines()):
+    # JSON may hold U+2028 and its like, which Python takes for ends of lines
+    for number, line in enumerate(text.split("\n")):
         if line.strip():
             yield str(place), number, line

@@ -76,6 +76,13 @@ def test_a_folder_is_searched_and_ndjson_is_read_line_by_line(run: Run, folder: 
     assert "Rocket" in found[1]["issues"][0]["text"]
 
 
+def test_a_line_of_ndjson_ends_where_the_line_feed_stands(run: Run, tmp_path: Path) -> None:
+    name = '{"resourceType": "Patient", "name": [{"family": "A\u2028B\u0085C"}]}'
+    (tmp_path / "all.ndjson").write_bytes(f"{name}\r\n{name}\n".encode())
+    found = json.loads(run(tmp_path, *PACKAGES, "--json").stdout)
+    assert [one["valid"] for one in found] == [True, True]
+
+
 def test_junit_counts_what_is_refused(run: Run, folder: Path) -> None:
     report = folder / "junit.xml"
     assert run(folder, *PACKAGES, "--junit", report).exit_code == 1
@@ -155,3 +162,11 @@ def test_the_line_of_an_element_is_found(expression: Any, line: int) -> None:
 def test_the_line_of_a_choice_is_found() -> None:
     text = '{\n"resourceType": "Observation",\n"valueQuantity": {\n"value": 1}}'
     assert Lines(text).of("Observation.value.ofType(Quantity).value") == 4
+
+
+def test_what_is_not_utf_8_is_refused_and_not_mended_in_silence(run: Run, tmp_path: Path) -> None:
+    for name in ("latin.json", "latin.ndjson"):
+        (tmp_path / name).write_bytes('{"resourceType": "Patient", "name": [{"family": "Né"}]}'.encode("latin-1"))
+        done = run(tmp_path / name, *PACKAGES)
+        assert done.exit_code == 1, done.output
+        assert name in done.output
