@@ -213,6 +213,8 @@ def _own_system(kit: Kit, system: str, code: str, display: Any) -> tuple[bool, F
     if status.state is CodeState.UNKNOWN:
         text = status.reason or texts.unknown_code(system, code)
         return False, (Finding("error", "code-invalid", (), "code-unknown", text),)
+    if status.state is CodeState.UNVERIFIABLE and kit.terminology.resource("ValueSet", system) is not None:
+        return False, (Finding("error", "code-invalid", (), "system-value-set", texts.system_value_set(system)),)
     found: list[Finding] = []
     if status.state is CodeState.INACTIVE:
         text = status.reason or texts.inactive_code(system, code)

@@ -62,6 +62,14 @@ def system_missing(code: str) -> Text:
     )
 
 
+def system_value_set(url: str) -> Text:
+    """Return: a value set is given where the code system belongs."""
+    return Text(
+        f"{url} est un jeu de valeurs : mettez dans system le système de codes d'où vient le code.",
+        f"{url} is a value set: put the code system that the code comes from into system.",
+    )
+
+
 def wrong_display(found: str, wanted: str, code: str) -> Text:
     """Return: the display is none of the code's names."""
     return Text(

@@ -74,3 +74,9 @@ def test_an_abstract_code_and_a_code_without_system_are_warnings_that_say_so(mad
     assert told({"system": system, "code": "group"}) == [("warning", "code-abstract")]
     assert told({"code": "one"}) == [("warning", "system-missing")]
     assert told({"_system": {"id": "x"}, "code": "one"}) == [("warning", "system-missing")]
+
+
+def test_a_value_set_in_the_place_of_the_code_system_is_an_error(plain: Validator) -> None:
+    coding = {"system": "http://hl7.org/fhir/ValueSet/observation-codes", "code": "1"}
+    found = plain.validate({"resourceType": "Observation", "status": "final", "code": {"coding": [coding]}})
+    assert errors(found) == [("Observation.code.coding[0]", "system-value-set")]
