@@ -40,6 +40,21 @@ class Inputs:
     def __contains__(self, name: str) -> bool:
         return name in self._given
 
+    def require_one_way(self, *names: str) -> None:
+        """Require that a code is given in one way only.
+
+        Raises:
+            BadRequest: two of these parameters are there, of which one would be passed over.
+        """
+        given = [name for name in names if name in self._given]
+        if len(given) > 1:
+            fr, en = " et ".join(f"« {name} »" for name in given), " and ".join(f'"{name}"' for name in given)
+            raise BadRequest(
+                Text(f"Donnez un seul de {fr}.", f"Give only one of {en}."),
+                code="invalid",
+                expression=f"Parameters.parameter[{self._given[given[1]][0][0]}]",
+            )
+
     def text(self, name: str) -> str | None:
         """Return a string, code or uri; None where it is not given."""
         found = self.texts(name)
@@ -89,9 +104,9 @@ class Inputs:
         value = self._one(name)
         if value is None:
             return None
-        if not isinstance(value, dict) or not isinstance(value.get("code"), str):
+        if not isinstance(value, dict) or not _is_coding(value):
             raise self._wrong(name, "un Coding avec un code", "a Coding with a code")
-        if not isinstance(value.get("system"), str):
+        if not value.get("system"):
             raise self._wrong(name, "un Coding avec un system", "a Coding with a system")
         return value
 
@@ -101,7 +116,7 @@ class Inputs:
         if value is None:
             return None
         codings = value.get("coding") if isinstance(value, dict) else None
-        if not isinstance(codings, list) or not all(isinstance(one, dict) and one.get("code") for one in codings):
+        if not isinstance(codings, list) or not all(map(_is_coding, codings)):
             raise self._wrong(name, "un CodeableConcept avec des codes", "a CodeableConcept with codes")
         return codings
 
@@ -189,3 +204,10 @@ def _kind(value: Any) -> str:
     if isinstance(value, dict):
         return "Coding"
     return "String"
+
+
+def _is_coding(value: Any) -> bool:
+    """Return whether a value is a Coding with a code; its system may be missing."""
+    if not isinstance(value, dict) or not value.get("code"):
+        return False
+    return all(isinstance(value.get(name, ""), str) for name in ("system", "version", "code", "display"))

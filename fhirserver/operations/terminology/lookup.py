@@ -23,6 +23,7 @@ def lookup(terminology: Terminology, parameters: dict[str, Any]) -> dict[str, An
         NotFound: the code system is not loaded (in that version), or does not have the code.
     """
     inputs = Inputs(parameters, PARAMETERS)
+    inputs.require_one_way("code", "coding")
     coding = inputs.coding("coding")
     if coding is None:
         if "code" not in inputs:

@@ -56,6 +56,7 @@ def subsumes(terminology: Terminology, parameters: dict[str, Any]) -> dict[str, 
 
 
 def _coding(inputs: Inputs, letter: str) -> dict[str, Any]:
+    inputs.require_one_way(f"code{letter}", f"coding{letter}")
     coding = inputs.coding(f"coding{letter}")
     if coding is not None:
         return coding

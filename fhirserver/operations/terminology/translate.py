@@ -98,6 +98,7 @@ def _concept_values(value: Any) -> list[Any]:
 
 
 def _codings(inputs: Inputs) -> list[dict[str, Any]]:
+    inputs.require_one_way("code", "coding", "codeableConcept")
     code, coding, concept = inputs.text("code"), inputs.coding("coding"), inputs.concept("codeableConcept")
     if code is not None:
         return [{"system": inputs.required("system"), "code": code}]

@@ -90,6 +90,9 @@ def in_value_set(
         raise missing("system")
     judged: list[_Judged] = []
     for coding in _codings(inputs, system, inputs.text("systemVersion")):
+        if not coding.get("system"):
+            judged.append((False, _say_no_system(coding["code"]), None))
+            continue
         membership = matcher.decide(coding.get("system"), coding["code"], coding.get("version"))
         if membership.verdict is Verdict.UNKNOWN:
             judged.append((None, membership.reason, None))
@@ -125,6 +128,7 @@ def named_value_set(terminology: Terminology, inputs: Inputs) -> dict[str, Any]:
 
 def _codings(inputs: Inputs, system: str | None, version: str | None) -> list[dict[str, Any]]:
     """Return what is asked about, from `code`, `coding` or `codeableConcept`."""
+    inputs.require_one_way("code", "coding", "codeableConcept")
     code, coding, concept = inputs.text("code"), inputs.coding("coding"), inputs.concept("codeableConcept")
     if code is not None:
         return [{"system": system, "code": code, "version": version, "display": inputs.text("display")}]
@@ -165,6 +169,13 @@ def _say_elsewhere(coding: dict[str, Any], stated: str) -> Text:
     return Text(
         f"Le code « {coding['code']} » est du système {coding.get('system')}, et non de {stated}.",
         f'The code "{coding["code"]}" is of the system {coding.get("system")}, not of {stated}.',
+    )
+
+
+def _say_no_system(code: str) -> Text:
+    return Text(
+        f"Le code « {code} » est donné sans son système (system) : il ne désigne rien.",
+        f'The code "{code}" is given without its system: it means nothing.',
     )
 
 

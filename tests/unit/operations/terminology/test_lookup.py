@@ -43,6 +43,7 @@ class TestLookup:
             (call(system="http://snomed.info/sct", code="1"), NotFound),
             (call(system=PLANTS), BadRequest),
             (call(code="oak"), BadRequest),
+            (call(system=PLANTS, code="oak", coding={"system": PLANTS, "code": "elm"}), BadRequest),
             (call(coding="oak"), BadRequest),
             (call(coding={"code": "oak"}), BadRequest),
             (call(system=PLANTS, code="oak", colour="red"), BadRequest),

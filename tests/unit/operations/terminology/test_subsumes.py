@@ -30,6 +30,7 @@ class TestSubsumes:
         [
             (call(codeA="oak", codeB="fir", system=PLANTS), NotFound),
             (call(codeA="oak", system=PLANTS), BadRequest),
+            (call(codeA="oak", codingA={"system": PLANTS, "code": "elm"}, codeB="elm", system=PLANTS), BadRequest),
             (call(codeA="oak", codeB="elm"), BadRequest),
             (call(codeA="oak", codeB="elm", system="http://nowhere"), NotFound),
             (call(codeA="oak", codeB="elm", system="http://test.example/grouped"), Unprocessable),

@@ -69,6 +69,12 @@ class TestTranslate:
         ("asked", "failure"),
         [
             (call(url="http://test.example/map"), BadRequest),
+            (
+                call(
+                    url="http://test.example/map", system=PLANTS, code="oak", coding={"system": PLANTS, "code": "elm"}
+                ),
+                BadRequest,
+            ),
             (call(url="http://test.example/map", code="oak"), BadRequest),
             (call(system=PLANTS, code="oak"), BadRequest),
             (call(url="http://nowhere", system=PLANTS, code="oak"), NotFound),

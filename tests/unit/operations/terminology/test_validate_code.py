@@ -72,6 +72,7 @@ class TestValidateCode:
             (call(system=PLANTS, code="oak"), BadRequest),
             (call(valueSet=plants(), code="oak"), BadRequest),
             (call(valueSet=plants()), BadRequest),
+            (call(valueSet=plants(), system=PLANTS, code="oak", coding={"system": PLANTS, "code": "elm"}), BadRequest),
             (call(valueSet={"resourceType": "Patient"}, system=PLANTS, code="oak"), BadRequest),
             (call(url="http://nowhere", system=PLANTS, code="oak"), NotFound),
             (
@@ -91,6 +92,24 @@ class TestValidateCode:
     ) -> None:
         with pytest.raises(failure):
             in_value_set(terminology, asked)
+
+    def test_a_coding_without_system_is_in_no_value_set(self, terminology: Terminology) -> None:
+        right, bare = {"system": PLANTS, "code": "oak"}, {"code": "oak"}
+        both = call(valueSet=plants(), codeableConcept={"coding": [bare, right]})
+        assert value_of(in_value_set(terminology, both), "result") is True
+        answer = in_value_set(terminology, call(valueSet=plants(), codeableConcept={"coding": [bare]}), language="en")
+        assert value_of(answer, "result") is False
+        assert "system" in value_of(answer, "message")
+
+    @pytest.mark.parametrize("broken", [{"display": 7}, {"version": []}, {"system": {}}, {"code": ["x"]}, {"code": ""}])
+    def test_a_malformed_coding_is_a_bad_request(self, terminology: Terminology, broken: dict[str, Any]) -> None:
+        coding = {"system": PLANTS, "code": "oak", **broken}
+        for asked in (
+            call(valueSet=plants(), coding=coding),
+            call(valueSet=plants(), codeableConcept={"coding": [coding]}),
+        ):
+            with pytest.raises(BadRequest):
+                in_value_set(terminology, asked)
 
     def test_a_code_that_a_fragment_lacks_is_not_called_wrong(self, terminology: Terminology) -> None:
         with pytest.raises(Unprocessable):
