@@ -36,7 +36,7 @@ class Event:
     """Something that happened.
 
     Attributes:
-        what: a short key: a state, `delivered`, `withdrawn`.
+        what: a short key: a state, `delivered`, `withdrawn`, `line-ended`.
         execution: whether it tells of the execution, which a patient may hide from prescribers.
         reference: what it is about.
     """
@@ -49,7 +49,7 @@ class Event:
     reference: str
 
 
-_MOVES: dict[State, Text] = {
+MOVES: dict[State, Text] = {
     State.ISSUED: Text("Ordonnance émise", "Prescription issued"),
     State.TAKEN: Text("Prise en charge", "Taken"),
     State.PARTLY_EXECUTED: Text("Délivrance close, il reste à exécuter", "Delivery closed, more remains"),
@@ -59,6 +59,7 @@ _MOVES: dict[State, Text] = {
     State.EXPIRED: Text("Validité échue", "Validity ended"),
     State.REPLACED: Text("Remplacée par une nouvelle ordonnance", "Replaced by a new prescription"),
 }
+_WITHDRAWN = "withdrawn"
 _OF_EXECUTION = frozenset({State.TAKEN, State.PARTLY_EXECUTED, State.EXECUTED})
 
 
@@ -76,6 +77,7 @@ def events(reference: str, versions: Sequence[Version], titles: Mapping[str, str
 def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, str]) -> Iterator[Event]:
     state: State | None = None
     delivered = 0
+    withdrawn: set[str] = set()
     for version in versions:
         view = View(version.task)
         kind = KINDS[view.kind]
@@ -91,8 +93,14 @@ def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, st
                 reference=entry["valueReference"]["reference"],
             )
         delivered = max(delivered, len(outputs))
+        for entry in outputs:
+            what = entry["valueReference"]["reference"]
+            if _part(entry) == _WITHDRAWN and what not in withdrawn:
+                withdrawn.add(what)
+                text = _withdrawal(entry, titles)
+                yield Event(version.when, version.who, "withdrawn", text, execution=True, reference=what)
         if view.state is not state:
-            move = _MOVES.get(view.state)
+            move = MOVES.get(view.state)
             if state is State.TAKEN and view.state is State.ISSUED:
                 move = Text("Rendue sans délivrance", "Released without a delivery")
             if move is not None:
@@ -103,8 +111,25 @@ def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, st
 
 
 def _deliveries(task: Resource) -> list[dict[str, Any]]:
-    codes = ("dispense", "withdrawn")
-    return [entry for entry in task.get("output", ()) if entry["type"]["coding"][0]["code"] in codes]
+    return [entry for entry in task.get("output", ()) if _part(entry) in ("dispense", _WITHDRAWN)]
+
+
+def _part(entry: Resource) -> str:
+    return str(entry["type"]["coding"][0]["code"])
+
+
+def _withdrawal(entry: Resource, titles: Mapping[str, str]) -> Text:
+    note = next(elements.extensions(entry, elements.url("delivered")))
+    title = titles.get(elements.part(note, "line")["reference"], "")
+    return Text(f"Délivrance de « {title} » annulée par son auteur", f'Delivery of "{title}" taken back by its author')
+
+
+def line_ended(when: datetime, who: str, title: str, reference: str) -> Event:
+    """Return what is told of a line that the prescriber ended by itself, while the others go on."""
+    text = Text(
+        f"« {title} » annulé ou arrêté par le prescripteur", f'"{title}" cancelled or stopped by the prescriber'
+    )
+    return Event(when, who, "line-ended", text, execution=False, reference=reference)
 
 
 def _delivery(entry: Resource, titles: Mapping[str, str]) -> Text:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from fhirserver import jsontext
@@ -14,14 +16,17 @@ from fhirserver.issues import Text
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
 from fhirserver.prescription import lines, story
+from fhirserver.prescription.states import ENDED, State
 from fhirserver.prescription.story import Event, Version
 from fhirserver.prescription.tasks import View
 from fhirserver.store import HistoryQuery, Stored
-from fhirserver.workflow.context import EXECUTING, Workflow
+from fhirserver.workflow.context import EXECUTING, Work, Workflow, present, reads
 from fhirserver.workflow.marks import Mark, mark_of
+from fhirserver.workflow.parties import Parties
 from fhirserver.workflow.taskwork import task_of
 
 _MOST = 1000
+_HALTED = ("cancelled", "stopped", "revoked")
 
 
 def run(workflow: Workflow, call: Call) -> Answer:
@@ -48,7 +53,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
     else:
         asked.professional(call)
         tasks = list(asked.found(workflow, call, given).tasks)
-    told = [event for task in tasks for event in _events(call, task)]
+    told = [event for task in tasks for event in _events(workflow, call, task)]
     call.request.record("history-of-prescription", "Task", tasks[0].id)
     return Answer(200, resource=_written(call, sorted(told, key=lambda event: event.when)))
 
@@ -62,7 +67,7 @@ def _own(call: Call, identity: str) -> Stored:
     return stored
 
 
-def _events(call: Call, task: Stored) -> list[Event]:
+def _events(workflow: Workflow, call: Call, task: Stored) -> list[Event]:
     mark = mark_of(task)
     assert mark is not None, "only prescriptions are found"
     page = call.services.store.history(HistoryQuery("Task", task.id, count=_MOST))
@@ -71,16 +76,45 @@ def _events(call: Call, task: Stored) -> list[Event]:
         for stored in reversed(page.versions)
         if not stored.deleted
     ]
-    titles = {}
+    resolve = Parties(Work(workflow, call.services, call.request, reads(call.services), present())).resolve
+    over = {version.when for version in versions if View(version.task).state in ENDED}
+    titles, ended = {}, []
     for reference in View(versions[-1].task).lines:
         kind, _, identity = reference.partition("/")
         stored = call.services.store.read(kind, identity)
-        if stored is not None and not stored.deleted:
-            titles[reference] = lines.read(jsontext.read(stored.body)).title
+        if stored is None or stored.deleted:
+            continue
+        line = lines.read(jsontext.read(stored.body), resolve=resolve, kinds=workflow.tables.kinds)
+        titles[reference] = line.title
+        if line.resource.get("status") != "active":
+            ended += _ended(call, reference, line.title, mark, over)
+    told = [*ended, *story.events(f"Task/{task.id}", versions, titles)]
+    return _unhidden(told) if _hidden(call, mark) else told
+
+
+def _ended(call: Call, reference: str, title: str, mark: Mark, over: set[datetime]) -> list[Event]:
+    """Return what is told of a line that the prescriber ended, unless its Task ended with it."""
+    kind, _, identity = reference.partition("/")
+    page = call.services.store.history(HistoryQuery(kind, identity, count=_MOST))
+    halted = [
+        stored
+        for stored in page.versions
+        if not stored.deleted and jsontext.read(stored.body).get("status") in _HALTED and stored.updated not in over
+    ]
     return [
-        event
-        for event in story.events(f"Task/{task.id}", versions, titles)
-        if not (event.execution and _hidden(call, mark))
+        story.line_ended(stored.updated, _who(stored), title, reference)
+        for stored in halted[-1:]
+        if f"rpps:{stored.origin.get('who', {}).get('rpps')}" in mark.by
+    ]
+
+
+def _unhidden(told: list[Event]) -> list[Event]:
+    """Leave out the execution; whether what the prescriber ended was begun is of it."""
+    stopped = story.MOVES[State.STOPPED]
+    return [
+        replace(event, what=str(State.STOPPED), text=stopped) if event.what == State.CANCELLED else event
+        for event in told
+        if not event.execution
     ]
 
 

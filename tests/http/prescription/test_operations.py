@@ -219,6 +219,33 @@ def test_the_story_is_told_to_those_concerned_without_what_the_patient_opposed(
         assert seen == (200 if visible else 404)
 
 
+def test_the_story_tells_what_was_taken_back_and_which_line_was_ended_alone(
+    prescriber: Client, pharmacist: Client
+) -> None:
+    issued = issue(prescriber)
+    first, second = (issued.reference("MedicationRequest", at) for at in (0, 1))
+    pharmacist.post(f"Task/{task_of(pharmacist, issued.number)['id']}/$take", parameters())
+    made = pharmacist.post("MedicationDispense", dispense(first, 15000)).json()["id"]
+    back = pharmacist.post(f"MedicationDispense/{made}/$cancel", parameters(reason="dispensing-error"))
+    assert back.status_code == 200, back.text
+    pharmacist.post(f"Task/{task_of(pharmacist, issued.number)['id']}/$release", parameters())
+    told = {"number": issued.number, "reason": "wrong-line"}
+    assert prescriber.post("$cancel", parameters(**told, line=second)).status_code == 200
+    assert prescriber.post("$cancel", parameters(**told)).status_code == 200
+    events = parts(prescriber.post("$history-of-prescription", parameters(number=issued.number)).json(), "event")
+    of_pharmacy = [
+        (
+            part["valueCode"],
+            next(each["valueReference"]["reference"] for each in event["part"] if "valueReference" in each),
+        )
+        for event in events
+        for part in event["part"]
+        if part["name"] == "what"
+    ]
+    assert (("withdrawn", f"MedicationDispense/{made}")) in of_pharmacy
+    assert [reference for what, reference in of_pharmacy if what == "line-ended"] == [second]
+
+
 def test_current_medications_tell_what_remains_and_until_when(prescriber: Client, pharmacist: Client) -> None:
     issued = issue(prescriber)
     find(pharmacist, issued.number)
