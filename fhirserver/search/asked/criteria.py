@@ -198,7 +198,7 @@ class Criteria:
     def _chain(  # noqa: PLR0913, PLR0917 - the parts of one link
         self, parameter: Parameter, only: str, rest: str, raw: str, depth: int, said: str
     ) -> Node:
-        if parameter.kind != "reference" or parameter.canonical:
+        if parameter.kind != "reference":
             raise fault(
                 said,
                 Text(

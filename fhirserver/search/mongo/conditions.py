@@ -52,6 +52,9 @@ class Resolver(Protocol):
     def references(self, resource_type: str, inner: Node, depth: int) -> list[str]:
         """Return `Type/id` of what an inner condition selects."""
 
+    def named(self, resource_type: str, inner: Node, depth: int) -> list[str]:
+        """Return `Type/id` and the canonical names of what an inner condition selects."""
+
     def referred(self, has: Has, types: Sequence[str], depth: int) -> list[str]:
         """Return `Type/id` of what resources that meet the inner condition refer to."""
 
@@ -143,11 +146,8 @@ class Compiler:
         )
 
     def _chain(self, chain: Chain) -> Compiled:
-        found = [
-            value
-            for target, inner in chain.targets
-            for value in self._resolver.references(target, inner, self._depth + 1)
-        ]
+        select = self._resolver.named if chain.parameter.canonical else self._resolver.references
+        found = [value for target, inner in chain.targets for value in select(target, inner, self._depth + 1)]
         alternatives = []
         if found:
             test = Test(chain.parameter, "", (reference.Target(tuple(found)),))

@@ -75,7 +75,7 @@ def _token(parameter: Parameter, path: str, values: list[token.Token]) -> Condit
 
 def _without_implied_system(parameter: Parameter, value: token.Token) -> token.Token:
     """A `code` element has no system of its own: its value set implies it."""
-    if value.system and value.code is not None and value.system in parameter.systems:
+    if value.system and value.system in parameter.systems:
         return token.Token(value.code, "")
     return value
 

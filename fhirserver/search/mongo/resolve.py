@@ -6,15 +6,17 @@ belongs on the outer resource then, or must be made narrower.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fhirserver import jsontext
 from fhirserver.errors import BadRequest
 from fhirserver.issues import Text
-from fhirserver.search.asked.query import Has, Ids, Node, Test, Words
+from fhirserver.search.asked.query import Has, Ids, Node, Or, Test, Words
+from fhirserver.search.mongo.canonicals import OWN_NAME, canonical_names
 from fhirserver.search.mongo.matching import VALUES
 from fhirserver.search.mongo.plan import plan
+from fhirserver.search.types.values import Condition
 from fhirserver.search.values.words import of_content, of_narrative
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from fhirserver.search.mongo.searching import Searcher
 
 MAX_SELECTED: Final = 10_000
+Found = TypeVar("Found")
 
 
 class ChainResolver:
@@ -48,6 +51,23 @@ class ChainResolver:
         )
         return _checked([f"{resource_type}/{document['i']}" for document in found], resource_type)
 
+    def named(self, resource_type: str, inner: Node, depth: int) -> list[str]:
+        """Return `Type/id` and the canonical names of what an inner condition selects.
+
+        Raises:
+            BadRequest: more than `MAX_SELECTED`.
+        """
+        found = self._with_names(resource_type, inner, depth)
+        _checked(found, resource_type)
+        return [name for document in found for name in _own_names(document)]
+
+    def _with_names(self, resource_type: str, inner: Node, depth: int) -> list[dict[str, Any]]:
+        compiled = self._searcher.compile([resource_type], inner, self._context, depth)
+        condition, hint = plan([resource_type], compiled)
+        projection = {"_id": 0, "t": 1, "i": 1, **{VALUES + field: 1 for field in OWN_NAME}}
+        found = self._searcher.runner.find(condition, projection, self._context, hint=hint, limit=MAX_SELECTED + 1)
+        return list(found)
+
     def _known(self, resource_type: str, inner: Node) -> list[str] | None:
         """Return the Patients of identifiers that the request has looked up already; None: they must be asked for."""
         patients, narrowing = self._context.patients, self._context.narrowing
@@ -68,6 +88,8 @@ class ChainResolver:
         compiled = self._searcher.compile([has.resource_type], has.inner, self._context, depth + 1)
         condition, hint = plan([has.resource_type], compiled)
         path = VALUES + has.parameter.field
+        if has.parameter.canonical:
+            return self._referred_by_name(has, types, condition, hint, depth)
         starts = "|".join(f"{resource_type}/" for resource_type in types) if len(types) <= 20 else "[A-Z]"  # noqa: PLR2004
         found = self._searcher.runner.aggregate(
             [
@@ -82,6 +104,31 @@ class ChainResolver:
             hint,
         )
         return _checked([document["_id"] for document in found], has.resource_type)
+
+    def _referred_by_name(
+        self, has: Has, types: Sequence[str], condition: Condition, hint: str | None, depth: int
+    ) -> list[str]:
+        """Return `Type/id` of what canonical urls name: every version, where they name none."""
+        path = VALUES + has.parameter.field
+        pipeline: list[dict[str, Any]] = [
+            {"$match": condition},
+            {"$unwind": f"${path}"},
+            {"$group": {"_id": f"${path}"}},
+            {"$limit": MAX_SELECTED + 1},
+        ]
+        listed = self._searcher.runner.aggregate(pipeline, self._context, hint)
+        values = set(_checked([document["_id"] for document in listed], has.resource_type))
+        plain = {value.partition("#")[0] for value in values}
+        found = []
+        for kind in has.parameter.targets.intersection(types):
+            url = self._searcher.registry.of(kind).by_code.get("url")
+            ids = tuple(value.partition("/")[2] for value in sorted(plain) if value.startswith(f"{kind}/"))
+            either: list[Node] = [Ids(ids)] if ids else []
+            if url:
+                either.append(Test(url, "", tuple(sorted({value.partition("|")[0] for value in plain}))))
+            named = self._with_names(kind, Or(tuple(either)), depth + 1)
+            found += [each for each in map(_own_names, named) if not plain.isdisjoint(each)]
+        return _checked([names[0] for names in found], has.resource_type)
 
     def listed(self, ids: Sequence[str]) -> list[str]:
         """Return `Type/id` of the items of List resources."""
@@ -113,7 +160,12 @@ def _contains(resource: Any, asked: Words) -> bool:
     return any(words.issuperset(alternative) for alternative in asked.alternatives)
 
 
-def _checked(found: list[str], resource_type: str) -> list[str]:
+def _own_names(document: Mapping[str, Any]) -> list[str]:
+    """Return all by which a resource may be referred to, first `Type/id`."""
+    return [f"{document['t']}/{document['i']}", *canonical_names(document)]
+
+
+def _checked(found: list[Found], resource_type: str) -> list[Found]:
     if len(found) > MAX_SELECTED:
         raise BadRequest(
             Text(

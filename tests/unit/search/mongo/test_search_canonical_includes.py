@@ -1,4 +1,4 @@
-"""Inclusion along canonical urls, with and without versions."""
+"""Inclusion and chains along canonical urls, with and without versions."""
 
 from __future__ import annotations
 
@@ -58,3 +58,22 @@ def test_what_names_a_resource_by_its_canonical_is_included_backwards(
 ) -> None:
     pairs = ("_id", asked), ("_revinclude", "QuestionnaireResponse:questionnaire")
     assert included("Questionnaire", *pairs) == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "found"),
+    [
+        ("QuestionnaireResponse", ("questionnaire.version", "2"), ["any", "second"]),
+        ("QuestionnaireResponse", ("questionnaire:Questionnaire.version", "1"), ["any", "local"]),
+        ("QuestionnaireResponse", ("questionnaire.version", "3"), []),
+        ("Questionnaire", ("_has:QuestionnaireResponse:questionnaire:_id", "second"), ["two"]),
+        ("Questionnaire", ("_has:QuestionnaireResponse:questionnaire:_id", "any"), ["one", "two"]),
+        ("Questionnaire", ("_has:QuestionnaireResponse:questionnaire:_id", "local"), ["one"]),
+        ("Questionnaire", ("_has:QuestionnaireResponse:questionnaire:_id", "part,third,else"), ["one"]),
+        ("Questionnaire", ("_has:QuestionnaireResponse:questionnaire:_id", "third,else"), []),
+    ],
+)
+def test_chains_follow_canonicals_both_ways(
+    searcher: Searcher, kind: str, asked: tuple[str, str], found: list[str]
+) -> None:
+    assert sorted(searcher.ids(kind, [asked])) == found
