@@ -36,12 +36,14 @@ class Conditions:
         none_match: the same of `If-None-Match`.
         modified_since: of `If-Modified-Since`.
         none_exist: the query of `If-None-Exist`.
+        unmodified_since: of `If-Unmodified-Since`, which holds for writes.
     """
 
     match: tuple[str, ...] = ()
     none_match: tuple[str, ...] = ()
     modified_since: datetime | None = None
     none_exist: str | None = None
+    unmodified_since: datetime | None = None
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ EXPOSED: Final = (
 )
 _ALLOWED: Final = (
     "Authorization, Content-Type, Accept, Accept-Language, If-Match, If-None-Match, If-None-Exist, "
-    "If-Modified-Since, Prefer, Range, X-Request-Id, X-Security-Context"
+    "If-Modified-Since, If-Unmodified-Since, Prefer, Range, X-Request-Id, X-Security-Context"
 )
 
 

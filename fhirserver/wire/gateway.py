@@ -289,13 +289,15 @@ def _conditions(environ: dict[str, Any]) -> Conditions:
     none_match = environ.get("HTTP_IF_NONE_MATCH")
     since = environ.get("HTTP_IF_MODIFIED_SINCE")
     none_exist = environ.get("HTTP_IF_NONE_EXIST")
-    if match is None and none_match is None and since is None and none_exist is None:
+    unmodified = environ.get("HTTP_IF_UNMODIFIED_SINCE")
+    if match is None and none_match is None and since is None and none_exist is None and unmodified is None:
         return _NO_CONDITIONS
     return Conditions(
         tags(match, "If-Match") if match is not None else (),
         tags(none_match, "If-None-Match") if none_match is not None else (),
         headers.moment(since) if since is not None else None,
         none_exist.removeprefix("?") if none_exist is not None else None,
+        headers.moment(unmodified) if unmodified is not None else None,
     )
 
 

@@ -26,6 +26,21 @@ def test_a_created_resource_says_where_it_is_and_of_which_version(operator: Clie
     assert "Content-Type" not in answer.headers
 
 
+def test_a_write_may_ask_that_nothing_changed_since(operator: Client) -> None:
+    created = operator.post("Patient", PATIENT)
+    path, moment = path_of(created), created.headers["Last-Modified"]
+    body = {**PATIENT, "id": path.rpartition("/")[2], "gender": "male"}
+    before = "Sat, 01 Jan 2000 00:00:00 GMT"
+    answers = [
+        operator.put(path, body, If_Unmodified_Since=moment),
+        operator.put(path, PATIENT | {"id": body["id"]}, If_Unmodified_Since=before),
+        operator.delete(path, If_Unmodified_Since=before),
+        operator.put(path, PATIENT | {"id": body["id"]}, If_Unmodified_Since=before, If_Match='"2"'),
+        operator.delete(path, If_Unmodified_Since="whenever"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 412, 412, 200, 204]
+
+
 def test_content_that_breaks_the_syntax_is_400_and_what_breaks_a_rule_422(operator: Client) -> None:
     assert operator.post("Patient", {**PATIENT, "foo": 1}).status_code == 400
     assert operator.post("Patient", {**PATIENT, "gender": "nonsense"}).status_code == 422

@@ -17,7 +17,7 @@ from fhirserver.store import Stored
 
 SUBSETTED: Final = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 _SUMMARIES: Final = ("true", "text", "data", "count", "false")
-_ALWAYS: Final = frozenset({"resourceType", "id", "meta"})
+_ALWAYS: Final = ("resourceType", "id", "meta")
 
 _OF_ALL: Final = frozenset({"id", "extension", "modifierExtension"})
 """Kept of every element in a summary: what an extension says may change how its element is to be read."""

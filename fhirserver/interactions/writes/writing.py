@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Literal
 
 from fhirserver import jsontext
@@ -169,7 +170,7 @@ def allow_replacement(services: Services, request: Request, write: Write, transa
 
 
 def require_match(conditions: Conditions, current: Stored | None, name: str) -> None:
-    """Hold a write to its If-Match and If-None-Match.
+    """Hold a write to its If-Match, or else If-Unmodified-Since, and If-None-Match (RFC 9110, 13.2.2).
 
     Raises:
         PreconditionFailed: another version is current; the answer's ETag tells which.
@@ -187,6 +188,17 @@ def require_match(conditions: Conditions, current: Stored | None, name: str) -> 
             ),
             rule="if-match",
             headers={"ETag": current.etag} if current else {},
+        )
+    since = conditions.unmodified_since
+    # Last-Modified travels in whole seconds
+    if since and not conditions.match and current is not None and current.updated >= since + timedelta(seconds=1):
+        raise PreconditionFailed(
+            Text(
+                f"If-Unmodified-Since ne vaut plus : {name} a changé depuis. Relisez-la avant de la modifier.",
+                f"If-Unmodified-Since does not hold: {name} has changed since. Read it again before changing it.",
+            ),
+            rule="if-unmodified-since",
+            headers={"ETag": current.etag},
         )
     if (
         conditions.none_match
