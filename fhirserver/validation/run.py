@@ -81,6 +81,8 @@ class Options:
         contradictions: severity of a slice that its own profile makes impossible to evaluate.
         targets: severity of a resource at hand that does not meet the profile which a reference asks of it.
         content: check the stated size and hash of attachments against their content.
+        vital_signs: severity of an Observation that is of a vital sign and misses R4's profile for it, which it need
+            not claim; None: not looked at.
         questionnaires: judge a QuestionnaireResponse by its Questionnaire, where that is known.
         references: check what references inside of the resource or Bundle lead to.
     """
@@ -95,9 +97,12 @@ class Options:
     content: bool = True
     references: bool = True
     questionnaires: bool = True
+    vital_signs: Severity | None = "error"
 
 
-STRUCTURE_ONLY = Options(invariants=False, terminology=False, content=False, references=False, questionnaires=False)
+STRUCTURE_ONLY = Options(
+    invariants=False, terminology=False, content=False, references=False, questionnaires=False, vital_signs=None
+)
 """The first depth: elements, types, formats, cardinality, slices, local code lists."""
 
 
@@ -157,6 +162,11 @@ class Run:
         self._environment = Environment()
         self._environment_of: Scope | None = None
         self.lone = scope.path[1] not in _HOLDERS
+
+    def note(self, issue: Issue) -> None:
+        """Note a finding that has been put into words already."""
+        self.faults += issue.refuses
+        self.issues.append(issue)
 
     def add(self, severity: Severity, code: IssueCode, path: Path, rule: str, text: Text) -> None:
         """Note a finding."""

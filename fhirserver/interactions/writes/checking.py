@@ -24,7 +24,7 @@ class Checker:
         self.policy = policy
         self._enabled = enabled
         unknown: Severity = "error" if refuse_unknown_profiles else "warning"
-        self._options = Options(claims=policy.claims, unknown_profiles=unknown)
+        self._options = Options(claims=policy.claims, unknown_profiles=unknown, vital_signs="warning")
 
     def check(self, resource: dict[str, Any]) -> list[Issue]:
         """Return warnings and notes.

@@ -8,6 +8,7 @@ from fhirserver.issues import IssueCode, Severity, Text
 from fhirserver.validation.elements.types import EVERY_RESOURCE
 from fhirserver.validation.resources.bundles import bundle_rules
 from fhirserver.validation.resources.conformance import search_parameter_rules, structure_definition_rules
+from fhirserver.validation.resources.observations import judge_vital_sign
 from fhirserver.validation.resources.questionnaires import questionnaire_rules, response_rules
 from fhirserver.validation.run import Check, Path
 from fhirserver.validation.texts import rules as texts
@@ -33,8 +34,11 @@ _MOST_PLANS: Final = 2_000
 def judge_resource(run: Run, resource: dict[str, Any], path: Path, asked: Sequence[str] = ()) -> None:
     """Judge a resource of a known type."""
     kind: str = resource["resourceType"]
-    for profile in _in_force(run, resource, path, asked, kind):
+    profiles = _in_force(run, resource, path, asked, kind)
+    for profile in profiles:
         profile.check(resource, path, run)
+    if kind == "Observation":
+        judge_vital_sign(run, resource, path, profiles)
     judge_kind(run, resource, path)
 
 

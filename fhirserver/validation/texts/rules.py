@@ -194,3 +194,11 @@ def widened(name: str, stated: str, base: str) -> Text:
         f"{name} vaut {stated}, la base impose {base} : un profil restreint sa base et ne l'élargit pas.",
         f"{name} is {stated}, the base states {base}: a profile narrows its base and never widens it.",
     )
+
+
+def by_code(text: Text, canonical: str) -> Text:
+    """Return: a text of a profile that holds because of what is observed, not because it is claimed."""
+    return Text(
+        f"{text.fr} Le code est celui d'un signe vital : le profil {canonical} s'applique, déclaré ou non.",
+        f"{text.en} The code is that of a vital sign: the profile {canonical} holds, claimed or not.",
+    )
