@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from flask import Flask
@@ -28,6 +29,7 @@ from fhirserver.operations import dmp, document, everything, generate_metadata, 
 from fhirserver.operations.prescription import offered as prescription_operations
 from fhirserver.operations.registry import Operations
 from fhirserver.operations.terminology import offered as terminology_operations
+from fhirserver.operations.terminology import stored as stored_terminology
 from fhirserver.pages import browser
 from fhirserver.pages.facts import facts
 from fhirserver.records import indexes as record_indexes
@@ -91,6 +93,7 @@ def services(settings: Settings, store: Store) -> Services:
     types = frozenset(settings.types) or loaded.resource_types
     codec = XmlCodec(loaded)
     indexer = Indexer(registry, setting)
+    tokens = TerminologyTokens(terminology)
     made = Services(
         settings=settings,
         definitions=loaded,
@@ -103,7 +106,7 @@ def services(settings: Settings, store: Store) -> Services:
         ),
         registry=registry,
         indexer=indexer,
-        searcher=searcher(settings, store, registry, Rules(setting, expand=TerminologyTokens(terminology))),
+        searcher=searcher(settings, store, registry, Rules(setting, expand=tokens)),
         operations=operations,
         capabilities=Capabilities(
             settings, loaded, types, registry, operations, policy, FORMATS, patch.MEDIA, terminology
@@ -114,6 +117,7 @@ def services(settings: Settings, store: Store) -> Services:
         types=types,
         guards=guards(settings, policy, workflow(settings)),
     )
+    tokens.stored = partial(stored_terminology.named, made)
     Router(made)
     Upkeep(store, registry, indexer).start()
     return made

@@ -123,6 +123,33 @@ def test_a_criterion_beside_a_cursor_is_refused_and_not_ignored(operator: Client
     assert beside.partition("=")[0] in answer.text
 
 
+def test_value_sets_and_code_systems_that_clients_stored_select_codes(operator: Client) -> None:
+    name = secrets.token_hex(5)
+    system, value_set = f"https://example.fr/cs/{name}", f"https://example.fr/vs/{name}"
+    concepts = [{"code": "A", "concept": [{"code": "A1"}]}, {"code": "B"}]
+    of_codes = {"resourceType": "CodeSystem", "status": "draft", "url": system, "content": "complete"}
+    operator.post("CodeSystem", {**of_codes, "hierarchyMeaning": "is-a", "concept": concepts})
+    compose = {"include": [{"system": system, "concept": [{"code": "A1"}, {"code": "B"}]}]}
+    body = {"resourceType": "ValueSet", "status": "draft", "url": value_set, "compose": compose}
+    chosen = operator.post("ValueSet", body).json()["id"]
+    content = {"resourceType": "Basic", "meta": {"tag": [{"system": "urn:t", "code": name}]}}
+    made = {}
+    for code in ("A", "A1", "B"):
+        coded = {**content, "code": {"coding": [{"system": system, "code": code}]}}
+        made[operator.post("Basic", coded).json()["id"]] = code
+    for asked, codes in (
+        (f"code:in={value_set}", {"A1", "B"}),
+        (f"code:in=ValueSet/{chosen}", {"A1", "B"}),
+        (f"code:in={operator.base}/ValueSet/{chosen}", {"A1", "B"}),
+        (f"code:not-in={value_set}", {"A"}),
+        (f"code:below={system}|A", {"A", "A1"}),
+        (f"code:above={system}|A1", {"A", "A1"}),
+    ):
+        assert {made[each] for each in found(operator, f"Basic?_tag=urn:t|{name}&{asked}")} == codes, asked
+    assert operator.get(f"Basic?code:in={value_set}x").status_code == 400
+    assert operator.get("Basic?code:in=ValueSet/nobody").status_code == 400
+
+
 def test_a_parameter_that_the_operator_adds_finds_earlier_resources_after_reindexing(operator: Client) -> None:
     code = f"shoe-{secrets.token_hex(3)}"
     extension = {"url": f"https://example.fr/{code}", "valueString": "Quarante-deux"}

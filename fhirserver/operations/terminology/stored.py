@@ -30,6 +30,22 @@ def with_stored(
     waiting = list(_named(kind, parameters))
     if resource is not None:
         waiting += _references(resource)
+    return _extended(services, waiting)
+
+
+def named(services: Services, kind: str, canonical: str) -> tuple[Terminology, dict[str, Any] | None]:
+    """Return the same for one canonical, or `ValueSet/id`, and the value set that it names."""
+    if not canonical.startswith("ValueSet/"):
+        terminology = _extended(services, [(kind, canonical)])
+        return terminology, terminology.value_set(canonical) if kind == "ValueSet" else None
+    stored = services.store.read("ValueSet", canonical.partition("/")[2])
+    if stored is None or stored.deleted:
+        return services.terminology, None
+    value_set = jsontext.read(stored.body)
+    return _extended(services, _references(value_set)), value_set
+
+
+def _extended(services: Services, waiting: list[tuple[str, str]]) -> Terminology:
     seen: set[tuple[str, str]] = set()
     found: list[dict[str, Any]] = []
     while waiting and len(seen) < MAX_LOOKED_UP:

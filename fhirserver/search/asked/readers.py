@@ -175,7 +175,7 @@ class Reader:
     def _expanded(self, name: str, parameter: Parameter, modifier: str, parts: list[str]) -> Node:
         tokens: list[token.Token] = []
         for at, part in enumerate(parts):
-            asked = escapes.unescape(part) if modifier in ("in", "not-in") else part
+            asked = reference.local(escapes.unescape(part), self.setting) if modifier in ("in", "not-in") else part
             found = self.expand("in" if modifier == "not-in" else modifier, asked) if self.expand else None
             if found is None:
                 raise value_fault(
