@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from fhirserver.validation.resources.resolution import entry_around, entry_url
 from fhirserver.validation.run import Path, Run, Silent, Step
 from fhirserver.validation.texts import references as texts
 
@@ -135,8 +136,8 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Step:
                 found = stated
             elif stated is not None and stated != found:
                 run.error("value", path, "reference-type", texts.type_differs(stated, found))
-            if found is None and _leads_nowhere(reference):
-                run.add("warning", "value", (path, "reference", -1), "reference-format", texts.no_type(reference))
+            if target is None:
+                _judge_form(reference, path, run, names_type=found is not None)
         if found is None or wanted.anything:
             return
         if found not in allowed:
@@ -150,6 +151,27 @@ def target_step(kit: Kit, element: Element, one_type: dict[str, Any]) -> Step:
 def _leads_nowhere(reference: str) -> bool:
     """Return whether a reference is relative and yet no `[type]/[id]` (https://hl7.org/fhir/R4/references.html#literal)."""
     return reference[0] != "#" and ":" not in reference and _ILLEGAL.search(reference) is None
+
+
+def _judge_form(reference: str, path: Path, run: Run, *, names_type: bool) -> None:
+    """Judge the form of a relative reference to what is not at hand."""
+    if _is_misplaced(reference, run):
+        run.error("value", path, "reference-format", texts.no_type(reference))
+    elif not names_type and _leads_nowhere(reference):
+        run.warn("value", (path, "reference", -1), "reference-format", texts.no_type(reference))
+
+
+def _is_misplaced(reference: str, run: Run) -> bool:
+    """Return whether a relative reference in an entry cannot be resolved against the entry's fullUrl.
+
+    https://hl7.org/fhir/R4/bundle.html#references: `[type]/[id]`, maybe with a version; criteria in transactions alone.
+    """
+    if run.lone or not run.options.references or not _leads_nowhere(reference.partition("?")[0] or "#"):
+        return False
+    entry = entry_around(run.scope)
+    if reference.count("/") in (1, 3) or entry is None or entry.parent is None or ":" not in (entry_url(entry) or ""):
+        return False  # a fullUrl that is missing or relative is the fault to be told
+    return "?" not in reference or entry.parent.resource.get("type") != "transaction"
 
 
 def _right_target(wanted: _Wanted, types: frozenset[str]) -> Silent:

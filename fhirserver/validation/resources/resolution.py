@@ -43,18 +43,20 @@ def resolve(run: Run, reference: str) -> Target | None:
         return _contained(run, reference[1:])
     if run.scope.parent is None and run.scope.resource.get("resourceType") != "Bundle":
         return None
-    scope: Scope | None = run.scope
-    own_url: str | None = None
-    while scope is not None:
-        if scope.kind == "entry" and scope.parent is not None:
-            own_url = entry_url(scope)
-            break
-        scope = scope.parent
-    bundle = scope.parent if scope is not None else _as_bundle(run.scope)
+    entry = entry_around(run.scope)
+    own_url = entry_url(entry) if entry is not None else None
+    bundle = entry.parent if entry is not None else _as_bundle(run.scope)
     if bundle is None:
         return None
     places = places_of(run, bundle, reference, own_url)
     return target_at(bundle, places[0]) if places else None
+
+
+def entry_around(scope: Scope | None) -> Scope | None:
+    """Return the scope of the entry that holds this one, or is it; None outside of Bundles."""
+    while scope is not None and (scope.kind != "entry" or scope.parent is None):
+        scope = scope.parent
+    return scope
 
 
 def _as_bundle(scope: Scope) -> Scope | None:

@@ -47,6 +47,36 @@ def test_a_relative_reference_that_names_no_type_is_a_warning(plain: Validator, 
         assert told == [("warning", f"Observation.{where}.reference")]
 
 
+@pytest.mark.parametrize(
+    ("reference", "kind", "refused"),
+    [
+        ("Patient", "collection", True),
+        ("a/Patient/1", "collection", True),
+        ("Patient?identifier=a", "collection", True),
+        ("Patient?identifier=a", "transaction", False),
+        ("Patient", "transaction", True),
+        ("Patient/7", "collection", False),
+        ("Patient/7/_history/1", "collection", False),
+        ("http://elsewhere.example/a/b/Patient/1", "collection", False),
+        ("urn:oid:1.2", "collection", False),
+    ],
+)
+def test_in_an_entry_a_relative_reference_is_resolved_against_its_full_url_and_must_have_that_form(
+    plain: Validator,
+    reference: str,
+    kind: str,
+    refused: bool,  # noqa: FBT001 - a case
+) -> None:
+    entry = {
+        "fullUrl": "http://a.example/Observation/1",
+        "resource": {**BASE, "id": "1", "subject": {"reference": reference}},
+        **({"request": {"method": "PUT", "url": "Observation/1"}} if kind == "transaction" else {}),
+    }
+    found = errors(plain.validate({"resourceType": "Bundle", "type": kind, "entry": [entry]}))
+    where = ("Bundle.entry[0].resource.subject", "reference-format")
+    assert found == ([where] if refused else [])
+
+
 def test_contained_resources_are_referenced_named_once_flat_and_without_versions(plain: Validator) -> None:
     patient = {"resourceType": "Patient", "id": "p"}
     right = {**BASE, "contained": [patient], "subject": {"reference": "#p"}}
