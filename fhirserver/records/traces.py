@@ -9,7 +9,7 @@ that kind is not told at all, since it may be part of a minor's secret.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -25,11 +25,14 @@ from fhirserver.prescription.lines import paris_day
 from fhirserver.records import callers, keeping, sight
 from fhirserver.records.after import notices
 from fhirserver.records.after.notices import Access
+from fhirserver.search.values import instants
 from fhirserver.store import Stored
 
 _MOST: Final = 1_000
 _ACTION: Final = "dmp-access"
 _CONTROL: Final = frozenset(("_format", "_pretty", "_count", "_sort", "patient", "patient.identifier", "date"))
+_PREFIXES: Final = ("ge", "gt", "le", "lt")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CODES: Final = "urn:fhirserver:CodeSystem:dmp"
 
 
@@ -97,9 +100,10 @@ def answer(services: Services, request: Request, matrix: Habilitation, pairs: Se
         )
     key = callers.key(request.caller)
     assert key is not None, "a patient's token carries the INS"
-    since, until = _span([value for name, value in pairs if name == "date"])
+    since, until = _span([value for name, value in pairs if name == "date"], services.settings.time_zone)
     count = _count(pairs)
-    found = services.store.audit.of_record(key, since, until, count)
+    more = services.store.audit.of_record(key, since, until, count + 1)
+    found = _page(services, key, more, count)
     records = list(_told(services, request, matrix, key, found))
     entries = [
         {
@@ -115,7 +119,10 @@ def answer(services: Services, request: Request, matrix: Habilitation, pairs: Se
         "type": "searchset",
         "link": [{"relation": "self", "url": f"{request.base}/AuditEvent?{urlencode(pairs)}"}],
     }
-    if len(found) < count:
+    if len(more) > count:
+        earlier = ("date", f"lt{_written(found[-1]['at'])}")
+        bundle["link"].append({"relation": "next", "url": f"{request.base}/AuditEvent?{urlencode([*pairs, earlier])}"})
+    else:
         bundle["total"] = len(records)
     if entries:
         bundle["entry"] = entries
@@ -155,7 +162,7 @@ def _events(records: Sequence[dict[str, Any]], language: Language) -> Iterator[d
             "id": str(record["_id"]),
             "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},
             "action": "R",
-            "recorded": record["at"].isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "recorded": _written(record["at"]),
             "outcome": "0",
             "purposeOfEvent": [
                 {
@@ -167,6 +174,10 @@ def _events(records: Sequence[dict[str, Any]], language: Language) -> Iterator[d
             "source": {"observer": {"display": "fhirserver"}},
             **({"entity": [{"what": {"reference": item}} for item in found[:_MOST]]} if found else {}),
         }
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _agent(who: dict[str, Any]) -> dict[str, Any]:
@@ -201,22 +212,36 @@ def _count(pairs: Sequence[tuple[str, str]]) -> int:
     return min(int(given[:9]), _MOST)
 
 
-def _span(values: Sequence[str]) -> tuple[datetime | None, datetime | None]:
-    """Read `date=ge…` and `date=lt…`; raises BadRequest."""
-    since = until = None
+def _span(values: Sequence[str], zone: str) -> tuple[datetime | None, datetime | None]:
+    """Return from when until when (exclusive) all values of `date` hold; raises BadRequest."""
+    since, until = list[int](), list[int]()
     for value in values:
-        prefix, text = (value[:2], value[2:]) if value[:2] in ("ge", "gt", "le", "lt") else ("", value)
+        prefix, text = (value[:2], value[2:]) if value[:2] in _PREFIXES else ("", value)
         try:
-            moment = datetime.fromisoformat(text)
+            begin, end = instants.span(text.replace(" ", "+"), zone)
         except ValueError:
-            moment = None
-        if moment is None or not prefix:
             raise BadRequest(
-                Text("date : ge… ou lt… et un instant.", "date: ge… or lt… and an instant."), rule="search-parameter"
-            )
-        moment = moment if moment.tzinfo else moment.astimezone()
-        if prefix in ("ge", "gt"):
-            since = moment
-        else:
-            until = moment
-    return since, until
+                Text(
+                    "date : un jour ou un instant, précédé ou non de ge, gt, le ou lt.",
+                    "date: a day or an instant, with or without ge, gt, le or lt before it.",
+                ),
+                rule="search-parameter",
+            ) from None
+        if prefix in ("ge", "gt", ""):
+            since.append(end if prefix == "gt" else begin)
+        if prefix in ("le", "lt", ""):
+            until.append(begin if prefix == "lt" else end)
+    return _moment(max(since, default=None)), _moment(min(until, default=None))
+
+
+def _moment(stamp: int | None) -> datetime | None:
+    return None if stamp is None else _EPOCH + timedelta(microseconds=stamp)
+
+
+def _page(services: Services, key: str, found: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """Return the first of what was found, ending between two moments: the next page begins at an earlier one."""
+    if len(found) <= count:
+        return found
+    whole = [record for record in found[:count] if record["at"] > found[count]["at"]]
+    moment = found[0]["at"]
+    return whole or services.store.audit.of_record(key, moment, moment + timedelta(milliseconds=1), _MOST)

@@ -19,6 +19,7 @@ from lxml import etree
 from fhirserver.dmp.cda.header import Header
 from fhirserver.dmp.cda.header import read as read_header
 from fhirserver.dmp.cda.reading import UnsafeXml, in_pieces, parse
+from fhirserver.dmp.content import media
 
 MAX_ENTRIES: Final = 1_000
 MAX_RATIO: Final = 100
@@ -89,6 +90,13 @@ def _documents(archive: zipfile.ZipFile, packed: int, most: int) -> Iterator[Des
             "L'archive n'est pas un XDM : il manque IHE_XDM/SUBSET01/METADATA.XML.",
             "The archive is no XDM: IHE_XDM/SUBSET01/METADATA.XML is missing.",
         )
+    for each in members:
+        with archive.open(each) as stream:
+            if media.is_program(stream.read(media.HEAD)):
+                raise UnusableArchive(
+                    f"L'archive renferme un programme exécutable ({each.filename[:80]}).",
+                    f"The archive holds an executable program ({each.filename[:80]}).",
+                )
     for name in found:
         folder = name.rpartition("/")[0]
         for entry in _entries(archive, names[name]):
@@ -128,12 +136,12 @@ def _document(
             f"La taille de {uri[:80]} dans METADATA.XML n'est pas {len(content)}.",
             f"The size of {uri[:80]} in METADATA.XML is not {len(content)}.",
         )
-    media = entry.get("mimeType")
+    told_media = entry.get("mimeType")
     try:
-        header = read_header(in_pieces(content)) if (media or "").endswith("xml") else None
+        header = read_header(in_pieces(content)) if (told_media or "").endswith("xml") else None
     except UnsafeXml as error:
         raise UnusableArchive(f"{uri[:80]} : {error.fr}", f"{uri[:80]}: {error.en}") from None
-    return Described(path, media, header)
+    return Described(path, told_media, header)
 
 
 def _pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> Iterator[bytes]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -188,8 +190,15 @@ def test_the_patient_is_told_who_accessed_his_record_when_and_how(  # noqa: PLR0
     assert (stranger, "emergency", [document]) in told
     assert (READER, "normal", [document]) in told
     assert [event["recorded"] for event in events] == sorted((event["recorded"] for event in events), reverse=True)
-    first = patient.get("AuditEvent?_count=1").json()["entry"]
-    assert [entry["resource"]["id"] for entry in first] == [events[0]["id"]]
+    paged, link = [], "AuditEvent?_count=1"
+    while link:
+        page = patient.get(link).json()
+        paged += [entry["resource"]["id"] for entry in page["entry"]]
+        link = next((each["url"] for each in page["link"] if each["relation"] == "next"), "")
+    assert sorted(paged[-len(events) :]) == sorted(event["id"] for event in events)
+    today = datetime.now(ZoneInfo("Europe/Paris")).date().isoformat()
+    for criterion, shown in (("", True), ("le", True), ("ge", True), ("lt", False), ("gt", False)):
+        assert ("entry" in patient.get(f"AuditEvent?date={criterion}{today}").json()) is shown, criterion
     assert patient.get(f"AuditEvent?date=lt{events[-1]['recorded'].replace('Z', '%2B00:00')}").json()["total"] == 0
 
 

@@ -170,12 +170,13 @@ def test_an_archive_gives_the_documents_that_its_metadata_describe() -> None:
         xdm(cda(), uri="../../etc/passwd"),
         xdm(cda(), uri="DOC009.XML"),
         xdm(b"<!DOCTYPE x><x/>"),
+        xdm(cda(), members={"IHE_XDM/SUBSET01/TOOL.EXE": b"MZ" + bytes(100)}),
         xdm(cda(), members={"BOMB": b"\0" * (4 * 1024 * 1024)}),
         xdm(cda(), members={f"F{number}": b"" for number in range(1_100)}),
         xdm(cda())[:-40],
         b"PK\x03\x04 and then nothing",
     ],
-    ids=["hash", "size", "path", "missing", "DTD inside", "bomb", "many", "cut off", "no zip"],
+    ids=["hash", "size", "path", "missing", "DTD inside", "program", "bomb", "many", "cut off", "no zip"],
 )
 def test_a_bad_archive_is_refused(data: bytes) -> None:
     with pytest.raises(UnusableArchive):
