@@ -6,7 +6,7 @@ so does `$dispense`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,11 +24,11 @@ from fhirserver.prescription.execution.executions import DISPENSES, EXECUTION_TY
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.states import Action
 from fhirserver.prescription.tasks import is_open
-from fhirserver.store import Stored, Task, Transaction
+from fhirserver.store import Task, Transaction
 from fhirserver.store.commits import claims
 from fhirserver.workflow import pushes, taskwork
 from fhirserver.workflow.acts import holding
-from fhirserver.workflow.context import Work, Workflow, executor_of, prescriber_keys, present
+from fhirserver.workflow.context import EXECUTING, Work, Workflow, executor_of, prescriber_keys, present
 from fhirserver.workflow.marks import Mark, dmp_order, mark_of
 from fhirserver.workflow.taskwork import TaskWork
 
@@ -84,7 +84,8 @@ def plan(
     """
     work = Work(workflow, services, request, transaction, present())
     new = (entry for entry in recorded(request, found) if not pushes.changes_issued(transaction, entry))
-    executed = [one for entry in new if (one := _of_issued(work, entry)) is not None]
+    near = {f"{entry.kind}/{entry.identity}" for entry in found}
+    executed = [one for entry in new if (one := _of_issued(work, entry, near)) is not None]
     if not executed:
         return None
     told = pushes.told(request, found)
@@ -188,11 +189,16 @@ def _require_choice(task: TaskWork, name: str, line: Line, place: str) -> None:
     )
 
 
-def _of_issued(work: Work, entry: Entry) -> _Execution | None:
+def _of_issued(work: Work, entry: Entry, near: Collection[str]) -> _Execution | None:
     """Return what an entry executes; None where none of its lines is issued.
 
+    Args:
+        work: the request and its transaction.
+        entry: of the push.
+        near: what the push itself brings.
+
     Raises:
-        NotFound: a line that the caller may not know of.
+        NotFound: a line that is not here, or that the caller may not know of: the two are answered alike.
         Unprocessable: lines of several Tasks, or not of the Task that `$dispense` was invoked on.
     """
     place = f"Bundle.entry[{entry.position}].resource"
@@ -200,9 +206,12 @@ def _of_issued(work: Work, entry: Entry) -> _Execution | None:
     for kind, identity in _lines(work, entry.resource or {}):
         stored = work.transaction.read(kind, identity)
         mark = mark_of(stored)
+        if stored is None and f"{kind}/{identity}" not in near and work.request.caller.role in EXECUTING:
+            raise _no_line(place)
         if stored is None or mark is None or mark.part != "line" or mark.task is None:
             continue
-        _require_seen(work, stored, place)
+        if not work.services.guards.shows(work.services, work.request, stored):
+            raise _no_line(place)
         tasks.add(mark.task)
         lines.append(f"{kind}/{identity}")
     wanted = work.request.memory.get(TASK)
@@ -226,16 +235,15 @@ def _of_issued(work: Work, entry: Entry) -> _Execution | None:
     return _Execution(entry, tasks.pop(), tuple(lines))
 
 
-def _require_seen(work: Work, stored: Stored, place: str) -> None:
-    if not work.services.guards.shows(work.services, work.request, stored):
-        raise NotFound(
-            Text(
-                "Cette ligne n'existe pas ici ; cherchez l'ordonnance par son numéro ($find-prescription).",
-                "This line is not here; find the prescription by its number ($find-prescription).",
-            ),
-            expression=place,
-            rule="unknown-id",
-        )
+def _no_line(place: str) -> NotFound:
+    return NotFound(
+        Text(
+            "Cette ligne n'existe pas ici ; cherchez l'ordonnance par son numéro ($find-prescription).",
+            "This line is not here; find the prescription by its number ($find-prescription).",
+        ),
+        expression=place,
+        rule="unknown-id",
+    )
 
 
 def _require_finished(resource: dict[str, Any], place: str) -> None:

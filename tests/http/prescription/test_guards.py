@@ -238,3 +238,12 @@ def test_pregnancy_termination_is_seen_by_prescriber_and_executor_only(
     assert as_role("hospital").get(line).status_code == 404
     assert find(pharmacist, issued.number).status_code == 200
     assert pharmacist.get(line).status_code == 200
+
+
+def test_a_delivery_of_a_line_that_is_not_here_is_refused_as_one_that_is_hidden(
+    prescriber: Client, pharmacist: Client
+) -> None:
+    hidden = pharmacist.post("MedicationDispense", dispense(issue(prescriber).reference("MedicationRequest"), 500))
+    missing = pharmacist.post("MedicationDispense", dispense("MedicationRequest/inconnue", 500))
+    assert hidden.status_code == missing.status_code == 404, missing.text
+    assert hidden.json()["issue"] == missing.json()["issue"]
