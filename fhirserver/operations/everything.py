@@ -9,7 +9,7 @@ from typing import Final
 
 from fhirserver.access.decide import decide
 from fhirserver.errors import BadRequest
-from fhirserver.interactions import search
+from fhirserver.interactions import read, search
 from fhirserver.interactions.exchange import Answer
 from fhirserver.interactions.shown import visibility
 from fhirserver.issues import Text
@@ -23,12 +23,15 @@ def everything(call: Call) -> Answer:
 
     Raises:
         NotFound: no such patient, or not for this caller.
+        Gone: the patient is deleted.
         BadRequest: a parameter that is not offered.
     """
     assert call.identity is not None, "offered on instances"
     grant = decide(call.request.caller, "r", "Patient")
     current = call.services.store.read("Patient", call.identity)
-    visibility.require(call.services, call.request, grant, current, "Patient", call.identity)
+    stored = visibility.require(call.services, call.request, grant, current, "Patient", call.identity)
+    if stored.deleted:
+        raise read.gone(stored)
     pairs = []
     for name, values in call.parameters().items():
         if name == "_since":

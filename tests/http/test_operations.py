@@ -160,3 +160,9 @@ def test_every_operation_is_declared_and_unknown_ones_are_404(operator: Client) 
         item["name"] for item in patient["operation"]
     }
     assert operator.post("Patient/$nonsense", {"resourceType": "Parameters"}).status_code == 404
+
+
+def test_everything_of_a_deleted_patient_is_gone(operator: Client) -> None:
+    path = f"Patient/{operator.post('Patient', {'resourceType': 'Patient', 'active': True}).json()['id']}"
+    operator.delete(path)
+    assert operator.get(f"{path}/$everything").status_code == 410
