@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from fhirserver.fhirpath.environment import Environment
+from fhirserver.fhirpath.errors import fails
 from fhirserver.issues import Issue, IssueCode, Severity, Text
 from fhirserver.terminology import Verdict
 from fhirserver.validation.texts import rules as rule_texts
@@ -258,7 +259,12 @@ class Run:
             return None
         if Verdict.IN in answers:
             return True
-        return None if Verdict.UNKNOWN in answers else False
+        if Verdict.UNKNOWN in answers:
+            raise fails(
+                f"memberOf() : l'appartenance à {value_set[:200]} ne peut être vérifiée ici",
+                f"memberOf(): whether it belongs to {value_set[:200]} cannot be verified here",
+            )
+        return False
 
     def _conforms_to(self, value: dict[str, Any], canonical: str) -> bool | None:
         if self.kit.profile(canonical) is None:

@@ -8,7 +8,7 @@ What is kept, under `s` of the resource's document (docs/decisions/search-index.
 | `a` | compartments to which the resource belongs: `Patient/1`, `Practitioner/2`, … |
 | `c` | the status code, `d` the main date (microseconds), for lists of one patient in the order of time |
 | `b` | the address under which the client saw the server, if it is none of the settings' |
-| `n` | the same for each contained resource: `{t: type, i: id, x: values}` |
+| `n` | the same for each contained resource: `{t: type, i: id, x: values, r: ways that lead there}` |
 | `x` | the values themselves, by parameter: every query is decided on them, whatever index found the candidate |
 """
 
@@ -67,10 +67,11 @@ class Indexer:
             return {**self._at(base).extract(resource), "b": base}
         if self._generation != self._registry.generation:
             self._generation, self._plans = self._registry.generation, {}
-        values = self._plan(resource["resourceType"]).extract(resource)
+        links: inside.Links = {}
+        values = self._plan(resource["resourceType"]).extract(resource, links)
         if "contained" in resource:
             with suppress(*MALFORMED):
-                self._contained(resource, values)
+                self._contained(resource, values, links)
         return values
 
     def _plan(self, resource_type: str) -> _Plan:
@@ -80,20 +81,25 @@ class Indexer:
             self._plans[resource_type] = plan
         return plan
 
-    def _contained(self, resource: dict[str, Any], values: IndexValues) -> None:
-        """Add the values and keys of the resources that a resource contains."""
+    def _contained(self, resource: dict[str, Any], values: IndexValues, links: inside.Links) -> None:
+        """Add the values and keys of the resources that a resource contains, and by which references it leads there."""
         found = []
+        of_each: list[tuple[str, str, inside.Links]] = []
         keys: dict[str, None] = {}
         for each in resource["contained"]:
             resource_type = each.get("resourceType")
             if resource_type not in self._registry.types or "id" not in each:
                 continue
-            of_it, keys_of_it = self._plan(resource_type).contained({**each, "contained": resource["contained"]})
+            further: inside.Links = {}
+            whole = {**each, "contained": resource["contained"]}
+            of_it, keys_of_it = self._plan(resource_type).contained(whole, further)
             found.append({"t": resource_type, "i": each["id"], "x": of_it})
+            of_each.append((resource_type, each["id"], further))
             keys[inside.key(resource_type)] = None
             keys.update(dict.fromkeys(inside.key(resource_type, key) for key in keys_of_it))
         if found:
-            values["n"] = found
+            ways = inside.ways(links, of_each)
+            values["n"] = [{**each, "r": ways[each["i"]]} if each["i"] in ways else each for each in found]
             values["k"] += list(keys)
 
     def _under(self, base: str) -> Indexer:
@@ -166,8 +172,9 @@ class _Plan:
                     tree.reach(place.moves).collectors.append(collector)
         return tree.collect
 
-    def extract(self, resource: dict[str, Any]) -> IndexValues:
-        values = self._values(resource)
+    def extract(self, resource: dict[str, Any], links: inside.Links) -> IndexValues:
+        """Return all values and keys of a resource, and note in `links` what refers to what it contains."""
+        values = self._values(resource, links)
         compartments = self._belongs_to(resource, values)
         keys = self._reference_keys(resource, values, compartments)
         by_field = self._keys
@@ -187,9 +194,9 @@ class _Plan:
             document["d"] = min(value["b"] for value in spans) if spans else NO_DATE
         return document
 
-    def contained(self, resource: dict[str, Any]) -> tuple[Values, list[str]]:
-        """Return the values of a contained resource, and its keys."""
-        values = self._values(resource)
+    def contained(self, resource: dict[str, Any], links: inside.Links) -> tuple[Values, list[str]]:
+        """Return the values of a contained resource, and its keys; `links` as in `extract`."""
+        values = self._values(resource, links)
         return values, [
             key
             for code in inside.KEYED
@@ -197,7 +204,7 @@ class _Plan:
             for key in self._keys[code](code, values[code])
         ]
 
-    def _values(self, resource: dict[str, Any]) -> Values:
+    def _values(self, resource: dict[str, Any], links: inside.Links) -> Values:
         """Return the values of all parameters, by field, none twice."""
         values: Values = {}
         self._tree.collect(resource, values)
@@ -207,6 +214,7 @@ class _Plan:
         if "contained" in resource:
             for field in self._fragments:
                 if field + reference.CONTAINED in values:
+                    links[field] = [fragment[1:] for fragment in values[field + reference.CONTAINED]]
                     with suppress(*MALFORMED):
                         reference.resolve_contained(resource, field, values)
         for field, found in values.items():

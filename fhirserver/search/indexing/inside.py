@@ -1,11 +1,12 @@
-"""Search among contained resources (`_contained`, https://hl7.org/fhir/R4/search.html#contained).
+"""Search among contained resources (`_contained`, https://hl7.org/fhir/R4/search.html#contained), and chains to them.
 
 A container's document keeps the values of each resource that it contains, apart from its own:
 
-    s.n: [{t: type, i: id, x: values by parameter}, …]
+    s.n: [{t: type, i: id, x: values by parameter, r: ways by which references lead there}, …]
 
-and has a key for each of their types (`#Medication`) and for their identifiers and codes
-(`#Medication:code=…`): an index finds the containers, and the values decide.
+and has a key for each of their types (`#Medication`) and for their identifiers, codes and names
+(`#Medication:code=…`): an index finds the containers, and the values decide. A way is the reference parameter
+(`source`), or of what a contained resource refers to in its turn both (`source:PractitionerRole.practitioner`).
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from fhirserver.search.types.values import Condition
 from fhirserver.search.values.keys import Bounds
 
 VALUES: Final = "s.n"
-KEYED: Final = ("identifier", "code")
+KEYED: Final = ("identifier", "code", "family", "given")
 """Codes of the parameters of contained resources that have keys."""
+
+Links = dict[str, list[str]]
+"""Of a resource, by reference parameter: the ids of the contained resources that it refers to."""
 
 _START: Final = "#"
 _RANK: Final = 7
@@ -55,6 +59,40 @@ def condition(types: Sequence[str], inner: Condition, start: str = "") -> Condit
         start: path of the entry, with a final dot.
     """
     return {f"{start}t": {"$in": list(types)}, "$and": [_moved(inner, start)]}
+
+
+def ways(links: Links, contained: Iterable[tuple[str, str, Links]]) -> dict[str, list[str]]:
+    """Return by which ways references lead to the contained resources, by id.
+
+    Args:
+        links: of the container.
+        contained: type, id and links of each resource that it contains.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for field, ids in links.items():
+        for each in ids:
+            found.setdefault(each, {})[field] = None
+    direct = {each: list(fields) for each, fields in found.items()}
+    for kind, identity, further in contained:
+        for way in direct.get(identity, ()):
+            for field, ids in further.items():
+                for each in ids:
+                    found.setdefault(each, {})[f"{way}:{kind}.{field}"] = None
+    return {each: list(found_ways) for each, found_ways in found.items()}
+
+
+def chained(chain: Chain, start: str = "") -> Iterable[tuple[str, str, Test]]:
+    """Return where a chain may lead among contained resources: the way, the type, and what is asked of it.
+
+    Criteria without a key of the contained resource are left out: nothing would lead to the containers. So are, of one
+    link, identifiers, which the container has as its own.
+    """
+    for kind, inner in chain.targets:
+        if isinstance(inner, Chain):
+            if not start:
+                yield from chained(inner, f"{chain.parameter.field}:{kind}.")
+        elif isinstance(inner, Test) and inner.parameter.field in KEYED and (start or not chain.identifiers):
+            yield start + chain.parameter.field, kind, inner
 
 
 def where(types: Sequence[str], nodes: Sequence[Node], *, beside: bool, sort: Iterable[SortKey]) -> Node:

@@ -155,6 +155,11 @@ class Compiler:
         if chain.identifiers:
             logical = Test(chain.parameter, "chained", chain.identifiers)
             alternatives.append(Compiled(matching.condition(logical), matching.bounds(logical)))
+        for way, kind, asked in inside.chained(chain):
+            bounds = matching.bounds(asked)
+            if bounds is not None:
+                held = {"r": way, **inside.condition([kind], matching.condition(asked))}
+                alternatives.append(Compiled({inside.VALUES: {"$elemMatch": held}}, inside.bounds([kind], bounds)))
         return self._any(alternatives)
 
     def _all(self, items: Sequence[Node]) -> Compiled:

@@ -116,6 +116,9 @@ def test_iti_66_submission_sets_and_folders_are_found_by_every_criterion(
     # the guide's expression looks at List.extension, its profile has the extension on List.source
     structure = people.hospital()["identifier"][0]
     listed["contained"].append({"resourceType": "Organization", "id": "structure", "identifier": [structure]})
+    doctor_of = {"resourceType": "Practitioner", "id": "praticien", "name": [{"family": "Marchand", "given": ["Zoé"]}]}
+    listed["contained"].append(doctor_of)
+    listed["contained"][0]["practitioner"]["reference"] = "#praticien"
     organization = {"reference": "#structure", "identifier": structure}
     listed["source"]["extension"] = [{"url": AUTHOR_ORGANIZATION, "valueReference": organization}]
     folder = folder_of(bundle, record)
@@ -148,6 +151,9 @@ def test_iti_66_submission_sets_and_folders_are_found_by_every_criterion(
         ("PDSm_List_PatientAsSource:missing=false", {own}),
         ("PDSm_List_PractitionerRoleAsSource:missing=false", {own}),
         ("PractitionerRoleAsSource:missing=true", {of_folder}),
+        ("source:PractitionerRole.practitioner:Practitioner.family=marchand", {own}),
+        ("PractitionerRoleAsSource:PractitionerRole.practitioner:Practitioner.given=zoe", {own}),
+        ("source:Patient.family=marchand", set()),
         ("isArchived=false", {own, of_folder}),
         ("isArchived=true", set()),
     ):

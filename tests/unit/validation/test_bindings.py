@@ -8,7 +8,7 @@ import pytest
 
 from fhirserver.validation import Validator
 
-from .conftest import Made, errors, severities
+from .conftest import Made, element, errors, profile, severities
 
 UCUM = "http://unitsofmeasure.org"
 
@@ -80,3 +80,19 @@ def test_a_value_set_in_the_place_of_the_code_system_is_an_error(plain: Validato
     coding = {"system": "http://hl7.org/fhir/ValueSet/observation-codes", "code": "1"}
     found = plain.validate({"resourceType": "Observation", "status": "final", "code": {"coding": [coding]}})
     assert errors(found) == [("Observation.code.coding[0]", "system-value-set")]
+
+
+@pytest.mark.parametrize(("value_set", "severity"), [("http://nowhere.example/vs", "information"), ("", "error")])
+def test_an_invariant_upon_a_value_set_that_is_not_here_is_not_evaluable_and_no_error(
+    made: Made, value_set: str, severity: str
+) -> None:
+    asked = value_set or "http://hl7.org/fhir/ValueSet/administrative-gender"
+    constraint = {"key": "t-1", "severity": "error", "human": "known", "expression": f"code.memberOf('{asked}')"}
+    validator = made(profile("P", "Observation", element("Observation", constraint=[constraint])))
+    resource = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "http://hl7.org/fhir/administrative-gender", "code": "none"}]},
+    }
+    found = validator.validate(resource, ["http://test.example/P"])
+    assert [each.severity for each in found if "t-1" in each.text.en] == [severity]

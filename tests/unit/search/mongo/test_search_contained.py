@@ -33,6 +33,20 @@ def line(identity: str, *contained: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+ROLE = {"resourceType": "PractitionerRole", "id": "role", "practitioner": {"reference": "#doctor"}}
+DOCTOR = {
+    "resourceType": "Practitioner", "id": "doctor", "name": [{"family": "Marchand", "given": ["Zoé"]}],
+    "identifier": [{"system": "urn:x", "value": "8100"}],
+}  # fmt: skip
+
+
+def written_by(identity: str, author: str, *contained: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "resourceType": "DocumentReference", "id": identity, "status": "current", "contained": list(contained),
+        "author": [{"reference": author}], "content": [{"attachment": {"url": "http://x.example"}}],
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="module", autouse=True)
 def population(put: Put) -> None:
     put(medicine("alone", "34001"))
@@ -46,6 +60,9 @@ def population(put: Put) -> None:
         "medicationReference": {"reference": "#m"},
     }  # fmt: skip
     put(dispense)
+    put(written_by("direct", "#doctor", DOCTOR))
+    put(written_by("by-role", "#role", ROLE, DOCTOR))
+    put(written_by("by-nobody", "Practitioner/1", ROLE, DOCTOR))
 
 
 @pytest.fixture
@@ -147,3 +164,25 @@ def test_what_cannot_be_asked_of_contained_resources_is_refused(
 ) -> None:
     with pytest.raises(BadRequest):
         asked("Medication", (name, value), ("_contained", "true"))
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "found"),
+    [
+        (f"MedicationRequest?medication.code={UCD}|34001", ["one", "split"]),
+        ("MedicationRequest?medication:Medication.code=34002", []),
+        ("DocumentReference?author.family=march", ["direct"]),
+        ("DocumentReference?author:Practitioner.given=zoe", ["direct"]),
+        ("DocumentReference?author.family:exact=march", []),
+        ("DocumentReference?author:Practitioner.identifier=urn:x|8100", ["direct"]),
+        ("DocumentReference?author:PractitionerRole.practitioner.family=marchand", ["by-role"]),
+        ("DocumentReference?author:PractitionerRole.practitioner:Practitioner.identifier=urn:x|8100", ["by-role"]),
+        ("DocumentReference?authenticator.family=marchand", []),
+    ],
+)
+def test_a_chain_leads_to_contained_resources_by_what_they_have_keys_of(
+    search: Callable[..., ResultPage], asked_for: str, found: list[str]
+) -> None:
+    kind, _, criterion = asked_for.partition("?")
+    name, _, value = criterion.partition("=")
+    assert ids(search(kind, (name, value))) == [f"{kind}/{each}" for each in found]
