@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -36,6 +36,7 @@ class Alert:
         text: what was found and how to mend it.
         expression: FHIRPath of the element.
         source: the regulation it comes from.
+        confirmed: whether a reason was given for it.
     """
 
     rule: str
@@ -43,12 +44,17 @@ class Alert:
     text: Text
     expression: str | None = None
     source: str = ""
+    confirmed: bool = False
 
-    def issue(self, *, confirmed: bool = False) -> Issue:
+    def settled(self, given: Container[str]) -> Alert:
+        """Return it as confirmed where its rule is among those that a reason was given for."""
+        return replace(self, confirmed=True) if self.rule in given else self
+
+    def issue(self) -> Issue:
         """As an Issue; one to be confirmed refuses until it is."""
         severity = _SEVERITY[self.level]
         text = self.text
-        if self.level is Level.CONFIRM and not confirmed:
+        if self.level is Level.CONFIRM and not self.confirmed:
             severity = "error"
             text = Text(
                 f"{text.fr} À confirmer avec un motif (extension confirmed-alert, règle {self.rule}).",
@@ -64,12 +70,12 @@ def ordered(alerts: Iterable[Alert]) -> list[Alert]:
     return sorted(alerts, key=lambda alert: _ORDER[alert.level])
 
 
-def refusing(alerts: Iterable[Alert], confirmed: Mapping[str, str]) -> list[Issue]:
+def refusing(alerts: Iterable[Alert]) -> list[Issue]:
     """The issues for which a prescription or a delivery is refused: blocking ones, and those not yet confirmed."""
     return [
         alert.issue()
         for alert in alerts
-        if alert.level is Level.BLOCKING or (alert.level is Level.CONFIRM and alert.rule not in confirmed)
+        if alert.level is Level.BLOCKING or (alert.level is Level.CONFIRM and not alert.confirmed)
     ]
 
 

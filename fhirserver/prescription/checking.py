@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from fhirserver.issues import Issue
@@ -41,31 +41,32 @@ OF_ALL_LINES: Final[tuple[Callable[[Sequence[Case]], Iterator[Alert]], ...]] = (
 def check(lines: Sequence[Line], facts: Facts, tables: Tables | None = None) -> list[Alert]:
     """Return what all rules find, blocking alerts first, otherwise in the order of lines and rules.
 
+    An alert of one line is confirmed on that line; one of all lines, or of people, on any.
+
     Args:
         lines: the lines of one prescription.
         facts: the day, and what is known of patient and prescriber.
         tables: an operator's; the shipped ones where None.
     """
     cases = [Case(line, facts, tables or shipped()) for line in lines]
-    found = [alert for case in cases for rule in OF_ONE_LINE for alert in rule(case)]
-    if cases:
-        found += [alert for rule in OF_ALL_LINES for alert in rule(cases)]
-    return ordered([*found, *mentions.of_people(facts)])
-
-
-def confirmed(lines: Sequence[Line], facts: Facts) -> Mapping[str, str]:
-    """The alerts that were confirmed, on any line or with the request: rule to reason."""
-    found = dict(facts.confirmed)
-    for line in lines:
-        found.update(confirmations(line.resource))
-    return found
+    given = [confirmations(line.resource) for line in lines]
+    found = [
+        alert.settled(own)
+        for case, own in zip(cases, given, strict=True)
+        for rule in OF_ONE_LINE
+        for alert in rule(case)
+    ]
+    together = [alert for rule in OF_ALL_LINES for alert in rule(cases)] if cases else []
+    together += mentions.of_people(facts)
+    anywhere = set().union(*given)
+    return ordered([*found, *(alert.settled(anywhere) for alert in together)])
 
 
 def refusals(lines: Sequence[Line], facts: Facts, tables: Tables | None = None) -> list[Issue]:
     """The issues for which a prescription is not issued: blocking alerts, and those to be confirmed that are not."""
-    return refusing(check(lines, facts, tables), confirmed(lines, facts))
+    return refusing(check(lines, facts, tables))
 
 
-def issues(alerts: Sequence[Alert], given: Mapping[str, str]) -> list[Issue]:
+def issues(alerts: Sequence[Alert]) -> list[Issue]:
     """Every alert as an Issue, for an OperationOutcome."""
-    return [alert.issue(confirmed=alert.rule in given) for alert in alerts]
+    return [alert.issue() for alert in alerts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -76,7 +76,6 @@ class Facts:
     patient: PatientFacts | None = None
     prescriber: PrescriberFacts | None = None
     code_is_secured: bool = False
-    confirmed: Mapping[str, str] = field(default_factory=dict)
 
 
 def patient_facts(patient: Resource, observations: Iterable[Resource] = ()) -> PatientFacts:

@@ -73,6 +73,7 @@ def test_each_example_is_answered_as_declared(server: Server, operator: Client) 
     assert not faults, "\n".join(map(str, faults))
 
 
+@pytest.mark.wasteful("its examples search whole types by time, and other tests write these too")
 @pytest.mark.parametrize("kind", MAIN)
 def test_one_type_is_described_with_its_own_search_parameters_and_operations(
     server: Server, operator: Client, kind: str

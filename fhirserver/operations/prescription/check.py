@@ -40,7 +40,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
     read = lines.read_all(bundle, resolve=parties.resolve, kinds=workflow.tables.kinds)
     facts = parties.facts(read, call.request.caller)
     said = checking.check(read, facts, workflow.tables)
-    told = outcome(checking.issues(said, checking.confirmed(read, facts)), call.request.language)
+    told = outcome(checking.issues(said), call.request.language)
     return Answer(200, resource=alerts.parameters(said, told))
 
 

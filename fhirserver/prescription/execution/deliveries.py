@@ -287,6 +287,6 @@ def _smallest_pack(case: _Case, unit: Amount) -> Amount | None:
 
 
 def _refuse(alerts: list[Alert], asked: Delivery) -> None:
-    refused = refusing(alerts, asked.confirmed)
+    refused = refusing(alert.settled(asked.confirmed) for alert in alerts)
     if refused:
         raise Unprocessable(refused[0].text, issues=refused)

@@ -223,6 +223,7 @@ def test_td2_mhd_minimal_is_held_to_its_own_profile(hospital: Client, record: Re
     assert hospital.post("", bundle).status_code in (400, 422)
 
 
+@pytest.mark.wasteful("looks for a hundred documents that are not here, by their ids")
 def test_td2_what_a_list_names_beside_its_documents_is_here_and_of_the_same_patient(
     hospital: Client, new_record: Callable[[], Record], submit: Callable[..., dict[str, Any]]
 ) -> None:

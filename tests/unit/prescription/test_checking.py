@@ -6,7 +6,7 @@ from fhirserver.demo import ordonnance, people
 from fhirserver.issues import Text
 from fhirserver.prescription import elements, lines
 from fhirserver.prescription.alerts import Alert, Level, parameters
-from fhirserver.prescription.checking import check, confirmed, issues, refusals
+from fhirserver.prescription.checking import check, issues, refusals
 from fhirserver.prescription.facts import Facts, patient_facts, prescriber_facts
 from tests.unit.prescription.building import ADULT, DOCTOR, medicine
 
@@ -50,6 +50,12 @@ def test_a_confirmation_without_a_reason_or_of_another_rule_is_none() -> None:
         assert len(refusals([lines.read(request)], FACTS)) == 1
 
 
+def test_what_is_confirmed_on_one_line_is_not_so_on_another() -> None:
+    one, other = lines.read(confirm(glp1(), "accompaniment-form", "refus du patient")), lines.read(glp1())
+    assert len(refusals([one, other], FACTS)) == 1
+    assert refusals([one, one], FACTS) == []
+
+
 def test_a_blocking_alert_cannot_be_confirmed() -> None:
     request = confirm(medicine(lasting=None), "duration-or-quantity", "inconnue")
     assert len(refusals([lines.read(request)], FACTS)) == 1
@@ -57,7 +63,7 @@ def test_a_blocking_alert_cannot_be_confirmed() -> None:
 
 def test_a_confirmed_alert_is_still_said() -> None:
     sent = [lines.read(confirm(glp1(), "accompaniment-form", "refus du patient"))]
-    (issue,) = issues(check(sent, FACTS), confirmed(sent, FACTS))
+    (issue,) = issues(check(sent, FACTS))
     assert issue.severity == "warning"
     assert not issue.refuses
 
