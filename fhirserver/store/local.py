@@ -73,7 +73,7 @@ class LocalMongod:
 
     Args:
         folder: where its data and log are kept; made if absent.
-        cache_gb: size of its cache, in GB (at least 0.25); a quarter of the machine's memory, 2 at most, unless given.
+        cache_gb: size of its cache, in GB (at least 0.25); a quarter of the machine's memory, 6 at most, unless given.
             A commit holds in it at once all that it writes: about 0.15 of the cache at most.
 
     Raises:
@@ -207,8 +207,8 @@ def _make_primary(client: MongoClient[dict[str, Any]], address: str) -> None:
 
 
 def _share_of_memory() -> float:
-    """Return a quarter of the machine's memory, in GB, 2 at most."""
-    return min(2.0, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 4 / 2**30)
+    """Return a quarter of the machine's memory, in GB, 6 at most."""
+    return min(6.0, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 4 / 2**30)
 
 
 def _free_port() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -148,29 +147,3 @@ def test_value_sets_and_code_systems_that_clients_stored_select_codes(operator: 
         assert {made[each] for each in found(operator, f"Basic?_tag=urn:t|{name}&{asked}")} == codes, asked
     assert operator.get(f"Basic?code:in={value_set}x").status_code == 400
     assert operator.get("Basic?code:in=ValueSet/nobody").status_code == 400
-
-
-def test_a_parameter_that_the_operator_adds_finds_earlier_resources_after_reindexing(operator: Client) -> None:
-    code = f"shoe-{secrets.token_hex(3)}"
-    extension = {"url": f"https://example.fr/{code}", "valueString": "Quarante-deux"}
-    mine = operator.post("Patient", patient("Pointure", extension=[extension])).json()["id"]
-    assert operator.get(f"Patient?{code}=quarante").status_code == 400
-    answer = operator.post(
-        "SearchParameter",
-        {
-            "resourceType": "SearchParameter", "url": f"https://example.fr/SearchParameter/{code}", "name": "Shoe",
-            "status": "active", "description": "Pointure", "code": code, "base": ["Patient"], "type": "string",
-            "expression": f"Patient.extension('https://example.fr/{code}').value",
-        },
-    )  # fmt: skip
-    assert answer.status_code == 201, answer.text
-    answers: list[requests.Response] = []
-    for _ in range(480):  # a reindex of what others added may have to end before
-        answers.append(operator.get(f"Patient?{code}=quarante"))
-        if answers[-1].status_code == 200:
-            break
-        time.sleep(0.5)
-    assert answers[-1].status_code == 200, (answers[-1].text, operator.get("$reindex").text)
-    assert [entry["resource"]["id"] for entry in answers[-1].json().get("entry", [])] == [mine], answers[-1].text
-    progress = {each["name"]: each for each in operator.get("$reindex").json()["parameter"]}
-    assert progress["state"]["valueCode"] == "done"
