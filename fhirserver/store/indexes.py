@@ -83,7 +83,7 @@ OWN: Final = (
         {"partialFilterExpression": {"grant.to": {"$exists": True}}},
     ),
     Index("audit", "failed", (("failed", 1), ("at", -1)), {"partialFilterExpression": {"failed": {"$exists": True}}}),
-    Index("outbox", "due", (("state", 1), ("due", 1))),
+    Index("outbox", "waiting", (("state", 1), ("kind", 1), ("due", 1))),
     Index("outbox", "order", (("key", 1), ("state", 1), ("_id", 1))),
     Index("outbox", "done", (("done", 1),), {"expireAfterSeconds": _WEEK}),
 )

@@ -48,6 +48,12 @@ def test_a_task_is_there_if_its_commit_is(store: Store) -> None:
     assert store.outbox.take(["pdf"]) is None
 
 
+def test_a_worker_of_one_kind_does_not_look_through_the_tasks_of_others(store: Store) -> None:
+    """The test fails at its end where a query examines many tasks and finds none."""
+    enqueue(store, *(Task("pdf", {"number": number}) for number in range(150)))
+    assert store.outbox.take(["mail"]) is None
+
+
 def test_tasks_of_one_key_are_done_in_order_and_those_of_others_meanwhile(store: Store) -> None:
     enqueue(store, *(Task("pdf", {"number": number}, key="a") for number in range(3)), Task("pdf", {"number": 9}))
     first, other = take(store), take(store)
