@@ -128,17 +128,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     after = None
     cursor = next((value for name, value in pairs if name == "_cursor"), None)
     if cursor is not None:
-        beside = _beside(pairs)
-        position = services.searcher.cursors.open(cursor)
-        if position.path != path:
-            raise BadRequest(
-                Text("Ce curseur est d'une autre recherche.", "This cursor is of another search."),
-                expression="http._cursor",
-                rule="search-cursor",
-            )
-        pairs, after = position.pairs, position.after
-        if beside:  # some clients say anew how many they want
-            pairs = [*(pair for pair in pairs if pair[0] != "_count"), *beside]
+        pairs, after = _continued(services, path, pairs, cursor)
         if not path:
             types = _allowed(services, request, pairs)
     query = parse(
@@ -180,6 +170,25 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     return Answer(
         200, resource=_bundle(services, request, path, page, _entries(services, request, page, pairs), horizon)
     )
+
+
+def _continued(services: Services, path: str, pairs: Pairs, cursor: str) -> tuple[Pairs, tuple[Any, ...]]:
+    """Return the search that a cursor holds, and after which entry it goes on.
+
+    Raises:
+        BadRequest: it is none, or of another search, or something stands beside it that has no place there.
+    """
+    beside = _beside(pairs)
+    position = services.searcher.cursors.open(cursor)
+    if position.path != path:
+        raise BadRequest(
+            Text("Ce curseur est d'une autre recherche.", "This cursor is of another search."),
+            expression="http._cursor",
+            rule="search-cursor",
+        )
+    if beside:  # some clients say anew how many they want
+        return [*(pair for pair in position.pairs if pair[0] != "_count"), *beside], position.after
+    return position.pairs, position.after
 
 
 def _beside(pairs: Pairs) -> list[tuple[str, str]]:

@@ -58,7 +58,7 @@ class _Target:
         self._skipping = 0
         self._elements = 0
         self._enclosing = False
-        self._body = Body()
+        self.body = Body()
         self.refusal: UnsafeXml | None = None
 
     def doctype(self, *_: Any) -> None:
@@ -91,11 +91,11 @@ class _Target:
         self._builder.start(tag, dict(attributes))
 
     def _pass_by(self, tag: str, attributes: Any) -> None:
-        if self._skipping == 1 and self._body.tag is None:
-            self._body.tag = tag
-        elif self._skipping == _IN_BODY and tag == _TEXT and self._body.tag == _ENCLOSING:
+        if self._skipping == 1 and self.body.tag is None:
+            self.body.tag = tag
+        elif self._skipping == _IN_BODY and tag == _TEXT and self.body.tag == _ENCLOSING:
             self._enclosing = attributes.get("representation") == "B64"
-            self._body.media = attributes.get("mediaType", "")
+            self.body.media = attributes.get("mediaType", "")
         self._skipping += 1
 
     def end(self, tag: str) -> None:
@@ -109,8 +109,8 @@ class _Target:
     def data(self, data: str | bytes) -> None:
         if not self._skipping:
             self._builder.data(data)
-        elif self._enclosing and len(self._body.beginning) < _ENCLOSED:
-            self._body.beginning += "".join(str(data).split())[:_ENCLOSED]
+        elif self._enclosing and len(self.body.beginning) < _ENCLOSED:
+            self.body.beginning += "".join(str(data).split())[:_ENCLOSED]
 
     def comment(self, text: str | bytes) -> None:
         """Comments and processing instructions say nothing here."""
@@ -118,8 +118,8 @@ class _Target:
     def pi(self, target: str | bytes, data: str | bytes | None = None) -> None:
         """A processing instruction, such as the reference to a stylesheet, is never followed."""
 
-    def close(self) -> tuple[etree._Element, Body]:
-        return self._builder.close(), self._body
+    def close(self) -> etree._Element:
+        return self._builder.close()
 
 
 def parse(pieces: Iterable[bytes], *, header_only: bool = True) -> tuple[etree._Element, Body]:
@@ -147,14 +147,13 @@ def parse(pieces: Iterable[bytes], *, header_only: bool = True) -> tuple[etree._
     try:
         for piece in pieces:
             parser.feed(piece)
-        result: tuple[etree._Element, Body] = parser.close()  # type: ignore[assignment] # what the target's close returns
+        return parser.close(), target.body
     except etree.XMLSyntaxError as error:
         if target.refusal is not None:
             raise target.refusal from None
         raise UnsafeXml(
             f"Le XML n'est pas bien formé : {str(error)[:160]}.", f"The XML is not well-formed: {str(error)[:160]}."
         ) from None
-    return result
 
 
 def in_pieces(data: bytes | memoryview, size: int = 1 << 16) -> Iterable[bytes]:

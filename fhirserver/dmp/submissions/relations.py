@@ -144,13 +144,11 @@ def _known(relation: Relation, where: str, facts: Facts, patient: Known | None) 
     """Check that a reference leads to one document that is here, and of the same patient."""
     found = facts.targets.get(relation.target or "", ())
     if len(found) != 1:
-        shown = (relation.target or "?")[:120]
+        shown, known = (relation.target or "?")[:120], "désigne plusieurs documents" if found else "n'existe pas ici"
         yield fault(
             where,
             "relation-target",
-            f"La cible {shown} {'désigne plusieurs documents' if found else 'n existe pas ici'}.".replace(
-                "n existe", "n'existe"
-            ),
+            f"La cible {shown} {known}.",
             f"The target {shown} {'selects several documents' if found else 'is not here'}.",
             "multiple-matches" if found else "not-found",
         )

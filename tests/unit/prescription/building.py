@@ -6,9 +6,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from fhirserver.errors import Failure
 from fhirserver.prescription import elements, lines
 from fhirserver.prescription.checking import check
-from fhirserver.prescription.execution.deliveries import Delivery
+from fhirserver.prescription.execution.deliveries import Decision, Delivery, decide
 from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.facts import Facts, PatientFacts, PrescriberFacts
 from fhirserver.prescription.rules.outcomes import Outcome
@@ -120,3 +123,20 @@ def serious(*requests: dict[str, Any], **facts: Any) -> dict[str, str]:
 def delivery(count: float | str | None = None, on: str = "2026-01-06", **more: Any) -> Delivery:
     amount = None if count is None else tablets(count)
     return Delivery(date.fromisoformat(on), **{"outcome": Outcome.AS_IS, "amount": amount, **more})
+
+
+def run(request: dict[str, Any], *asked: Delivery) -> list[Decision]:
+    """Deliver one after the other, each upon what was delivered before."""
+    decisions: list[Decision] = []
+    for each in asked:
+        before = tuple(decision.counted for decision in decisions)
+        decisions.append(decide(line(request), before, each, TABLES))
+    return decisions
+
+
+def refused(kind: type[Failure], request: dict[str, Any], *asked: Delivery) -> tuple[str | None, str]:
+    """Deliver all but the last, which must be refused; return its rule and its French text."""
+    before = tuple(decision.counted for decision in run(request, *asked[:-1]))
+    with pytest.raises(kind) as caught:
+        decide(line(request), before, asked[-1], TABLES)
+    return caught.value.issues[0].rule, caught.value.issues[0].text.fr

@@ -7,21 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhirserver.errors import Conflict, Failure, Gone, Unprocessable
-from fhirserver.prescription.execution.deliveries import Agreement, Decision, Delivery, decide
+from fhirserver.errors import Conflict, Gone, Unprocessable
+from fhirserver.prescription.execution.deliveries import Agreement, Delivery, decide
 from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.execution.standing import Delivered, standing
 from fhirserver.prescription.rules.outcomes import Outcome
 from tests.unit.prescription.building import (
     TABLES,
     UCD,
-    days,
     delivery,
-    device,
     dosage,
     line,
     medicine,
-    service,
+    refused,
+    run,
     tablets,
 )
 
@@ -34,23 +33,6 @@ def ordered(count: float, **changes: Any) -> dict[str, Any]:
     request = medicine(**{"lasting": None, **changes})
     request["dispenseRequest"]["quantity"] = {"value": count, "unit": "comprimé"}
     return request
-
-
-def run(request: dict[str, Any], *asked: Delivery) -> list[Decision]:
-    """Deliver one after the other, each upon what was delivered before."""
-    decisions: list[Decision] = []
-    for each in asked:
-        before = tuple(decision.counted for decision in decisions)
-        decisions.append(decide(line(request), before, each, TABLES))
-    return decisions
-
-
-def refused(kind: type[Failure], request: dict[str, Any], *asked: Delivery) -> tuple[str | None, str]:
-    """Deliver all but the last, which must be refused; return its rule and its French text."""
-    before = tuple(decision.counted for decision in run(request, *asked[:-1]))
-    with pytest.raises(kind) as caught:
-        decide(line(request), before, asked[-1], TABLES)
-    return caught.value.issues[0].rule, caught.value.issues[0].text.fr
 
 
 def confirmed(*rules: str) -> dict[str, str]:
@@ -300,47 +282,11 @@ def test_an_unsecured_opioid_from_before_march_2025_was_delivered_until_the_31st
     assert refused(Unprocessable, request, delivery(10, on="2025-04-01"))[0] == "prescription-secured-grace"
 
 
-def test_acts_are_counted_by_executions_or_by_their_quantity() -> None:
-    blood = service("58410-2", "http://loinc.org")
-    assert run(blood, delivery())[0].standing.finished
-    assert refused(Conflict, blood, delivery(), delivery())[0] == "prescription-remaining"
-    sessions = service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityQuantity={"value": 10, "unit": "séance"})
-    decision = run(sessions, delivery(amount=Amount(Decimal(1), "séance")))[0]
-    assert decision.standing.remaining == Amount(Decimal(9), "séance")
-
-
-def test_an_act_of_a_series_is_one_of_those_prescribed() -> None:
-    sessions = service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityQuantity={"value": 3, "unit": "séance"})
-    assert [each.standing.finished for each in run(sessions, *[delivery()] * 3)] == [False, False, True]
-    assert refused(Conflict, sessions, *[delivery()] * 4)[0] == "prescription-remaining"
-
-
-def test_acts_without_a_quantity_are_counted_by_when_they_are_to_be_done() -> None:
-    daily = {"repeat": {"boundsDuration": days(3), "frequency": 2, "period": 1, "periodUnit": "d"}}
-    dressings = service("AMI 4", "urn:fhirserver:CodeSystem:ngap", occurrenceTiming=daily)
-    first, *_, last = run(dressings, *[delivery()] * 6)
-    assert first.standing.remaining == Amount(Decimal(5), "acte")
-    assert last.standing.finished
-
-
 @pytest.mark.parametrize("before", [(), (delivery(4),)])
 def test_a_medicine_delivered_without_its_quantity_is_asked_for_it(before: tuple[Delivery, ...]) -> None:
     rule, text = refused(Unprocessable, ordered(30), *before, delivery())
     assert rule == "prescription-quantity"
     assert "comprimé" in text
-
-
-def test_a_medicines_outcome_is_refused_for_an_act() -> None:
-    blood = service("58410-2", "http://loinc.org")
-    assert refused(Unprocessable, blood, delivery(outcome=Outcome.GENERIC))[0] == "prescription-substitution"
-
-
-def test_a_device_is_delivered_again_as_often_as_is_written() -> None:
-    request = device(line_quantity=("Quantity", {"value": 16, "unit": "pansement"}), line_renewals=("UnsignedInt", 1))
-    once = delivery(amount=Amount(Decimal(16), "pansement"))
-    first, second = run(request, once, once)
-    assert first.standing.remaining == Amount(Decimal(16), "pansement")
-    assert second.standing.finished
 
 
 def test_the_same_question_gives_the_same_answer() -> None:

@@ -1,0 +1,46 @@
+"""Acts and devices: what is executed of them is counted as deliveries of medicines are."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from fhirserver.errors import Conflict, Unprocessable
+from fhirserver.prescription.execution.quantities import Amount
+from fhirserver.prescription.rules.outcomes import Outcome
+from tests.unit.prescription.building import days, delivery, device, refused, run, service
+
+
+def test_acts_are_counted_by_executions_or_by_their_quantity() -> None:
+    blood = service("58410-2", "http://loinc.org")
+    assert run(blood, delivery())[0].standing.finished
+    assert refused(Conflict, blood, delivery(), delivery())[0] == "prescription-remaining"
+    sessions = service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityQuantity={"value": 10, "unit": "séance"})
+    decision = run(sessions, delivery(amount=Amount(Decimal(1), "séance")))[0]
+    assert decision.standing.remaining == Amount(Decimal(9), "séance")
+
+
+def test_an_act_of_a_series_is_one_of_those_prescribed() -> None:
+    sessions = service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityQuantity={"value": 3, "unit": "séance"})
+    assert [each.standing.finished for each in run(sessions, *[delivery()] * 3)] == [False, False, True]
+    assert refused(Conflict, sessions, *[delivery()] * 4)[0] == "prescription-remaining"
+
+
+def test_acts_without_a_quantity_are_counted_by_when_they_are_to_be_done() -> None:
+    daily = {"repeat": {"boundsDuration": days(3), "frequency": 2, "period": 1, "periodUnit": "d"}}
+    dressings = service("AMI 4", "urn:fhirserver:CodeSystem:ngap", occurrenceTiming=daily)
+    first, *_, last = run(dressings, *[delivery()] * 6)
+    assert first.standing.remaining == Amount(Decimal(5), "acte")
+    assert last.standing.finished
+
+
+def test_a_medicines_outcome_is_refused_for_an_act() -> None:
+    blood = service("58410-2", "http://loinc.org")
+    assert refused(Unprocessable, blood, delivery(outcome=Outcome.GENERIC))[0] == "prescription-substitution"
+
+
+def test_a_device_is_delivered_again_as_often_as_is_written() -> None:
+    request = device(line_quantity=("Quantity", {"value": 16, "unit": "pansement"}), line_renewals=("UnsignedInt", 1))
+    once = delivery(amount=Amount(Decimal(16), "pansement"))
+    first, second = run(request, once, once)
+    assert first.standing.remaining == Amount(Decimal(16), "pansement")
+    assert second.standing.finished
