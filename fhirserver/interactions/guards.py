@@ -64,6 +64,10 @@ class Guard:
         """
         return None
 
+    def form(self, pairs: Pairs) -> Pairs:
+        """Return the criteria of a form as the store knows them, where people type them otherwise."""
+        return pairs
+
     def search(self, services: Services, request: Request, pairs: Pairs, *, form: bool) -> None:
         """Refuse or note a search before it runs; `form`: its criteria came in a body, not in a url."""
 
@@ -140,6 +144,12 @@ class Guards:
         if not nodes:
             return None
         return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
+
+    def form(self, pairs: Pairs) -> Pairs:
+        """Return the criteria of a form as every guard understands them."""
+        for guard in self.all:
+            pairs = guard.form(pairs)
+        return pairs
 
     def search(self, services: Services, request: Request, pairs: Pairs, *, form: bool) -> None:
         """Ask every guard about a search."""

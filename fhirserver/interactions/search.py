@@ -44,7 +44,7 @@ def of_type(services: Services, request: Request, kind: str) -> Answer:
 
 def by_form(services: Services, request: Request, kind: str) -> Answer:
     """Search a type by a form (`POST _search`), to which a query string may add."""
-    return _search(services, request, [kind], kind, _form(request))
+    return _search(services, request, [kind], kind, _form(services, request))
 
 
 def everywhere(services: Services, request: Request) -> Answer:
@@ -54,7 +54,7 @@ def everywhere(services: Services, request: Request) -> Answer:
 
 def everywhere_by_form(services: Services, request: Request) -> Answer:
     """Search all types by a form."""
-    return _everywhere(services, request, _form(request))
+    return _everywhere(services, request, _form(services, request))
 
 
 def compartment(services: Services, request: Request, kind: str, identity: str, wanted: str) -> Answer:
@@ -64,7 +64,7 @@ def compartment(services: Services, request: Request, kind: str, identity: str, 
 
 def compartment_by_form(services: Services, request: Request, kind: str, identity: str, wanted: str) -> Answer:
     """Search a compartment by a form."""
-    return _compartment(services, request, (kind, identity), wanted, _form(request))
+    return _compartment(services, request, (kind, identity), wanted, _form(services, request))
 
 
 def record(services: Services, request: Request, patient: str, pairs: Pairs) -> Answer:
@@ -291,7 +291,7 @@ def _quoted(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else quote_plus(text)
 
 
-def _form(request: Request) -> list[tuple[str, str]]:
+def _form(services: Services, request: Request) -> Pairs:
     """Return the parameters of a form and of the query string.
 
     Raises:
@@ -317,4 +317,4 @@ def _form(request: Request) -> list[tuple[str, str]]:
         raise BadRequest(
             Text("Le formulaire n'est pas de l'UTF-8 valide.", "The form is not valid UTF-8."), rule="query"
         ) from None
-    return pairs + query_pairs(text)
+    return services.guards.form(pairs + query_pairs(text))

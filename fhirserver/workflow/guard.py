@@ -83,6 +83,10 @@ class PrescriptionGuard(Guard):
         """Return the same as a condition."""
         return sight.limit(self._workflow, services, request, kind)
 
+    def form(self, pairs: Pairs) -> Pairs:
+        """Understand a number as it was typed."""
+        return numbers.as_stored(pairs, self._workflow.root)
+
     def search(self, services: Services, request: Request, pairs: Pairs, *, form: bool) -> None:
         """Keep numbers out of urls; a number in a form is an attempt to find its prescription."""
         if request.caller.role is Role.OPERATOR:

@@ -24,6 +24,7 @@ from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, presen
 from fhirserver.workflow.marks import mark_of
 
 _PARAMETERS: Final = ("group-identifier", "requisition")
+_MARKS: Final = str.maketrans(dict.fromkeys('(),"', " "))
 _WINDOW: Final = timedelta(minutes=10)
 _LONGEST: Final = 600
 _REMEMBER: Final = timedelta(seconds=1)
@@ -150,6 +151,29 @@ def of_search(workflow: Workflow, services: Services, request: Request, pairs: P
         sight.open_to(workflow, request, number, "find-prescription")
 
 
+def as_stored(pairs: Pairs, root: str) -> list[tuple[str, str]]:
+    """Return the criteria of a form with the prescription numbers that were typed in it as they are stored.
+
+    Args:
+        pairs: names and values.
+        root: system of the numbers.
+    """
+    return [
+        (name, ",".join(_as_stored(each, root) for each in value.split(",")) if name in _PARAMETERS else value)
+        for name, value in pairs
+    ]
+
+
+def _as_stored(value: str, root: str) -> str:
+    system, bar, code = value.rpartition("|")
+    if system not in ("", root):
+        return value
+    try:
+        return f"{system}{bar}{numbering.normalise(code)}"
+    except BadRequest:
+        return value
+
+
 def _of(stored: Stored, number: str) -> bool:
     mark = mark_of(stored)
     return mark is not None and mark.number == number
@@ -161,8 +185,9 @@ def _client(request: Request) -> str:
 
 def _numbers(value: str, root: str) -> Sequence[Any]:
     """Return what reads like a prescription number in a parameter's value."""
+    plain = value.translate(_MARKS)
     found = []
-    for word in value.replace("(", " ").replace(")", " ").replace(",", " ").replace('"', " ").split():
+    for word in dict.fromkeys((*value.split(","), *plain.split())):  # typed with spaces, or in an expression
         system, bar, code = word.rpartition("|")
         if bar and system and system != root:
             continue

@@ -120,15 +120,24 @@ class Parties:
                 expression=line.at("subject"),
                 rule="prescription-patient",
             )
+        production = self._work.workflow.settings.mode == "production"
+        for identifier in self._identifiers(line):
+            fault = ins.fault(identifier.get("system"), identifier.get("value"), production=production)
+            if fault is not None:
+                raise Unprocessable(fault, expression=line.at("subject"), rule="ins", code="value")
+
+    def names_of_patient(self, line: Line) -> frozenset[tuple[Any, Any]]:
+        """Return all that a line's patient is known by: the reference to him, and identifiers (system, value)."""
+        named = {(each.get("system"), each["value"]) for each in self._identifiers(line) if "value" in each}
+        return frozenset(named if line.patient is None or line.patient[0] == "#" else {*named, ("", line.patient)})
+
+    def _identifiers(self, line: Line) -> list[Resource]:
+        patient = self.of(line.resource, "subject")
         identifiers = list(patient.get("identifier", ())) if patient else []
         subject = line.resource.get("subject", {})
         if isinstance(subject.get("identifier"), Mapping):
             identifiers.append(subject["identifier"])
-        production = self._work.workflow.settings.mode == "production"
-        for identifier in identifiers:
-            fault = ins.fault(identifier.get("system"), identifier.get("value"), production=production)
-            if fault is not None:
-                raise Unprocessable(fault, expression=line.at("subject"), rule="ins", code="value")
+        return identifiers
 
     def require_prescriber(self, line: Line, caller: Caller) -> str | None:
         """Return the RPPS of the requester, who is the token's professional unless a structure or an operator pushes.

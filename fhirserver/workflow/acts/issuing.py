@@ -121,7 +121,7 @@ def plan(
         for prescription in issuing.prescriptions(sent, workflow.root)
     ]
     summary = [{"number": each.number, "tasks": list(each.tasks)} for each in issued]
-    replacing.apply(work)
+    replacing.apply(work, parties, [line for each in issued for line in each.prescription.lines])
     request.memory[ISSUED] = summary
     identifier = workflow.identifier(issued[0].number)
     if len(issued) == 1:

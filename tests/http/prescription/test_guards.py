@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -193,6 +194,8 @@ def test_a_number_stands_in_no_url_but_in_a_form(prescriber: Client, pharmacist:
     assert pharmacist.get(f"MedicationRequest?group-identifier={issued.number}").status_code == 403
     chained = f"MedicationDispense?prescription.group-identifier={issued.number}"
     assert pharmacist.get(chained).status_code == 403
+    spaced = quote(f"{issued.number[:9]} {issued.number[9:]}")
+    assert pharmacist.get(f"MedicationRequest?group-identifier={spaced}").status_code == 403
     assert pharmacist.post(f"$find-prescription?number={issued.number}", parameters()).status_code == 400
     form = f"group-identifier={issued.number}".encode()
     mixed = pharmacist.send("POST", f"MedicationRequest/_search?{form.decode()}", b"", Content_Type=FORM)
@@ -201,6 +204,16 @@ def test_a_number_stands_in_no_url_but_in_a_form(prescriber: Client, pharmacist:
     assert line.split("/")[1] in {entry["resource"]["id"] for entry in found["entry"]}
     assert issued.number not in str(found["link"])
     assert pharmacist.get(line).status_code == 200
+
+
+def test_a_form_takes_a_number_as_it_was_typed(prescriber: Client, pharmacist: Client) -> None:
+    issued = issue(prescriber)
+    typed = " ".join((issued.number[:6], issued.number[6:12], issued.number[12:])).lower().replace("0", "o")
+    for given in (typed, f"AUTRE,{typed}", f"{issued.answer['identifier']['system']}|{typed.replace(' ', '-')}"):
+        form = urlencode({"group-identifier": given}).encode()
+        answer = pharmacist.send("POST", "MedicationRequest/_search", form, Content_Type=FORM)
+        lines = {entry["resource"]["id"] for entry in answer.json().get("entry", ())}
+        assert issued.reference("MedicationRequest").split("/")[1] in lines, answer.text
 
 
 def test_unknown_numbers_are_counted_and_slow_their_client_down(pharmacist: Client) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import copy
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pypdfium2
 import pytest
 import zxingcpp
 
-from fhirserver.demo import people
+from fhirserver.demo import ordonnance, people
 from tests.http.conftest import Client, Server
 from tests.http.prescription.conftest import (
     AsRole,
@@ -184,6 +185,20 @@ def test_the_prescriber_replaces_a_prescription_and_the_new_one_names_the_former
     assert state(pharmacist.get(f"Task/{former}").json()) == "replaced"
     assert f"Task/{former}" in {each["reference"] for each in task_of(pharmacist, number)["basedOn"]}
     assert pharmacist.post(f"Task/{former}/$take", parameters()).status_code == 410
+
+
+def test_a_prescription_is_not_replaced_by_one_for_another_patient(prescriber: Client, pharmacist: Client) -> None:
+    issued = issue(prescriber)
+    former = task_of(pharmacist, issued.number)["id"]
+    new = ordonnance.bundle(people.PRESCRIBER_RPPS, datetime.now(UTC) - timedelta(minutes=1))
+    other = new["entry"][0]["resource"]["identifier"][0]
+    other["value"] = people.ins("2840588321077")
+    new["entry"][0]["request"]["ifNoneExist"] = f"identifier={other['system']}|{other['value']}"
+    answer = prescriber.post("$replace", parameters(number=issued.number, bundle=new))
+    assert answer.status_code == 422, answer.text
+    assert "autre patient" in answer.json()["issue"][0]["details"]["text"]
+    assert answer.json()["issue"][0]["expression"][0].endswith(".subject")
+    assert state(pharmacist.get(f"Task/{former}").json()) == "issued"
 
 
 def test_the_story_is_told_to_those_concerned_without_what_the_patient_opposed(
