@@ -192,7 +192,7 @@ def main() -> None:
     reader.add_argument("--json", type=Path)
     asked = reader.parse_args()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        uri = asked.mongodb or stack.enter_context(LocalMongod(Path(folder) / "mongodb", cache_gb=1)).uri
+        uri = asked.mongodb or stack.enter_context(LocalMongod(Path(folder) / "mongodb")).uri
         result = run(asked.sizes, uri, Path(folder), min(asked.rounds, REPEATS))
     print(json.dumps(result, indent=1, ensure_ascii=False))
     if asked.json:

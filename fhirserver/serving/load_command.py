@@ -1,4 +1,4 @@
-"""`fhirserver load`: files into the store, by as many processes as there are cores."""
+"""`fhirserver load`: files into the store, by several processes."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from fhirserver.store.local import LocalMongod
 _SUFFIXES: Final = (".json", ".ndjson", ".jsonl")
 _AHEAD: Final = 3
 """Batches that wait for each process."""
+_OF_A_CORE: Final = 2
+"""Processes for each core: while one waits for its commit, another one works."""
 _SHOWN: Final = 50
 
 _services: list[Services] = []
@@ -37,7 +39,7 @@ _services: list[Services] = []
 
 @click.command()
 @click.argument("places", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--workers", type=int, default=0, help="Processes; one for each core unless given.")
+@click.option("--workers", type=int, default=0, help="Processes; two for each core unless given.")
 @click.option("--no-validation", is_flag=True, help="Store what is readable, without validating it.")
 @click.option("--again", is_flag=True, help="Begin anew instead of going on where an earlier run stopped.")
 @click.option("--language", type=click.Choice(["fr", "en"]), help="Language of the report.")
@@ -67,14 +69,15 @@ def _load(settings: Settings, files: Sequence[Path], workers: int, *, again: boo
     prepare(settings)
     console = Console(stderr=True)
     journal = Journal(settings.state / "load" / f"{_fingerprint(files)}.json", again=again)
+    workers = workers or _OF_A_CORE * (os.cpu_count() or 1)
     stored = faults = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
-        ProcessPoolExecutor(workers or os.cpu_count() or 1, initializer=_begin, initargs=(settings,)) as pool,
+        ProcessPoolExecutor(workers, initializer=_begin, initargs=(settings,)) as pool,
         Progress(*columns, console=console) as progress,
     ):
         task = progress.add_task("loading", total=sum(_size(file) for file in files))
-        for number, size, outcome in _results(pool, files, journal, (workers or os.cpu_count() or 1) * _AHEAD):
+        for number, size, outcome in _results(pool, files, journal, workers * _AHEAD):
             progress.advance(task, size)
             if outcome is None:
                 continue

@@ -25,6 +25,9 @@ _PATIENCE: Final = 60.0
 _NOT_YET_INITIALIZED: Final = 94
 _PORT_TRIES: Final = 5
 _LOG_LINES: Final = 60
+_ENGINE: Final = "eviction_dirty_target=50,eviction_dirty_trigger=75"
+"""Parts of the cache, in %, that may wait to be written. With 5 and 20, as mongod comes, a load of many resources
+writes each leaf of the index of keys for a few keys; the checkpoint of each minute writes them anyway."""
 _POLL: Final = 0.005
 
 # mongod lives as long as somebody holds the other end of the keeper's standard input: when this process dies, even by
@@ -74,7 +77,7 @@ class LocalMongod:
     Args:
         folder: where its data and log are kept; made if absent.
         cache_gb: size of its cache, in GB (at least 0.25); a quarter of the machine's memory, 6 at most, unless given.
-            A commit holds in it at once all that it writes: about 0.15 of the cache at most.
+            A commit holds in it at once all that it writes: about half of the cache at most.
 
     Raises:
         LocalMongodError: it does not start; the message holds the end of its log.
@@ -146,6 +149,7 @@ class LocalMongod:
             *("--dbpath", str(self._folder), "--logpath", str(self._folder / "mongod.log"), "--logappend"),
             *("--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket"),
             *("--replSet", _REPLICA_SET, "--oplogSize", "512", "--wiredTigerCacheSizeGB", str(self._cache_gb)),
+            *("--wiredTigerEngineConfigString", _ENGINE),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]
         self._process = subprocess.Popen(  # noqa: S603 - our own mongod, with arguments of our own

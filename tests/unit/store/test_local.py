@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from fhirserver.store import Draft, Store, local
 from fhirserver.store.local import LocalMongod, LocalMongodError
@@ -63,6 +65,25 @@ def test_a_crash_by_itself_is_noticed_and_it_can_be_started_again(tmp_path: Path
         running.kill()
         running.start()
         assert is_alive(running.pid)
+
+
+def test_a_commit_may_fill_more_of_the_cache_than_mongod_allows_by_itself(tmp_path: Path) -> None:
+    # a fifth of 256 MB, as mongod comes, holds 16 MB of these
+    with LocalMongod(tmp_path, cache_gb=0.25) as small:
+        client: MongoClient[dict[str, Any]] = MongoClient(small.uri)
+        kept = client["test"]["kept"]
+        kept.create_index("keys")
+        with client, client.start_session() as session, session.start_transaction():
+            for part in range(20):
+                kept.insert_many(
+                    [
+                        {"body": "x" * 2_000, "keys": [f"{part} {number} {key}" * 5 for key in range(20)]}
+                        for number in range(500)
+                    ],
+                    session=session,
+                )
+            session.commit_transaction()
+            assert kept.count_documents({}) == 10_000
 
 
 def test_without_any_mongod_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
