@@ -1,8 +1,9 @@
 """Measure `fhirserver load`, with validation and without, beside a bare insertMany of the same documents and indexes.
 
-Both store in as many processes or threads as there are cores, 500 in a commit. What a load of the first thousand takes
-is taken off: the start of the processes, and the profiles that each compiles once. Processor time (of the loading
-processes and of mongod) is told beside the time on the clock, since other work on the machine lengthens the latter.
+The load has two processes for each core, as it has by itself, the bare insert a thread; both store 500 in a commit.
+What a load of the first thousand takes is taken off: the start of the processes, and the profiles that each compiles
+once. Processor time (of the loading processes and of mongod) is told beside the time on the clock, since other work
+on the machine lengthens the latter.
 """
 
 from __future__ import annotations
