@@ -17,6 +17,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from fhirserver.fhirpath import ucum
+from fhirserver.prescription.timing import repeat_of
 
 Resource = Mapping[str, Any]
 
@@ -155,7 +156,7 @@ def prescribed_days(stated: object, dosages: Sequence[Resource]) -> int | None:
         return said
     steps: dict[int, Exact] = {}
     for position, dosage in enumerate(dosages):
-        span = _span(dosage.get("timing", {}).get("repeat", {}))
+        span = _span(repeat_of(dosage.get("timing", {})))
         step = dosage.get("sequence", 0 if position == 0 else max(steps, default=0))
         if span is None:
             return None
@@ -185,7 +186,7 @@ def prescribed_quantity(dosages: Sequence[Resource], days: int | None, start: da
     steps = {dosage.get("sequence", 0) for dosage in dosages}
     parts: list[Amount] = []
     for dosage in dosages:
-        repeat = dosage.get("timing", {}).get("repeat", {})
+        repeat = repeat_of(dosage.get("timing", {}))
         span = _span(repeat)
         if span is None:
             span = days if len(steps) == 1 else None

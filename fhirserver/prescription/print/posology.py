@@ -22,6 +22,7 @@ from fhirserver.prescription.print.posology_words import (
     is_feminine,
     unit,
 )
+from fhirserver.prescription.timing import repeat_of
 
 _ZONE: Final = ZoneInfo("Europe/Paris")
 _NEARLY: Final = 0.001
@@ -49,7 +50,8 @@ def sentences(dosages: Sequence[Element]) -> list[str]:
 def sentence(dosage: Element) -> str:
     """Write one Dosage as one French sentence with a capital and a full stop."""
     timing = dosage.get("timing", {})
-    repeat = timing.get("repeat", {})
+    # a schedule in the prescriber's own words says more than the code beside it
+    repeat = timing.get("repeat", {}) if timing.get("code", {}).get("text") else repeat_of(timing)
     start = " ".join(part for part in (_dose(dosage.get("doseAndRate", ())), *_moments(timing, repeat)) if part)
     clauses = [start, *_clauses(dosage, repeat)]
     asides: list[str] = []
@@ -171,7 +173,7 @@ def _moments(timing: Element, repeat: Element) -> list[str]:
         moments.append(days)
     moments += _of_the_day(repeat)
     if timing.get("event"):
-        moments.append(f"le {_listed([_day(event) for event in timing['event']])}")
+        moments.append(_listed([_moment(event) for event in timing["event"]]))
     if not any(moments) and "code" in timing:
         text = _concept(timing["code"])
         moments.append(f"{text[:1].lower()}{text[1:]}")
@@ -290,6 +292,12 @@ def _day(text: str) -> str:
     if text.count("-") == _PLURAL_FROM:
         return f"{date.fromisoformat(text):%d/%m/%Y}"
     return "/".join(reversed(text.split("-")))
+
+
+def _moment(text: str) -> str:
+    """Write an event: `le 22/11/2026`, `le 22/11/2026 à 8 h`; its hour is that of Paris."""
+    hour = f" à {_hour(f'{datetime.fromisoformat(text).astimezone(_ZONE):%H:%M}')}" if "T" in text else ""
+    return f"le {_day(text)}{hour}"
 
 
 def _as_needed(dosage: Element) -> str:

@@ -69,6 +69,8 @@ _UNITS: Final = {
     "appln": "application",
     "dose_kg": "dose/kg",
     "seconde(s)": "seconde",
+    "[iu]": "UI",
+    "[drp]": "goutte",
 }
 _PLURALS: Final = {"dose/kg": "doses/kg"}
 _INVARIABLE: Final = frozenset({"à", "au", "aux", "avec", "correspondant", "d", "dans", "de", "des", "du", "en", "et",
@@ -82,7 +84,7 @@ _SHORT: Final = 4
 
 def unit(text: str, *, plural: bool) -> str:
     """Write a unit in lower case where it is a word, in the plural if asked; symbols such as mg stay as they are."""
-    word = _UNITS.get(text.lower(), text)
+    word = _named(text)
     if word in _PLURALS and plural:
         return _PLURALS[word]
     if _is_symbol(word):
@@ -101,12 +103,18 @@ def unit(text: str, *, plural: bool) -> str:
 
 def is_counted(text: str) -> bool:
     """Whether the unit is a thing that one counts and divides (a tablet), not a measure (mg)."""
-    return not _is_symbol(_UNITS.get(text.lower(), text))
+    return not _is_symbol(_named(text))
 
 
 def is_feminine(text: str) -> bool:
     """Whether a counted unit's first word is feminine."""
     return text.lower().split(" ")[0] in _FEMININE
+
+
+def _named(text: str) -> str:
+    """A unit by its name: UCUM writes what is counted in braces."""
+    inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    return _UNITS.get(inner.lower(), inner)
 
 
 def _is_symbol(word: str) -> bool:

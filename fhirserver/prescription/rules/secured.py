@@ -17,6 +17,7 @@ from fhirserver.prescription.execution.quantities import Amount, is_counted, rea
 from fhirserver.prescription.print import words
 from fhirserver.prescription.print.posology_words import is_feminine, unit
 from fhirserver.prescription.rules.case import Case
+from fhirserver.prescription.timing import repeat_of
 
 _PLURAL_FROM: Final = 2
 _SPEAKABLE: Final = 1_000_000
@@ -88,7 +89,7 @@ def propose(case: Case) -> dict[InWords, str]:
         found[InWords.STRENGTH] = spelled(case.medicine.contents)
     if doses:
         found[InWords.DOSE] = spelled(doses[0])
-    repeat = case.line.dosages[0].get("timing", {}).get("repeat", {}) if case.line.dosages else {}
+    repeat = repeat_of(case.line.dosages[0].get("timing", {})) if case.line.dosages else {}
     times = len(repeat.get("timeOfDay", ())) + len(repeat.get("when", ()))
     if not times and repeat.get("periodUnit") == "d" and repeat.get("period") in (None, 1):
         times = repeat.get("frequencyMax") or repeat.get("frequency") or 0

@@ -165,6 +165,17 @@ def test_doses_at_different_moments_of_one_step_share_its_days() -> None:
     assert prescribed_days(None, [morning, evening]) == 5
 
 
+def test_a_timing_that_has_but_a_code_is_counted_by_what_it_means() -> None:
+    abbreviation = {"system": "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation", "code": "TID"}
+    dosages = [dosage(1, boundsDuration=days(7)), dosage(1, boundsDuration=days(7), when=["HS"])]
+    for each in dosages:
+        each["timing"]["code"] = {"coding": [abbreviation]}
+    assert computed(dosages[0]) == tablets(21)
+    assert computed(dosages[1]) == tablets(7)
+    del dosages[0]["timing"]["code"]["coding"][0]["system"]
+    assert computed(dosages[0]) is None
+
+
 def test_a_period_of_days_counts_its_first_and_last_day() -> None:
     period = {"start": "2026-01-05", "end": "2026-01-09"}
     assert prescribed_days(None, [dosage(1, boundsPeriod=period, frequency=1, period=1, periodUnit="d")]) == 5

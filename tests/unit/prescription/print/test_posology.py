@@ -9,8 +9,18 @@ from fhirserver.prescription.print.posology import sentence, sentences
 TABLET = {"unit": "comprimé", "system": "http://standardterms.edqm.eu", "code": "15054000"}
 
 
+WEEK = {"value": 1, "code": "wk", "unit": "semaine", "system": "http://unitsofmeasure.org"}
+
+
 def _taken(value: str, **repeat: object) -> dict:
     return {"timing": {"repeat": repeat}, "doseAndRate": [{"doseQuantity": {"value": Decimal(value), **TABLET}}]}
+
+
+def _coded(code: str, text: str | None = None, **repeat: object) -> dict:
+    abbreviation = {"system": "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation", "code": code}
+    dosage = _taken("1", **repeat)
+    dosage["timing"]["code"] = {"coding": [abbreviation], **({"text": text} if text else {})}
+    return dosage
 
 
 @pytest.mark.parametrize(
@@ -25,6 +35,12 @@ def _taken(value: str, **repeat: object) -> dict:
         (_taken("1", timeOfDay=["07:30:00"]), "1 comprimé à 7 h 30."),
         (_taken("1", when=["PCV"], offset=90), "1 comprimé 90 minutes après le dîner."),
         (_taken("1", count=3), "1 comprimé, 3 fois en tout."),
+        (_coded("BID"), "1 comprimé 2 fois par jour."),
+        (_coded("BED", boundsDuration=WEEK), "1 comprimé au coucher, pendant 1 semaine."),
+        (_coded("Q8H", text="selon le plan"), "1 comprimé selon le plan."),
+        ({"timing": {"event": ["2026-11-22T07:00:00Z", "2026-12-01"]}}, "Le 22/11/2026 à 8 h et le 01/12/2026."),
+        ({"doseAndRate": [{"doseQuantity": {"value": Decimal(2), "code": "{bouffée}"}}]}, "2 bouffées."),
+        ({"doseAndRate": [{"doseQuantity": {"value": Decimal(2), "code": "[iU]"}}]}, "2 UI."),
         ({"text": "selon le protocole remis"}, "Selon le protocole remis."),
         (
             {**_taken("1", when=["HS"]), "additionalInstruction": [{"text": "si insomnie"}, {"text": "avec de l'eau"}]},
