@@ -14,7 +14,7 @@ from fhirserver.interactions.shown import visibility
 from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
 from fhirserver.prescription import lines
-from fhirserver.prescription.execution.standing import Delivered, Standing, given_of, standing
+from fhirserver.prescription.execution.standing import Delivered, Standing, given_of, standing, used_up
 from fhirserver.prescription.lines import paris_day
 from fhirserver.prescription.print.posology import sentences
 from fhirserver.prescription.tasks import View
@@ -103,8 +103,6 @@ def _before(call: Call, stored: Stored) -> tuple[Delivered, ...]:
 
 def _until(before: tuple[Delivered, ...], line: lines.Line, today: date) -> date | None:
     """Return the day on which what was delivered is used up; before any delivery, the end of the treatment."""
-    given = given_of(before)
-    if given:
-        days = sum(each.days or 0 for each in given)
-        return given[0].on + timedelta(days=days) if days else None
+    if given_of(before):
+        return used_up(before)
     return (line.drafted or today) + timedelta(days=line.total_days) if line.total_days else None

@@ -18,7 +18,7 @@ from fhirserver.prescription.execution.quantities import Amount, converted, cove
 from fhirserver.prescription.execution.standing import Delivered, Standing, days_of, given_of, spans, standing
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.rules import deliverable
-from fhirserver.prescription.rules.course import Course, course
+from fhirserver.prescription.rules.course import Course, course, stride
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.rules.tables import Medicine, Tables
 from fhirserver.prescription.rules.validity import window
@@ -45,6 +45,7 @@ class Delivery:
         reason: why not delivered, or why replaced.
         agreement: the prescriber's, for a changed dosage.
         pack: units in the smallest pack, if the dispenser says so.
+        substituted: whether another medicine than the prescribed one is handed over.
         confirmed: alerts confirmed, with their reasons.
         location: FHIRPath of the delivery in what was sent.
     """
@@ -57,6 +58,7 @@ class Delivery:
     reason: str | None = None
     agreement: Agreement | None = None
     pack: Amount | None = None
+    substituted: bool = False
     confirmed: Mapping[str, str] = field(default_factory=dict)
     location: str = "MedicationDispense"
 
@@ -119,7 +121,7 @@ def decide(line: Line, before: tuple[Delivered, ...], asked: Delivery, tables: T
     alerts += more
     _refuse(alerts, asked)
     after = standing(line, (*before, counted), tables, asked.on)
-    complete = after.finished or (after.next_date is not None and after.next_date > asked.on)
+    complete = after.next_date is None or after.next_date > asked.on
     return Decision(counted, after, complete, tuple(alerts))
 
 
@@ -226,14 +228,14 @@ def _counted(case: _Case, amount: Amount, total: Amount) -> tuple[Delivered, lis
     now = standing(line, case.before, case.tables, asked.on)
     remaining = now.remaining or total.of(0)
     if remaining.value <= 0:
-        raise nothing_remains(line, asked, now.next_date)
+        raise nothing_remains(line, asked, now.next_date) if given_of(case.before) else _all_elapsed(case)
     pack = _pack(case, total)
     excess = amount.value - remaining.value
     if excess > 0 and (pack is None or excess >= pack.value):
-        narcotic = case.medicine.is_narcotic
+        narcotic, elapsed = case.medicine.is_narcotic, _elapsed(case)
         raise Conflict(
             Text(
-                f"« {line.title} » : il reste {remaining} à délivrer, {amount} sont demandés"
+                f"« {line.title} » : il reste {remaining} à délivrer, {amount} sont demandés{elapsed[0]}"
                 + (" (un stupéfiant se délivre à l'unité près)." if narcotic else "."),
                 f'"{line.title}": {remaining} remain to be delivered, {amount} are asked for'
                 + (" (a narcotic is delivered to the unit)." if narcotic else "."),
@@ -252,6 +254,29 @@ def _counted(case: _Case, amount: Amount, total: Amount) -> tuple[Delivered, lis
         share = days_of(plan, amount)
         days = None if share is None else math.ceil(share)
     return Delivered(asked.on, amount, asked.outcome, days), alerts
+
+
+def _elapsed(case: _Case) -> tuple[str, str]:
+    """What is said of the days of a narcotic that are deducted because it came late; nothing where none are."""
+    so_far = spans(case.plan, given_of(case.before))
+    shown = stride(case.line, case.tables, so_far, case.asked.on) if case.line.is_medicine else None
+    if shown is None or not shown.elapsed:
+        return "", ""
+    return f" ; {shown.elapsed} jours écoulés sont déduits", f"; {shown.elapsed} elapsed days are deducted"
+
+
+def _all_elapsed(case: _Case) -> Conflict:
+    """409: nothing was delivered of a narcotic before its days had passed."""
+    title = case.line.title
+    return Conflict(
+        Text(
+            f"« {title} » : présenté trop tard, toute la durée prescrite est écoulée : une nouvelle ordonnance est "
+            "nécessaire.",
+            f'"{title}": presented too late, the whole prescribed duration has passed: a new prescription is needed.',
+        ),
+        expression=case.asked.location,
+        rule="prescription-remaining",
+    )
 
 
 def nothing_remains(line: Line, asked: Delivery, again: date | None = None) -> Conflict:

@@ -16,7 +16,7 @@ from fhirserver.prescription import elements
 from fhirserver.prescription.execution.deliveries import Agreement, Delivery
 from fhirserver.prescription.execution.quantities import Amount, duration_days, read_amount
 from fhirserver.prescription.lines import day
-from fhirserver.prescription.rules.outcomes import NotDelivered, Outcome
+from fhirserver.prescription.rules.outcomes import SUBSTITUTIONS, NotDelivered, Outcome
 
 Resource = Mapping[str, Any]
 
@@ -83,6 +83,7 @@ def read(resource: Resource, today: date, location: str | None = None) -> Delive
         reason=_reason(resource),
         agreement=_agreement(resource),
         pack=read_amount(elements.value(resource, "smallest-pack")),
+        substituted=resource.get("substitution", {}).get("wasSubstituted") is True,
         confirmed=elements.confirmations(resource),
         location=place,
     )
@@ -90,15 +91,22 @@ def read(resource: Resource, today: date, location: str | None = None) -> Delive
 
 def _outcome(resource: Resource, place: str) -> Outcome:
     stated = elements.value(resource, "delivery-outcome")
-    if stated is not None:
-        if stated in tuple(Outcome):
-            return Outcome(stated)
+    if stated is None:
+        return _implied(resource)
+    if stated not in tuple(Outcome):
         codes = ", ".join(Outcome)
         raise Unprocessable(
             Text(f"Issue « {stated} » inconnue : {codes}.", f'Unknown outcome "{stated}": {codes}.'),
             expression=f"{place}.extension",
             rule="prescription-outcome",
         )
+    outcome = Outcome(stated)
+    _refuse_contradiction(resource, outcome, place)
+    return outcome
+
+
+def _implied(resource: Resource) -> Outcome:
+    """The outcome of an execution that states none: by its status, and by its substitution."""
     if resource.get("status") in _NOT_DONE:
         return Outcome.NOT_DELIVERED
     substitution = resource.get("substitution", {})
@@ -106,6 +114,27 @@ def _outcome(resource: Resource, place: str) -> Outcome:
         codes_of = (coding.get("code", "") for coding in substitution.get("type", {}).get("coding", ()))
         return next((_SUBSTITUTED[code[:1]] for code in codes_of if code[:1] in _SUBSTITUTED), Outcome.GENERIC)
     return Outcome.AS_IS
+
+
+def _refuse_contradiction(resource: Resource, outcome: Outcome, place: str) -> None:
+    """Refuse a stated outcome that the status, or the substitution, denies: readers of FHIR alone go by these."""
+    status, substituted = str(resource.get("status")), resource.get("substitution", {}).get("wasSubstituted")
+    said = (f"le statut « {status} »", f'the status "{status}"')
+    if (status in _NOT_DONE) is (outcome is Outcome.NOT_DELIVERED):
+        if substituted is True and outcome is Outcome.AS_IS:
+            said = ("substitution.wasSubstituted (vrai)", "substitution.wasSubstituted (true)")
+        elif substituted is False and outcome in SUBSTITUTIONS:
+            said = ("substitution.wasSubstituted (faux)", "substitution.wasSubstituted (false)")
+        else:
+            return
+    raise Unprocessable(
+        Text(
+            f"L'issue « {outcome} » et {said[0]} se contredisent : corrigez l'un des deux.",
+            f'The outcome "{outcome}" and {said[1]} contradict each other: correct one of the two.',
+        ),
+        expression=f"{place}.extension",
+        rule="prescription-outcome",
+    )
 
 
 def _amount(resource: Resource) -> Amount | None:

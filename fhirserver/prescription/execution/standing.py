@@ -16,7 +16,7 @@ from fhirserver.prescription.rules.calendar import days_after
 from fhirserver.prescription.rules.course import Course, Stride, course, stride
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.rules.tables import Tables
-from fhirserver.prescription.rules.validity import window
+from fhirserver.prescription.rules.validity import Window, window
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Standing:
     Attributes:
         remaining: what may still be delivered in all; None where it is not counted.
         deliveries_left: how many deliveries remain where quantities cannot be counted; None where they are counted.
-        next_date: the first day on which something may be delivered; None where nothing remains.
+        next_date: the first day on which something may be delivered; None where nothing remains, or where that day
+            would come after the last: then only an early delivery, with its reason, brings more.
         last_date: the last such day; None where no rule sets one.
         finished: whether nothing remains.
         next_amount: what may be delivered on `next_date` without a reason; None where it is not counted.
@@ -64,7 +65,8 @@ def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date
     if plan.total is None or (given and given[0].amount is None):
         left = max(0, (plan.steps or 1) - len(given))
         ended = not left or opened.ended(on, begun=bool(given))
-        return Standing(None, left, None if ended else _next(plan, given, on, opened.first), opened.last, ended)
+        following = None if ended else _within(opened, _next(plan, given, on, opened.first))
+        return Standing(None, left, following, opened.last, ended)
     remaining = plan.total.of(max(0, exact(plan.total.value) - sum_of(given)))
     shown = stride(line, tables, spans(plan, given), on)
     if shown is not None and shown.elapsed and plan.days:
@@ -75,18 +77,18 @@ def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date
     following = max(on, opened.first or on)
     if shown is not None and not shown.days:
         following = max(following, shown.resumes)
+    following_amount = min(remaining, _due(plan, shown) or remaining, key=_value)
     if plan.implied and shown is not None and plan.step is not None and plan.step_days:
         # the prescriber said nothing of renewals: what remains is what is due, the right to renew stays
         remaining = min(remaining, plan.step.share(shown.days, plan.step_days), key=_value)
-    due = _due(plan, shown)
-    return Standing(
-        remaining,
-        None,
-        following,
-        opened.last,
-        finished=False,
-        next_amount=min(remaining, due or remaining, key=_value),
-    )
+    if _within(opened, following) is None:
+        return Standing(remaining, None, None, opened.last, finished=False)
+    return Standing(remaining, None, following, opened.last, finished=False, next_amount=following_amount)
+
+
+def _within(opened: Window, day: date) -> date | None:
+    """A day, unless the line is no longer valid then."""
+    return None if opened.last is not None and day > opened.last else day
 
 
 def _due(plan: Course, shown: Stride | None) -> Amount | None:
@@ -104,6 +106,16 @@ def _value(amount: Amount) -> Decimal:
 def given_of(before: tuple[Delivered, ...]) -> tuple[Delivered, ...]:
     """The deliveries that brought something."""
     return tuple(each for each in before if each.outcome is not Outcome.NOT_DELIVERED)
+
+
+def used_up(before: tuple[Delivered, ...]) -> date | None:
+    """The day on which what was delivered has been taken; None where no delivery says for how long it lasts."""
+    end = None
+    for each in given_of(before):
+        if each.days:
+            # what is fetched late is begun that day, what is fetched early after what is left
+            end = days_after(each.on if end is None else max(end, each.on), each.days)
+    return end
 
 
 def sum_of(given: tuple[Delivered, ...]) -> Exact:

@@ -102,7 +102,8 @@ class Stride:
         days: days of treatment that may be delivered that day.
         left: days of treatment left in all.
         resumes: the day on which what was delivered has been taken.
-        strict: whether the rules of narcotics hold: no early delivery without an express mention.
+        strict: whether the rules of narcotics hold: to the unit, within the three days.
+        express: whether an early delivery needs the prescriber's express mention (narcotics and assimilated).
         late: whether a narcotic comes late that day.
         elapsed: days deducted because a narcotic came late, now or before.
         due: until when, that day included, a narcotic can be presented in full; None for others.
@@ -112,6 +113,7 @@ class Stride:
     left: Exact
     resumes: date
     strict: bool = False
+    express: bool = False
     late: bool = False
     elapsed: int = 0
     due: date | None = None
@@ -136,7 +138,8 @@ def stride(line: Line, tables: Tables, before: Sequence[tuple[date, Exact]], on:
     rule = tables.first("presentation-days", names, drafted)
     # a scheduled surgery has a window of its own instead (`validity.window`)
     margin = None if rule is None or elements.surgery(line.resource) is not None else int(rule.value)
-    early = tables.first("early-days", names, on) if rule is None else None
+    express = rule is not None or tables.first("overlap", names, drafted) is not None
+    early = None if express else tables.first("early-days", names, on)
     state = _Fraction(plan.step_days, margin)
     for each, covered in before:
         state.present((each - drafted).days)
@@ -147,7 +150,7 @@ def stride(line: Line, tables: Tables, before: Sequence[tuple[date, Exact]], on:
     left = max(0, whole - sum(covered for _, covered in before) - state.lost)
     days = max(0, min(state.limit - state.given, left))
     due = None if margin is None else days_after(begins, margin)
-    return Stride(days, left, begins, rule is not None, late, state.lost, due)
+    return Stride(days, left, begins, rule is not None, express, late, state.lost, due)
 
 
 class _Fraction:

@@ -40,6 +40,8 @@ class _Delivery(Protocol):
     @property
     def reason(self) -> str | None: ...
     @property
+    def substituted(self) -> bool: ...
+    @property
     def agreement(self) -> _Agreement | None: ...
     @property
     def dispenser(self) -> frozenset[str]: ...
@@ -113,7 +115,7 @@ def pace(line: Line, plan: Course, so_far: SoFar, asked: Asked, tables: Tables) 
     excess = asked.amount.value - allowed.value
     if excess <= 0 or (not shown.strict and asked.pack is not None and excess < asked.pack.value):
         return []
-    if (Flag.OVERLAP if shown.strict else Flag.SINGLE_DELIVERY) in line.flags and not shown.late:
+    if (Flag.OVERLAP if shown.express else Flag.SINGLE_DELIVERY) in line.flags and not shown.late:
         return []
     return [_late(line, shown, allowed, asked) if shown.late else _early(line, plan, shown, allowed, asked)]
 
@@ -123,17 +125,17 @@ def _early(line: Line, plan: Course, shown: Stride, allowed: Amount, asked: Aske
     if shown.resumes <= asked.on:
         following = days_after(asked.on, plan.step_days or 0)
     return Alert(
-        "overlap" if shown.strict else "early-delivery",
-        Level.BLOCKING if shown.strict else Level.CONFIRM,
+        "overlap" if shown.express else "early-delivery",
+        Level.BLOCKING if shown.express else Level.CONFIRM,
         Text(
             f"« {line.title} » : {allowed} peuvent être délivrés à ce jour ({plan.step_days} jours par délivrance), la "
             f"suite à partir du {following:%d/%m/%Y}"
-            + (" ; un chevauchement demande la mention expresse du prescripteur." if shown.strict else "."),
+            + (" ; un chevauchement demande la mention expresse du prescripteur." if shown.express else "."),
             f'"{line.title}": {allowed} may be delivered today ({plan.step_days} days a delivery), the rest from '
-            f"{following}" + ("; an overlap needs the prescriber's express mention." if shown.strict else "."),
+            f"{following}" + ("; an overlap needs the prescriber's express mention." if shown.express else "."),
         ),
         f"{asked.location}.quantity",
-        "CSP R5132-33" if shown.strict else "CSP R5132-12",
+        "CSP R5132-33" if shown.express else "CSP R5132-12",
     )
 
 
@@ -190,9 +192,10 @@ def _of_outcome(line: Line, asked: _Delivery, tables: Tables) -> Iterator[Alert]
             Text(f"Seul un médicament peut être {french}.", f"Only a medicine can be {english}."),
             "CSP L5125-23",
         )
-    if replacing and line.substitution_forbidden:
+    if (replacing or (asked.substituted and asked.outcome is Outcome.STAGED)) and line.substitution_forbidden:
         reason = elements.no_substitution(line.resource)[1]
         said = f" ({reason})" if reason else ""
+        french, english = (french, english) if replacing else ("substitué", "substituted")
         yield blocked(
             "substitution",
             Text(

@@ -45,6 +45,16 @@ def test_later_the_elapsed_days_are_deducted() -> None:
     assert refusal(narcotic(), delivery(25, on="2026-06-05")) == "prescription-remaining"
 
 
+def test_a_refusal_says_that_days_were_deducted() -> None:
+    for on, asked, said in (
+        ("2026-06-05", 28, "4 jours écoulés sont déduits"),
+        ("2026-06-29", 1, "présenté trop tard"),
+    ):
+        with pytest.raises(Conflict) as caught:
+            decide(line(narcotic()), (), delivery(asked, on=on), TABLES)
+        assert said in caught.value.issues[0].text.fr
+
+
 def test_the_three_days_are_calendar_days_across_the_change_of_the_clock() -> None:
     assert stride(line(narcotic(drafted="2026-03-27")), TABLES, (), date(2026, 3, 30)).elapsed == 0
     assert stride(line(narcotic(drafted="2026-03-27")), TABLES, (), date(2026, 3, 31)).elapsed == 4
@@ -140,6 +150,14 @@ def test_a_narcotic_is_never_renewed_even_if_written() -> None:
 def test_the_three_days_do_not_hold_for_assimilated_medicines() -> None:
     assert stride(line(narcotic("N07BC01", lasting=7)), TABLES, (), date(2026, 6, 20)).elapsed == 0
     assert run(narcotic("N07BC01", lasting=7), delivery(7, on="2026-06-20"))[0].standing.finished
+
+
+def test_an_overlap_of_assimilated_medicines_needs_the_express_mention_too() -> None:
+    request, early = narcotic("N07BC01"), delivery(7, on="2026-06-05", confirmed={"early-delivery": "voyage"})
+    assert refusal(request, delivery(7, on="2026-06-01"), early) == "prescription-overlap"
+    assert run(request, delivery(7, on="2026-06-01"), delivery(7, on="2026-06-08"))[1].standing.remaining == tablets(14)
+    elements.set_flag(request, Flag.OVERLAP)
+    assert run(request, delivery(7, on="2026-06-01"), delivery(7, on="2026-06-05"))[1].standing.remaining == tablets(14)
 
 
 def test_small_parts_of_one_day_do_not_count_as_days_each() -> None:

@@ -225,6 +225,13 @@ def test_what_must_not_be_substituted_is_not(outcome: Outcome) -> None:
     assert "(CIF)" in text
 
 
+def test_nor_in_part() -> None:
+    request = {**ordered(30), "substitution": {"allowedBoolean": False, "reason": {"text": "CIF"}}}
+    asked = delivery(5, outcome=Outcome.STAGED, substituted=True)
+    assert refused(Unprocessable, request, asked)[0] == "prescription-substitution"
+    assert len(run(request, delivery(5, outcome=Outcome.STAGED))) == 1
+
+
 def test_a_generic_is_delivered_where_substitution_is_not_forbidden() -> None:
     assert run(ordered(30), delivery(30, outcome=Outcome.GENERIC))[0].standing.finished
 

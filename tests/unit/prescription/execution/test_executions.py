@@ -130,3 +130,20 @@ def test_agreement_pack_dispenser_and_confirmations_are_read() -> None:
     assert found.dispenser == {"Organization/1", "1880780077"}
     assert found.confirmed == {"early-delivery": "voyage"}
     assert found.days == 28
+
+
+@pytest.mark.parametrize(
+    ("outcome", "changes"),
+    [
+        ("as-is", {"status": "declined"}),
+        ("not-delivered", {"status": "completed"}),
+        ("as-is", {"substitution": {"wasSubstituted": True}}),
+        ("generic", {"substitution": {"wasSubstituted": False}}),
+    ],
+)
+def test_an_outcome_that_status_or_substitution_deny_is_refused(outcome: str, changes: dict[str, Any]) -> None:
+    resource = dispense(**changes)
+    elements.set_value(resource, "delivery-outcome", "Code", outcome)
+    with pytest.raises(Unprocessable) as caught:
+        read(resource, TODAY)
+    assert caught.value.issues[0].rule == "prescription-outcome"

@@ -1,0 +1,45 @@
+"""Where a line stands: what remains, the next day within its validity, and until when what was delivered lasts."""
+
+from datetime import date
+
+from fhirserver.prescription.execution.standing import Delivered, used_up
+from fhirserver.prescription.rules.outcomes import Outcome
+from tests.unit.prescription.building import UCD, delivery, medicine, run, tablets
+
+
+def test_a_next_day_after_the_validity_is_not_offered() -> None:
+    first, last = run(medicine(lasting=30, renewals=11), delivery(30), delivery(30, on="2027-01-05"))
+    assert first.standing.next_date == date(2026, 2, 5)
+    assert last.complete
+    assert not last.standing.finished
+    assert (last.standing.next_date, last.standing.next_amount) == (None, None)
+
+
+def test_an_early_delivery_with_its_reason_brings_the_last_month_before_the_validity_ends() -> None:
+    request = medicine(lasting=30, renewals=11)
+    reason = {"early-delivery": "départ en voyage"}
+    late = [delivery(30), delivery(30, on="2026-12-20"), delivery(30, on="2027-01-04", confirmed=reason)]
+    assert run(request, *late)[-1].standing.remaining == tablets(270)
+
+
+def test_a_renewal_that_list_two_implies_is_announced_with_its_amount() -> None:
+    request = medicine("3400892402437", system=UCD, lasting=28, renewals=None)
+    decision = run(request, delivery(28))[0]
+    assert decision.standing.remaining == tablets(0)
+    assert decision.standing.next_amount == tablets(28)
+
+
+def test_what_is_fetched_late_is_taken_from_that_day() -> None:
+    late = (Delivered(date(2026, 1, 5), tablets(30), days=30), Delivered(date(2026, 3, 15), tablets(30), days=30))
+    assert used_up(late) == date(2026, 4, 14)
+
+
+def test_what_is_fetched_early_is_taken_after_what_is_left() -> None:
+    early = (Delivered(date(2026, 1, 5), tablets(30), days=30), Delivered(date(2026, 1, 25), tablets(30), days=30))
+    assert used_up(early) == date(2026, 3, 6)
+
+
+def test_nothing_delivered_lasts_until_no_day() -> None:
+    assert used_up(()) is None
+    assert used_up((Delivered(date(2026, 1, 5), outcome=Outcome.NOT_DELIVERED),)) is None
+    assert used_up((Delivered(date(2026, 1, 5), tablets(3)),)) is None
