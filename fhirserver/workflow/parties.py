@@ -157,16 +157,7 @@ class Parties:
                 code="required",
             )
         if known is None or known != caller.rpps:
-            raise Forbidden(
-                Text(
-                    "Le prescripteur de cette ligne n'est pas le professionnel du jeton : on ne prescrit qu'en son nom "
-                    "(identifiant national attendu dans Practitioner.identifier).",
-                    "The prescriber of this line is not the token's professional: one prescribes in one's own name "
-                    "only (the national identifier is expected in Practitioner.identifier).",
-                ),
-                expression=line.at("requester"),
-                rule="prescription-requester",
-            )
+            raise not_the_prescriber(line.at("requester"))
         return known
 
     def prescriber(self, holder: Resource) -> tuple[Resource | None, Resource | None]:
@@ -183,6 +174,20 @@ class Parties:
         for resource in (person, role):
             identifiers += (resource or {}).get("identifier", ())
         return next((found for one in identifiers if (found := rpps_of(one)) is not None), None)
+
+
+def not_the_prescriber(place: str) -> Forbidden:
+    """403: somebody else prescribes than the token's professional."""
+    return Forbidden(
+        Text(
+            "Le prescripteur de cette ligne n'est pas le professionnel du jeton : on ne prescrit qu'en son nom "
+            "(identifiant national attendu dans Practitioner.identifier).",
+            "The prescriber of this line is not the token's professional: one prescribes in one's own name only (the "
+            "national identifier is expected in Practitioner.identifier).",
+        ),
+        expression=place,
+        rule="prescription-requester",
+    )
 
 
 def _named(reference: object, base: str) -> tuple[str, str] | str | None:

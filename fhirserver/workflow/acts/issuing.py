@@ -28,7 +28,7 @@ from fhirserver.workflow import pushes
 from fhirserver.workflow.acts import replacing
 from fhirserver.workflow.context import Work, Workflow, prescriber_keys, present
 from fhirserver.workflow.marks import Mark, dmp_order
-from fhirserver.workflow.parties import Parties
+from fhirserver.workflow.parties import Parties, not_the_prescriber
 
 ISSUE: Final = "prescription-issue"
 """`Request.memory`: the push goes through `$issue-prescription`, so that its orders are issued whoever sends them."""
@@ -48,6 +48,7 @@ class _Issue:
     prescription: Prescription
     number: str
     tasks: tuple[str, ...]
+    rpps: str | None
 
 
 def orders(request: Request, found: Sequence[Entry]) -> list[Entry]:
@@ -85,13 +86,22 @@ def require_issued(request: Request, write: Write) -> None:
 def again(
     services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
 ) -> list[Answer] | None:
-    """Return the answers of the same push made before, by the editor's group identifiers."""
+    """Return the answers of the same push made before, by the editor's group identifiers.
+
+    Raises:
+        Conflict: the same key with other content.
+        Forbidden: another professional's push.
+    """
     names = _claims(request, [entry.resource or {} for entry in orders(request, found)])
     if not names:
         return None
     claimed = pushes.before(transaction, names, pushes.told(request, found), _A_GROUP, found)
     if claimed is None:
         return None
+    by = claimed.get("by")
+    if by is not None and request.caller.rpps not in (None, by) and request.caller.role is not Role.OPERATOR:
+        # the number is a secret: of two professionals with the same software, one is not told the other's
+        raise not_the_prescriber("Bundle")
     request.memory[ISSUED] = claimed["issued"]
     if len(claimed["issued"]) == 1:
         request.memory[BUNDLE] = {"identifier": claimed["identifier"]}
@@ -128,9 +138,15 @@ def plan(
         request.memory[BUNDLE] = {"identifier": identifier}
 
     def finish(answers: Sequence[Answer]) -> None:
-        kept = pushes.remembered(answers)
+        claim = {
+            "digest": told,
+            "answers": pushes.remembered(answers),
+            "issued": summary,
+            "identifier": identifier,
+            "by": issued[0].rpps,
+        }
         for name in names:
-            transaction.claim(name, {"digest": told, "answers": kept, "issued": summary, "identifier": identifier})
+            transaction.claim(name, claim)
 
     return finish
 
@@ -181,7 +197,7 @@ def _issue(
     transaction.enqueue(Task(PRINT, body))
     if not prescription.secret:
         transaction.enqueue(Task(PUBLISH, body, dmp_order(chosen)))
-    return _Issue(prescription, chosen, tuple(tasks.values()))
+    return _Issue(prescription, chosen, tuple(tasks.values()), rpps)
 
 
 def _number_groups(

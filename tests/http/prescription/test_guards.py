@@ -149,6 +149,14 @@ def test_another_doctor_cannot_prescribe_in_somebody_elses_name(as_role: AsRole)
     assert refused.json()["issue"][0]["expression"] == ["Bundle.entry[2].resource.requester"]
 
 
+def test_the_number_of_anothers_push_is_not_told_to_who_repeats_it(prescriber: Client, as_role: AsRole) -> None:
+    issued = issue(prescriber)
+    refused = as_role("doctor").post("", issued.bundle)
+    assert refused.status_code == 403, refused.text
+    assert issued.number not in refused.text
+    assert prescriber.post("", issued.bundle).json()["identifier"]["value"] == issued.number
+
+
 def test_a_structure_pushes_for_its_professionals(as_role: AsRole, pharmacist: Client) -> None:
     issued = issue(as_role("hospital"))
     assert find(pharmacist, issued.number).status_code == 200
@@ -206,6 +214,29 @@ def test_a_number_stands_in_no_url_but_in_a_form(prescriber: Client, pharmacist:
     assert pharmacist.get(line).status_code == 200
 
 
+def test_a_number_stands_in_no_criteria_of_an_address(prescriber: Client) -> None:
+    issued = issue(prescriber)
+    for criteria in (f"_content={issued.number}", f"_text={issued.number}"):
+        assert prescriber.get(f"MedicationRequest?{criteria}").status_code == 403
+    place = f"Task?group-identifier={issued.number}"
+    sent = {"resourceType": "Task", "status": "draft", "intent": "plan"}
+    answers = [prescriber.put(place, sent), prescriber.delete(place), prescriber.patch(place, sent)]
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert not any(issued.number in answer.text for answer in answers)
+
+
+def test_the_next_page_of_who_found_a_number_opens_nothing_to_another(
+    server: Server, prescriber: Client, pharmacist: Client
+) -> None:
+    issued, other = issue(prescriber), another_pharmacist(server)
+    form = f"group-identifier={issued.number}&_count=1".encode()
+    found = pharmacist.send("POST", "MedicationRequest/_search", form, Content_Type=FORM).json()
+    following = next(link["url"] for link in found["link"] if link["relation"] == "next")
+    assert pharmacist.get(following).json()["entry"]
+    assert "entry" not in other.get(following).json()
+    assert other.get(issued.reference("MedicationRequest")).status_code == 404
+
+
 def test_a_form_takes_a_number_as_it_was_typed(prescriber: Client, pharmacist: Client) -> None:
     issued = issue(prescriber)
     typed = " ".join((issued.number[:6], issued.number[6:12], issued.number[12:])).lower().replace("0", "o")
@@ -223,6 +254,19 @@ def test_unknown_numbers_are_counted_and_slow_their_client_down(pharmacist: Clie
     slowed = find(pharmacist, number.issue())
     assert slowed.status_code == 429
     assert int(slowed.headers["Retry-After"]) > 0
+
+
+def test_many_unknown_numbers_in_one_request_are_slowed_down_as_well(server: Server) -> None:
+    numbers = [number.issue() for _ in range(40)]
+    asked = [
+        {"resource": parameters(number=each), "request": {"method": "POST", "url": "$find-prescription"}}
+        for each in numbers
+    ]
+    whole = {"resourceType": "Bundle", "type": "batch", "entry": asked}
+    answers = another_pharmacist(server).post("", whole).json()["entry"]
+    assert sum(each["response"]["status"].startswith("429") for each in answers) > len(numbers) / 2
+    form = f"group-identifier={','.join(numbers)}".encode()
+    assert another_pharmacist(server).send("POST", "Task/_search", form, Content_Type=FORM).status_code == 429
 
 
 @pytest.mark.parametrize(
