@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Final
@@ -14,6 +14,7 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
+from reportlab.lib.utils import simpleSplit
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -36,7 +37,7 @@ def built(
     title: str,
     author: str,
     margins: tuple[float, float],
-    decorate: Callable[[Canvas], None],
+    decorate: Callable[[Canvas, int], None],
     body: Callable[[], list[Flowable]],
 ) -> bytes:
     """Return an A4 document as a PDF; equal content gives equal bytes.
@@ -45,27 +46,56 @@ def built(
         title: of the file.
         author: of the file.
         margins: above and below the body, in points.
-        decorate: draws what stands on every page beside the body.
+        decorate: draws what stands on every page beside the body; it is told how many pages there are.
         body: makes what flows from page to page, once the fonts that its paragraphs ask for are known.
     """
     _register_fonts()
-    output = io.BytesIO()
-    document = BaseDocTemplate(output, pagesize=A4, title=title, author=shown(author), lang="fr-FR", invariant=1)
-    width, height = A4
-    above, below = margins
-    frame = Frame(MARGIN, below, width - 2 * MARGIN, height - above - below, 0, 0, 0, 0)
-    document.addPageTemplates(PageTemplate(frames=[frame], onPage=lambda canvas, _: decorate(canvas)))
-    document.build(body())
-    return output.getvalue()
+
+    def once(pages: int) -> tuple[bytes, int]:
+        output = io.BytesIO()
+        document = BaseDocTemplate(output, pagesize=A4, title=title, author=shown(author), lang="fr-FR", invariant=1)
+        width, height = A4
+        above, below = margins
+        frame = Frame(MARGIN, below, width - 2 * MARGIN, height - above - below, 0, 0, 0, 0)
+        document.addPageTemplates(PageTemplate(frames=[frame], onPage=lambda canvas, _: decorate(canvas, pages)))
+        document.build(body())
+        return output.getvalue(), document.page
+
+    content, pages = once(1)
+    return content if pages == 1 else once(pages)[0]
 
 
-def write_column(canvas: Canvas, x: float, y: float, lines: Sequence[tuple[str, float, str]]) -> None:
-    """Draw lines below each other, each as face, size in points, text; `y` is the first one's foot; none is empty."""
+def write_page_number(canvas: Canvas, pages: int) -> None:
+    """Draw which page of how many this is: of several, none gets lost or added unnoticed."""
+    canvas.setFont(FACE, 8)
+    canvas.setFillColor(GREY)
+    of = f" sur {pages}" if pages > 1 else ""
+    canvas.drawRightString(A4[0] - MARGIN, 9 * mm, f"Page {canvas.getPageNumber()}{of}")
+
+
+def write_column(canvas: Canvas, x: float, y: float, width: float, lines: Sequence[tuple[str, float, str]]) -> None:
+    """Draw lines below each other, each as face, size in points, text; `y` is the first one's foot; none is empty.
+
+    What is wider than the column goes on below.
+    """
     canvas.setFillColor(INK)
     for face, size, text in filter(itemgetter(2), lines):
         canvas.setFont(face, size)
-        canvas.drawString(x, y, shown(text))
-        y -= size * 1.35
+        for part in _wrapped(shown(text), face, size, width):
+            canvas.drawString(x, y, part)
+            y -= size * 1.35
+
+
+def _wrapped(text: str, face: str, size: float, width: float) -> Iterator[str]:
+    """Divide a text at its spaces, and a word that is wider than the column where it reaches the end."""
+    for line in simpleSplit(text, face, size, width):
+        rest = line
+        while rest:
+            fits = len(rest)
+            while fits > 1 and pdfmetrics.stringWidth(rest[:fits], face, size) > width:
+                fits -= 1
+            yield rest[:fits]
+            rest = rest[fits:]
 
 
 def numbered(position: int, title: str, sentences: Iterable[str], mentions: Sequence[str] = ()) -> Flowable:

@@ -24,12 +24,16 @@ from fhirserver.prescription.print.paper import (
     numbered,
     traits,
     write_column,
+    write_page_number,
 )
 from fhirserver.prescription.print.printed import PrintedLine, PrintedPrescription
 
 _HEADER: Final = 62 * mm
 _FOOTER: Final = 24 * mm
 _CODE_SIDE: Final = 26 * mm
+_MIDDLE: Final = 105 * mm
+_GAP: Final = 4 * mm
+_PAGE_NUMBER: Final = 20 * mm
 _ZONE: Final = ParagraphStyle(
     "zone", parent=TITLE, fontSize=8.5, alignment=TA_CENTER, borderWidth=0.6, borderPadding=4, borderColor=GREY
 )
@@ -43,9 +47,9 @@ _ZONE_OTHER: Final = "Prescriptions SANS RAPPORT avec l'affection de longue dur�
 def draw(prescription: PrintedPrescription) -> bytes:
     """Draw the ordonnance; equal content gives equal bytes."""
 
-    def decorate(canvas: Canvas) -> None:
+    def decorate(canvas: Canvas, pages: int) -> None:
         _draw_header(canvas, prescription)
-        _draw_footer(canvas, prescription)
+        _draw_footer(canvas, prescription, pages)
 
     title = f"Ordonnance {prescription.number}"
     return built(title, prescription.prescriber.name, (_HEADER, _FOOTER), decorate, lambda: _body(prescription))
@@ -82,26 +86,27 @@ def _draw_header(canvas: Canvas, prescription: PrintedPrescription) -> None:
     ]
     if prescriber.replaced:
         left.append((FACE, 8, f"Remplaçant de {prescriber.replaced}"))
-    write_column(canvas, MARGIN, top, left)
+    write_column(canvas, MARGIN, top, _MIDDLE - MARGIN - _GAP, left)
     _draw_code(canvas, prescription.number, width - MARGIN - _CODE_SIDE, top - _CODE_SIDE + 4 * mm)
-    write_column(canvas, 105 * mm, height - 16 * mm, [(FACE, 9, f"Le {prescription.date}")])
+    beside_code = width - MARGIN - _CODE_SIDE - _MIDDLE - _GAP
+    write_column(canvas, _MIDDLE, top, beside_code, [(FACE, 9, f"Le {prescription.date}")])
     measures = [(FACE, 8.5, text) for text in patient.measures]
-    write_column(canvas, 105 * mm, height - 25 * mm, [*traits(patient), *measures])
+    write_column(canvas, _MIDDLE, top - 9 * mm, beside_code, [*traits(patient), *measures])
     canvas.setStrokeColor(GREY)
     canvas.setLineWidth(0.5)
     canvas.line(MARGIN, height - _HEADER + 5 * mm, width - MARGIN, height - _HEADER + 5 * mm)
 
 
-def _draw_footer(canvas: Canvas, prescription: PrintedPrescription) -> None:
+def _draw_footer(canvas: Canvas, prescription: PrintedPrescription, pages: int) -> None:
     width, _ = A4
     notes = list(prescription.mentions)
     if prescription.secured:
         notes.insert(0, "À imprimer sur papier sécurisé")
-    write_column(canvas, MARGIN, 13 * mm, [(FACE, 8, text) for text in notes])
+    write_column(canvas, MARGIN, 13 * mm, width - 2 * MARGIN - _PAGE_NUMBER, [(FACE, 8, text) for text in notes])
     canvas.setFont(FACE, 8)
     canvas.setFillColor(GREY)
     canvas.drawRightString(width - MARGIN, 18 * mm, "Signature du prescripteur :")
-    canvas.drawRightString(width - MARGIN, 9 * mm, f"Page {canvas.getPageNumber()}")
+    write_page_number(canvas, pages)
 
 
 def _draw_code(canvas: Canvas, number: str, x: float, y: float) -> None:

@@ -155,6 +155,7 @@ def _line(line: Line) -> PrintedLine:
 def _sentences(line: Line) -> Iterator[str]:
     if line.is_medicine:
         yield from (text for text in posology.sentences(line.dosages) if text)
+        yield from _notes(line)
         return
     timing = line.resource.get("occurrenceTiming")
     if timing:
@@ -164,9 +165,12 @@ def _sentences(line: Line) -> Iterator[str]:
         yield f"À réaliser le {_shown(on)}."
     if line.resource.get("patientInstruction"):
         yield str(line.resource["patientInstruction"])
-    for note in line.resource.get("note", ()):
-        if note.get("text"):
-            yield str(note["text"])
+    yield from _notes(line)
+
+
+def _notes(line: Line) -> Iterator[str]:
+    """What the prescriber remarks."""
+    yield from (str(note["text"]) for note in line.resource.get("note", ()) if note.get("text"))
 
 
 def _mentions(line: Line) -> Iterator[str]:

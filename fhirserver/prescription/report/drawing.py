@@ -20,21 +20,21 @@ from fhirserver.prescription.print.paper import (
     numbered,
     traits,
     write_column,
+    write_page_number,
 )
 from fhirserver.prescription.report.dispensed import Report
 
 _HEADER: Final = 66 * mm
 _FOOTER: Final = 20 * mm
+_MIDDLE: Final = 105 * mm
 
 
 def draw(report: Report) -> bytes:
     """Draw the report; equal content gives equal bytes."""
 
-    def decorate(canvas: Canvas) -> None:
+    def decorate(canvas: Canvas, pages: int) -> None:
         _draw_header(canvas, report)
-        canvas.setFont(FACE, 8)
-        canvas.setFillColor(GREY)
-        canvas.drawRightString(A4[0] - MARGIN, 9 * mm, f"Page {canvas.getPageNumber()}")
+        write_page_number(canvas, pages)
 
     title = f"Dispensation de l'ordonnance {report.number}"
     return built(title, report.dispenser.name, (_HEADER, _FOOTER), decorate, lambda: _body(report))
@@ -55,15 +55,15 @@ def _draw_header(canvas: Canvas, report: Report) -> None:
     width, height = A4
     top = height - 16 * mm
     dispenser, patient = report.dispenser, report.patient
-    write_column(canvas, MARGIN, top, [(BOLD, 13, "Compte rendu de dispensation")])
-    write_column(canvas, 130 * mm, top, [(FACE, 9, f"Le {report.on}")])
+    write_column(canvas, MARGIN, top, 108 * mm, [(BOLD, 13, "Compte rendu de dispensation")])
+    write_column(canvas, 130 * mm, top, width - MARGIN - 130 * mm, [(FACE, 9, f"Le {report.on}")])
     left = [
         (BOLD, 10.5, dispenser.name),
         (FACE, 9, dispenser.quality),
         *((FACE, 8, text) for text in (*dispenser.address, *dispenser.identifiers, *dispenser.telecoms)),
     ]
-    write_column(canvas, MARGIN, top - 11 * mm, left)
-    write_column(canvas, 105 * mm, top - 11 * mm, traits(patient))
+    write_column(canvas, MARGIN, top - 11 * mm, _MIDDLE - MARGIN - 4 * mm, left)
+    write_column(canvas, _MIDDLE, top - 11 * mm, width - MARGIN - _MIDDLE, traits(patient))
     canvas.setStrokeColor(GREY)
     canvas.setLineWidth(0.5)
     canvas.line(MARGIN, height - _HEADER + 5 * mm, width - MARGIN, height - _HEADER + 5 * mm)

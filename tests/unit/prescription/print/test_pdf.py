@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pypdfium2
 import zxingcpp
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.units import mm
 
 from fhirserver.prescription import number
 from fhirserver.prescription.print import code_image
@@ -80,3 +82,24 @@ def test_what_the_font_lacks_is_shown_by_its_plain_letter_and_markup_is_no_marku
 
 def test_equal_content_gives_equal_bytes() -> None:
     assert draw(ORDONNANCE) == draw(ORDONNANCE)
+
+
+def test_long_names_go_on_below_and_leave_the_code_and_the_edge_free() -> None:
+    name = "Marie-Christine DUPONT DE LA VILLARDIÈRE-MONTMORENCY " + "Œ" * 60
+    doctor = replace(ORDONNANCE.prescriber, name=name)
+    content = draw(replace(ORDONNANCE, prescriber=doctor, patient=replace(ORDONNANCE.patient, name=name)))
+    with pypdfium2.PdfDocument(content) as document:
+        page = document[0]
+        text = page.get_textpage()
+        boxes = [text.get_charbox(at) for at in range(text.count_chars()) if text.get_text_range(at, 1) == "Œ"]
+    assert len(boxes) == 120
+    code = A4[0] - 44 * mm
+    assert all(right < 105 * mm or (left >= 105 * mm and right < code) for left, _, right, _ in boxes)
+    assert _decoded(content) == [NUMBER]
+
+
+def test_of_several_pages_each_says_how_many_there_are() -> None:
+    many = _text(draw(replace(ORDONNANCE, lines=ORDONNANCE.lines * 12)))
+    assert "Page 1 sur 2" in many
+    assert "Page 2 sur 2" in many
+    assert "sur" not in _text(draw(ORDONNANCE)).split("Page 1")[1]

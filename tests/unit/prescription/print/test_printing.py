@@ -60,6 +60,11 @@ def test_the_posology_is_in_readable_french() -> None:
     assert printed(medicine()).lines[0].sentences == ("1\u00a0comprimé 1 fois par jour.",)
 
 
+def test_what_the_prescriber_remarks_is_printed_below_the_posology() -> None:
+    request = medicine(note=[{"text": "À préparer en pilulier."}, {"authorString": "Dr X"}])
+    assert printed(request).lines[0].sentences[1:] == ("À préparer en pilulier.",)
+
+
 @pytest.mark.parametrize(("renewals", "text"), [(0, "Non renouvelable"), (3, "À renouveler 3 fois")])
 def test_renewals_are_printed(renewals: int, text: str) -> None:
     assert text in mentions(medicine(renewals=renewals))
