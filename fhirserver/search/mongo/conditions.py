@@ -70,14 +70,19 @@ class Compiled:
     """A condition with where its candidates are.
 
     Attributes:
-        condition: decides; names no indexed field but `u`.
+        condition: decides alone, wherever it stands in others; names no indexed field but `u`.
         bounds: of the best index, None where no index helps.
-        exact: whether the bounds alone decide as the condition does.
+        rest: what is left to decide on what lies within the bounds; None: all of the condition.
     """
 
     condition: Condition
     bounds: Bounds | None = None
-    exact: bool = False
+    rest: Condition | None = None
+
+    @property
+    def left(self) -> Condition:
+        """What is to be decided on the candidates of the bounds."""
+        return self.condition if self.rest is None else self.rest
 
 
 class Compiler:
@@ -111,7 +116,7 @@ class Compiler:
                 return Compiled(_updated(moments))
             case Within(references):
                 found: Condition = {"$expr": {"$gt": [{"$size": _common(references)}, 0]}}
-                return Compiled(found, Bounds("a", references, (), 2), exact=True)
+                return Compiled(found, Bounds("a", references, (), 2), rest={})
             case Chain():
                 return self._chain(node)
             case Has():
@@ -141,9 +146,7 @@ class Compiler:
             for kind, identity in mine:
                 by_type.setdefault(kind, []).append(identity)
             condition = {"$or": [{"t": kind, "i": {"$in": ids}} for kind, ids in by_type.items()]}
-        return Compiled(
-            condition, Bounds("_id", tuple(key(kind, identity) for kind, identity in mine), (), 0), exact=True
-        )
+        return Compiled(condition, Bounds("_id", tuple(key(kind, identity) for kind, identity in mine), (), 0), rest={})
 
     def _chain(self, chain: Chain) -> Compiled:
         select = self._resolver.named if chain.parameter.canonical else self._resolver.references
@@ -176,10 +179,9 @@ class Compiler:
         best = min(candidates, key=lambda part: part.bounds.rank if part.bounds else 99, default=None)
         if best is None:
             return Compiled(_and(conditions))
-        if best.exact:
-            conditions = [part.condition for part in parts if part is not best]
-            return Compiled(_and(conditions), best.bounds, exact=not conditions)
-        return Compiled(_and(conditions), best.bounds)
+        # the whole condition stays: within another condition, other bounds may be the better ones
+        left = [each for part in parts if (each := part.left if part is best else part.condition)]
+        return Compiled(_and(conditions), best.bounds, _and(left))
 
     def _any(self, parts: Sequence[Compiled]) -> Compiled:
         if not parts:

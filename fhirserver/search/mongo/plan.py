@@ -38,8 +38,9 @@ def plan(
             if statuses is not None:
                 parts["s.c"] = statuses
                 hint = indexes.COMPARTMENT_DATE
-    if compiled.condition and not compiled.exact:
-        parts["$and"] = [compiled.condition]
+    decided = compiled.left if compiled.bounds else compiled.condition
+    if decided:
+        parts["$and"] = [decided]
     return parts, hint
 
 

@@ -255,7 +255,9 @@ class Searcher:
                 Compiler([resource_type], ChainResolver(self, context), depth).compile(limit) if limit else Compiled({})
             )
             alternatives.append({"t": resource_type, **inner.condition})
-        return Compiled({"$and": [visible.condition, {"$or": alternatives}]}, visible.bounds)
+        limited: Condition = {"$or": alternatives}
+        both: Condition = {"$and": [visible.condition, limited]}
+        return Compiled(both, visible.bounds, {"$and": [visible.left, limited]})
 
     def _page(
         self, query: Query, compiled: Compiled, ordered: Order, projection: Mapping[str, Any], context: Context

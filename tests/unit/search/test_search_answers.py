@@ -10,7 +10,7 @@ import pytest
 
 from fhirserver.errors import BadRequest, Unavailable
 from fhirserver.search import Registry, ResultPage, Rules, Searcher, parse
-from fhirserver.search.asked.query import Ids, Node, Or, Within
+from fhirserver.search.asked.query import And, Ids, Node, Or, Within, Written
 from fhirserver.search.types.reference import known_by
 from fhirserver.store import Store
 
@@ -204,6 +204,8 @@ def found(run: Callable[..., ResultPage]) -> Found:
         ("Observation", "_filter=subject.organization.partof.name eq groupe", {"bp"}),
         ("Patient", "_filter=_has:Observation:patient:date ge 2024-05-01T12:00:00Z", {"bob"}),
         ("Observation", "_filter=component-code eq loinc|8480-6", {"bp"}),
+        ("Patient", "_filter=(_id eq ada and gender eq male) or (_id eq bob and active eq true)", {"bob"}),
+        ("Patient", "_id=ada,bob&_filter=not (_id eq ada and gender eq male)", {"ada", "bob"}),
         ("Observation", "_filter=value-quantity eq 5.4|ucum|g", {"mass"}),
         ("Observation", "_filter=component-code-value-quantity eq loinc|8480-6$gt100", {"bp"}),
     ],
@@ -269,6 +271,18 @@ def test_a_caller_finds_nothing_beyond_what_he_may_see_by_any_path(run: Callable
     assert not run("Observation", "patient.birthdate=1980&patient.active=true", **options).matches
     assert not run("Patient", "_id=ada&_include=Patient:general-practitioner", **options).includes
     assert not run("Practitioner", "", **options).matches
+
+
+def test_a_limit_of_several_conditions_holds_whichever_of_them_an_index_serves(run: Callable[..., ResultPage]) -> None:
+    def narrowing(_: str) -> Node:
+        return And((Within(("Patient/ada",)), Written("dmp.record", ())))
+
+    for kinds, query in (("Observation", "_id=bp,mass"), ("Observation Patient", ""), ("Observation", "status=final")):
+        page = run(kinds, query, narrowing=narrowing)
+        assert {match.id for match in page.matches if match.type == "Observation"} == {"bp"}, (kinds, query)
+    assert not run("Patient", "_has:Observation:subject:_id=mass", narrowing=narrowing).matches
+    page = run("Observation", "_id=bp&_revinclude:iterate=*&_include=*", narrowing=narrowing)
+    assert not {each.id for each in page.includes} & {"bob", "mass"}
 
 
 def test_a_search_in_a_transaction_sees_what_the_transaction_has_written(indexed: Store, searcher: Searcher) -> None:
