@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.http.conftest import Client, issue
+from tests.http.conftest import Client, Server, issue
 
 ASYNC = "respond-async"
 PATIENCE = 120
@@ -187,3 +187,11 @@ def test_addresses_of_states_take_no_other_method_and_lead_nowhere_else(operator
     assert operator.post(f"{place}/result", {}).status_code == 405
     assert operator.get(f"{place}/nowhere").status_code == 404
     assert operator.get("_async/").status_code == 404
+
+
+def test_one_subject_that_acts_for_several_professionals_tells_none_of_anothers_answers(server: Server) -> None:
+    first, second = (Client(server, server.token("pharmacist", rpps=rpps)) for rpps in ("10000582147", "10000582154"))
+    place = ask(first, "GET", "Patient?_count=1")
+    assert outcome_of(first, place).status_code == 200
+    for answer in (second.get(place), second.get(f"{place}/result"), second.delete(place)):
+        assert answer.status_code == 404

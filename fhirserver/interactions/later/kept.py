@@ -15,8 +15,12 @@ from fhirserver.issues import Text
 
 
 def owner(caller: Caller) -> str:
-    """Return who alone may know of what a caller asked for."""
-    return jsontext.write([caller.issuer, caller.client, caller.subject]).decode()
+    """Return who alone may know of what a caller asked for: one subject may act for several professionals or patients.
+
+    Nor does an answer given in an emergency, or in a secret connection, come back outside of it. Names do change.
+    """
+    who = {key: value for key, value in sorted(caller.who().items()) if key != "name"}
+    return jsontext.write([caller.issuer, who]).decode()
 
 
 def write(request: Request) -> dict[str, Any]:
