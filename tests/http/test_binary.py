@@ -47,13 +47,24 @@ def test_only_fhirs_own_types_mean_the_resource(operator: Client, media: str) ->
     assert read.headers["Content-Type"] == media
 
 
-@pytest.mark.parametrize("media", ["text/html", "image/svg+xml", "text/xml", "application/xhtml+xml"])
+ACTIVE = ("text/html", "image/svg+xml", "text/xml", "application/xhtml+xml", "multipart/x-mixed-replace", "text/xsl")
+
+
+@pytest.mark.parametrize("media", [*ACTIVE, "text/plain;,text/html", "application/pdf; a=b, TEXT/HTML"])
 def test_what_a_browser_would_run_leaves_as_an_attachment_in_a_sandbox(operator: Client, media: str) -> None:
     path = f"Binary/{operator.post('Binary', b'<script>', Content_Type=media).json()['id']}"
     read = operator.get(path)
     assert read.headers["Content-Disposition"] == "attachment"
     assert read.headers["Content-Security-Policy"] == "sandbox"
     assert read.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_xml_of_fhir_runs_nothing_in_a_browser(operator: Client) -> None:
+    page = base64.b64encode(b'<script xmlns="http://www.w3.org/1999/xhtml">alert(1)</script>').decode()
+    body = {"resourceType": "Binary", "contentType": "application/fhir+xml", "data": page}
+    path = f"Binary/{operator.post('Binary', body).json()['id']}"
+    for read in (operator.get(path), operator.get(f"{path}?_format=xml")):
+        assert "sandbox" in read.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(
