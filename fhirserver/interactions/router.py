@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fhirserver import jsontext
-from fhirserver.errors import BadRequest, Failure, Forbidden, MethodNotAllowed, NotFound
+from fhirserver.errors import BadRequest, Failure, Forbidden, Gone, MethodNotAllowed, NotFound
 from fhirserver.interactions import create, delete, history, patch, read, search, transaction, update, vread
 from fhirserver.interactions.bundles import bundle
 from fhirserver.interactions.bundles.entries import Entry
@@ -41,10 +41,12 @@ class Router:
             if accepting.takes(self._services, request):
                 return accepting.accept(self._services, request)
             return self._route(request)
-        except Forbidden as failure:
+        except (Forbidden, NotFound, Gone) as failure:
             kind = request.path[0] if request.path else None
             identity = request.path[1] if len(request.path) > 1 else None
-            request.record("refused", kind, identity, method=request.method, rule=failure.issues[0].rule)
+            # what is hidden and what is not there leave the same record: neither the answer nor its time tells which
+            if isinstance(failure, Forbidden) or (kind in self._services.types and identity is not None):
+                request.record("refused", kind, identity, method=request.method, rule=failure.issues[0].rule)
             raise
 
     def concerns(self, request: Request, resource: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish, Guard, Pairs, Write
 from fhirserver.interactions.services import Services
-from fhirserver.records import changing, conditions, existence, feeding, scope, sight, traces
+from fhirserver.records import changing, conditions, existence, feeding, identities, scope, sight, traces
 from fhirserver.records.after import merging
 from fhirserver.search.asked.query import Node
 from fhirserver.store import Stored, Transaction
@@ -34,6 +34,7 @@ class RecordGuard(Guard):
         """Refuse what the DMP does not know; keep the marks of a changed document."""
         if self._documents.in_force:
             changing.require_feeding(request, write)
+        identities.require_same(request, write)
         changing.check(services, request, self.matrix, write)
 
     def shows(self, services: Services, request: Request, stored: Stored) -> bool:

@@ -133,6 +133,52 @@ def test_a_patient_reads_his_own_record_and_nothing_else(operator: Client, as_ro
     assert me.get("Observation/_history").status_code == 403
 
 
+def test_a_patient_who_has_an_ins_is_given_no_other_by_professionals(operator: Client, as_role: AsRole) -> None:
+    made = operator.post("Patient", {**patient(value="185057800608436"), "gender": "male"}).json()
+    place, pharmacist, second = f"Patient/{made['id']}", as_role("pharmacist"), {**issuer.TEST_INS}
+    add = json.dumps([{"op": "add", "path": "/identifier/-", "value": second}]).encode()
+    for refused in (
+        pharmacist.put(place, {**made, "identifier": [*made["identifier"], second]}),
+        pharmacist.put(place, {**made, "identifier": [second]}),
+        pharmacist.patch(place, add, Content_Type="application/json-patch+json"),
+    ):
+        assert refused.status_code == 422, refused.text
+        assert issue(refused)["expression"] == ["Patient.identifier"]
+    assert pharmacist.put(place, {**made, "gender": "female"}).status_code == 200
+    assert operator.put(place, {**made, "identifier": [*made["identifier"], second]}).status_code == 200
+    assert operator.delete(place).status_code == 204
+
+
+def test_a_patient_finds_what_is_his_own_alone_by_every_search(operator: Client, as_role: AsRole) -> None:
+    own = operator.post("Patient", patient()).json()["id"]
+    others = operator.post("Patient", patient(value="185057800608436")).json()["id"]
+    for made in (_communication, _list, _line, _binary):
+        mine, theirs = (operator.post(made(each)["resourceType"], made(each)).json()["id"] for each in (own, others))
+        kind = made(own)["resourceType"]
+        for query in (f"{kind}?_id={mine},{theirs}", f"?_type={kind},Goal&_id={mine},{theirs}", f"{kind}?_count=1000"):
+            found = {each["resource"]["id"] for each in as_role("patient").get(query).json().get("entry", ())}
+            assert theirs not in found, query
+            assert mine in found or kind == "Binary", query
+
+
+def _communication(patient: str) -> dict[str, Any]:
+    return {"resourceType": "Communication", "status": "completed", "subject": {"reference": f"Patient/{patient}"}}
+
+
+def _list(patient: str) -> dict[str, Any]:
+    return {**_communication(patient), "resourceType": "List", "status": "current", "mode": "working"}
+
+
+def _line(patient: str) -> dict[str, Any]:
+    words = {"medicationCodeableConcept": {"text": "x"}, "intent": "order", "status": "active"}
+    return {**_communication(patient), "resourceType": "MedicationRequest", **words}
+
+
+def _binary(patient: str) -> dict[str, Any]:
+    about = {"reference": f"Patient/{patient}"}
+    return {"resourceType": "Binary", "contentType": "text/plain", "data": "YQ==", "securityContext": about}
+
+
 @pytest.mark.wasteful("the test itself looks through all records")
 def test_reads_searches_and_refusals_leave_records_before_the_answer(
     mongod: LocalMongod, operator: Client, as_role: AsRole
@@ -142,15 +188,19 @@ def test_reads_searches_and_refusals_leave_records_before_the_answer(
     doctor.get(f"Patient/{created}")
     doctor.get(f"Patient?_id={created}")
     as_role("pharmacist").delete(f"Patient/{created}")
+    as_role("patient").get(f"Patient/{created}")
     store = Store(mongod.uri, "http-tests")
     try:
         records = list(store.database["audit"].find({"$or": [{"id": created}, {"found": f"Patient/{created}"}]}))
         written = store.read("Patient", created)
     finally:
         store.close()
-    assert [record["action"] for record in records] == ["read", "search", "refused"]
+    assert [record["action"] for record in records] == ["read", "search", "refused", "refused"]
     assert records[0]["who"]["rpps"] == issuer.PERSONAS["doctor"]["rpps"]
     assert records[0]["why"] == "TREAT"
-    assert records[2]["who"]["role"] == "pharmacist"
+    assert [(record["who"]["role"], record["rule"]) for record in records[2:]] == [
+        ("pharmacist", "role"),
+        ("patient", "unknown-id"),
+    ]
     assert written is not None
     assert written.origin["who"]["role"] == "operator"
