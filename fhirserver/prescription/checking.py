@@ -19,6 +19,7 @@ OF_ONE_LINE: Final[tuple[Callable[[Case], Iterator[Alert]], ...]] = (
     mentions.weight,
     durations.maximum,
     durations.renewal,
+    durations.ended,
     secured.in_words,
     secured.paper,
     secured.pharmacy,

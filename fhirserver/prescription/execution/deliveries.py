@@ -217,9 +217,18 @@ def _by_contents(amount: Amount, wanted: Amount, unit: Amount, contents: Amount)
 def _uncounted(case: _Case, amount: Amount | None) -> tuple[Delivered, list[Alert]]:
     """A delivery that cannot be counted: deliveries are, and a medicine's quantity is confirmed by the dispenser."""
     line, asked, plan = case.line, case.asked, case.plan
-    if len(given_of(case.before)) >= (plan.steps or 1):
+    given = given_of(case.before)
+    if len(given) >= (plan.steps or 1):
         raise nothing_remains(line, asked)
-    more = [deliverable.not_computable(line, asked)] if line.is_medicine else []
+    more = []
+    if line.is_medicine:
+        shown = stride(line, case.tables, spans(plan, given), asked.on)
+        if shown is not None and shown.elapsed and shown.days <= 0:
+            raise _all_elapsed(case)
+        more.append(deliverable.not_computable(line, asked))
+        following = standing(line, case.before, case.tables, asked.on).next_date
+        if given and (following is None or following > asked.on):
+            more += deliverable.too_early(line, asked, following, case.tables)
     return Delivered(asked.on, amount, asked.outcome, asked.days or plan.step_days), more
 
 

@@ -138,7 +138,7 @@ def stride(line: Line, tables: Tables, before: Sequence[tuple[date, Exact]], on:
     rule = tables.first("presentation-days", names, drafted)
     # a scheduled surgery has a window of its own instead (`validity.window`)
     margin = None if rule is None or elements.surgery(line.resource) is not None else int(rule.value)
-    express = rule is not None or tables.first("overlap", names, drafted) is not None
+    express = needs_mention(line, tables, drafted)
     early = None if express else tables.first("early-days", names, on)
     state = _Fraction(plan.step_days, margin)
     for each, covered in before:
@@ -151,6 +151,12 @@ def stride(line: Line, tables: Tables, before: Sequence[tuple[date, Exact]], on:
     days = max(0, min(state.limit - state.given, left))
     due = None if margin is None else days_after(begins, margin)
     return Stride(days, left, begins, rule is not None, express, late, state.lost, due)
+
+
+def needs_mention(line: Line, tables: Tables, drafted: date) -> bool:
+    """Whether an early delivery needs the prescriber's express mention: of narcotics and assimilated medicines."""
+    names = tables.names(line)
+    return any(tables.first(rule, names, drafted) is not None for rule in ("presentation-days", "overlap"))
 
 
 class _Fraction:

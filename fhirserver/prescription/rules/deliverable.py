@@ -18,7 +18,7 @@ from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.execution.quantities import Amount, Exact
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.rules.calendar import days_after
-from fhirserver.prescription.rules.course import Course, Stride, stride
+from fhirserver.prescription.rules.course import Course, Stride, needs_mention, stride
 from fhirserver.prescription.rules.outcomes import LABELS, SUBSTITUTIONS, NotDelivered, Outcome
 from fhirserver.prescription.rules.tables import Tables
 
@@ -167,6 +167,28 @@ def not_computable(line: Line, asked: _Delivery) -> Alert:
         asked.location,
         "CSP R5132-3",
     )
+
+
+def too_early(line: Line, asked: _Delivery, following: date | None, tables: Tables) -> list[Alert]:
+    """A further delivery of what cannot be counted, before the last one has been taken."""
+    express = needs_mention(line, tables, line.drafted or asked.on)
+    if (Flag.OVERLAP if express else Flag.SINGLE_DELIVERY) in line.flags:
+        return []
+    after = (f" ; la suite à partir du {following:%d/%m/%Y}", f"; the rest from {following}") if following else ("", "")
+    return [
+        Alert(
+            "overlap" if express else "early-delivery",
+            Level.BLOCKING if express else Level.CONFIRM,
+            Text(
+                f"« {line.title} » : ce qui a été délivré n'est pas encore pris{after[0]}"
+                + (" ; un chevauchement demande la mention expresse du prescripteur." if express else "."),
+                f'"{line.title}": what was delivered has not been taken yet{after[1]}'
+                + ("; an overlap needs the prescriber's express mention." if express else "."),
+            ),
+            asked.location,
+            "CSP R5132-33" if express else "CSP R5132-12",
+        )
+    ]
 
 
 def _of_outcome(line: Line, asked: _Delivery, tables: Tables) -> Iterator[Alert]:

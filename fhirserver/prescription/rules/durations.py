@@ -13,6 +13,7 @@ from fhirserver.issues import Text
 from fhirserver.prescription.alerts import Alert
 from fhirserver.prescription.rules.case import Case
 from fhirserver.prescription.rules.course import renewals
+from fhirserver.prescription.rules.validity import window
 
 _DAYS_OF_A_YEAR: Final = 366
 _MONTHS_OF_A_YEAR: Final = 12
@@ -60,6 +61,22 @@ def maximum(case: Case) -> Iterator[Alert]:
             ),
             "dispenseRequest.numberOfRepeatsAllowed",
             year.source,
+        )
+
+
+def ended(case: Case) -> Iterator[Alert]:
+    """A prescription that could no longer be executed on the day of its checking: mostly a wrong date."""
+    opened = window(case.line, case.tables)
+    if opened.ended(case.facts.on, begun=False):
+        last = opened.last if opened.last_start is None else opened.last_start
+        yield case.inform(
+            "validity",
+            Text(
+                f"« {case.line.title} » : la validité est échue depuis le {last:%d/%m/%Y}, rien ne sera délivré.",
+                f'"{case.line.title}": the validity ended on {last}, nothing will be delivered.',
+            ),
+            "authoredOn",
+            "CSP R5132-22",
         )
 
 

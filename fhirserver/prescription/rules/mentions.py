@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,6 +16,8 @@ from fhirserver.prescription.rules.case import Case
 SOURCE: Final = "CSP R5132-3"
 _BY_WEIGHT: Final = "kg"
 _BY_SURFACE: Final = ("/m2", "/m²", "par m²")
+_PER_BODY: Final = re.compile(r"(?:/|\bpar )(?:kg|m2|m²)(?!\w)", re.IGNORECASE)
+"""A dose by weight or body surface in a posology's own words: "15 mg/kg", "10 mg par kg", not "un enfant de 20 kg"."""
 
 
 def of_line(case: Case) -> Iterator[Alert]:
@@ -163,6 +166,8 @@ def weight(case: Case) -> Iterator[Alert]:
 
 def _dose_texts(case: Case) -> Iterator[str]:
     for dosage in case.line.dosages:
+        for text in (dosage.get("text", ""), dosage.get("patientInstruction", "")):
+            yield from _PER_BODY.findall(text)
         for dose in dosage.get("doseAndRate", ()):
             for content in (each for each in dose.values() if isinstance(each, dict)):
                 parts = (content, *(content.get(name) for name in ("low", "high", "numerator", "denominator")))

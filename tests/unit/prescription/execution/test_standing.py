@@ -2,9 +2,10 @@
 
 from datetime import date
 
+from fhirserver.errors import Conflict, Unprocessable
 from fhirserver.prescription.execution.standing import Delivered, used_up
 from fhirserver.prescription.rules.outcomes import Outcome
-from tests.unit.prescription.building import UCD, delivery, medicine, run, tablets
+from tests.unit.prescription.building import UCD, delivery, medicine, refused, run, tablets
 
 
 def test_a_next_day_after_the_validity_is_not_offered() -> None:
@@ -43,3 +44,19 @@ def test_nothing_delivered_lasts_until_no_day() -> None:
     assert used_up(()) is None
     assert used_up((Delivered(date(2026, 1, 5), outcome=Outcome.NOT_DELIVERED),)) is None
     assert used_up((Delivered(date(2026, 1, 5), tablets(3)),)) is None
+
+
+def test_what_cannot_be_counted_is_not_delivered_early_either() -> None:
+    request = medicine(lasting=30, renewals=1, dosageInstruction=[{"text": "selon le plan remis"}])
+    known = {"quantity-not-computable": "plan lu"}
+    first, again = delivery(10, confirmed=known), delivery(10, on="2026-01-07", confirmed=known)
+    assert refused(Unprocessable, request, first, again)[0] == "prescription-early-delivery"
+    sure = delivery(10, on="2026-01-07", confirmed={**known, "early-delivery": "voyage"})
+    assert run(request, first, sure)[1].standing.finished
+    assert len(run(request, first, delivery(10, on="2026-02-05", confirmed=known))) == 2
+
+
+def test_a_narcotic_that_cannot_be_counted_is_not_delivered_once_its_days_have_passed() -> None:
+    request = medicine("N02AA01", lasting=14, dosageInstruction=[{"text": "selon le plan remis"}])
+    late = delivery(10, on="2026-01-19", confirmed={"quantity-not-computable": "plan lu"})
+    assert "présenté trop tard" in refused(Conflict, request, late)[1]

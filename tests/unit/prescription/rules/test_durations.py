@@ -85,3 +85,8 @@ def test_what_list_two_implies_is_said() -> None:
 def test_renewals_of_list_one_are_as_written() -> None:
     assert renewals(line(medicine(renewals=None)), TABLES) == 0
     assert renewals(line(medicine(renewals=3)), TABLES) == 3
+
+
+def test_a_prescription_that_nothing_can_be_delivered_of_any_more_is_told() -> None:
+    assert "validity" not in alerts(medicine(drafted="2025-10-05"))
+    assert alerts(medicine(drafted="2025-10-04"))["validity"] == "information"

@@ -83,6 +83,12 @@ def test_a_childs_dose_by_weight_needs_the_weight(unit: str) -> None:
     assert serious(by_weight(unit), patient=child(weight=KG, height=CM)) == {}
 
 
+def test_a_dose_by_weight_in_words_needs_the_weight_too() -> None:
+    for text, asked in (("15 mg/kg 3 fois par jour", True), ("10 mg par kg", True), ("pour un enfant de 20 kg", False)):
+        found = serious(medicine(dosageInstruction=[{"text": text}]), patient=child())
+        assert ("weight" in found) is asked
+
+
 def test_a_missing_height_is_said_and_for_a_dose_by_surface_refused() -> None:
     assert alerts(by_weight(), patient=child(weight=KG))["height"] == "information"
     assert alerts(by_weight("mg/m2"), patient=child(weight=KG))["height"] == "blocking"
