@@ -22,6 +22,8 @@ MAJORITY: Final = 18
 ALLOWED: Final = ("status", "securityLabel", "isArchived")
 _HEADERS: Final = {"Allow": "GET, HEAD, PATCH"}
 _BY_PATIENT: Final = frozenset({label.HIDDEN_FROM_PROFESSIONALS, label.HIDDEN_FROM_SOCIAL_WORKERS})
+_SECRET: Final = frozenset({label.HIDDEN_FROM_REPRESENTATIVES})
+"""Set by a minor or for him, and taken away by him at any age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +152,12 @@ def _labels(
             "INVISIBLE_REPRESENTANTS_LEGAUX est le secret d'un mineur ; ce patient est majeur, ou son âge est inconnu.",
             "INVISIBLE_REPRESENTANTS_LEGAUX is a minor's secret; this patient is of age, or his age is unknown.",
         )
-    if changer.part is Part.PATIENT and moved - _BY_PATIENT - _secret_of(minor):
+    if changer.part is Part.PATIENT and moved - _BY_PATIENT - _SECRET:
         raise _forbidden("label-patient", "changer ce statut de visibilité", "change this visibility label")
     if changer.part is Part.REPRESENTATIVE and moved - _BY_PATIENT:
         raise _forbidden("label-patient", "changer ce statut de visibilité", "change this visibility label")
     if changer.part in (Part.STRUCTURE, Part.NOBODY, Part.SOCIAL) and not changer.own:
         raise _forbidden("label", "changer la visibilité de ce document", "change this document's visibility")
-
-
-def _secret_of(minor: bool) -> frozenset[str]:  # noqa: FBT001 - of a minor, or not
-    return frozenset({label.HIDDEN_FROM_REPRESENTATIVES}) if minor else frozenset()
 
 
 def refuse_method(method: str, kind: str) -> MethodNotAllowed:

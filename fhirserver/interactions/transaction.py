@@ -110,14 +110,17 @@ class _Push:
         try:
             return self._services.store.transact(self._attempt)
         except Failure:
+            # a refusal shows nothing of what was read on the way to it
+            noted = self._request.trail[self._read_so_far :]
+            self._request.trail[self._read_so_far :] = [each for each in noted if each["action"] == "refused"]
             if self._asked:
                 raise
             # what is refused as a new push may be one that came before
-            noted = len(self._request.trail)
+            refused = len(self._request.trail)
             given = self._services.store.transact(self._given)
             if given is None:
                 raise
-            del self._request.trail[self._read_so_far : noted]
+            del self._request.trail[self._read_so_far : refused]
             return given
 
     def _attempt(self, transaction: Transaction) -> Sequence[Answer]:

@@ -7,15 +7,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from fhirserver import jsontext
 from fhirserver.access.caller import Role
 from fhirserver.access.decide import decide
-from fhirserver.dmp import marks
+from fhirserver.dmp import identity, marks
+from fhirserver.dmp.attributes import MAJORITY
 from fhirserver.dmp.habilitation import Habilitation
 from fhirserver.dmp.records import record as acts
 from fhirserver.dmp.records import views as record_views
@@ -37,6 +40,7 @@ _DOCTOR: Final = "10"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = 1_000_000
 _DAY_LENGTH: Final = len("2026-03-02")
+_LEAP_DAY: Final = (2, 29)
 _FULL: Final = frozenset({Part.PATIENT, Part.REPRESENTATIVE})
 _BY_PATIENT: Final = frozenset(
     "create close reopen attach detach oppose accept block unblock treat join leave consent withdraw notify".split()  # noqa: SIM905 - one line
@@ -44,6 +48,10 @@ _BY_PATIENT: Final = frozenset(
 _BY_REPRESENTATIVE: Final = frozenset("oppose accept block unblock treat join leave consent withdraw".split())  # noqa: SIM905 - one line
 _BY_PROFESSIONAL: Final = frozenset({"create", "join", "leave", "consent", "withdraw", "treat"})
 _BY_STRUCTURE: Final = frozenset({"create", "join", "leave"})
+_PARAMETERS: Final = frozenset("act who period what motive reason date event informed".split())  # noqa: SIM905 - one line
+_WHOM: Final = {"treat": ("rpps",), "represent": ("ins",), "unrepresent": ("ins",)}
+"""Of what kind whom an act names is; the other acts name a professional or a structure."""
+_RPPS: Final = re.compile(r"\d{11}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,7 @@ class Asked:
 
     Attributes:
         who: name of the professional, structure or representative that it is about.
+        majority: when the patient comes of age; None: he is of age, or it is not known.
         informed: whether the patient was informed and did not oppose.
     """
 
@@ -64,6 +73,7 @@ class Asked:
     motive: str | None
     reason: str | None
     day: date
+    majority: datetime | None
     events: tuple[str, ...]
     informed: bool
 
@@ -73,6 +83,17 @@ class Asked:
             raise _missing("who")
         return self.who
 
+    def require_kind(self) -> None:
+        """Require that the act concerns somebody of that kind; raises BadRequest."""
+        kinds = _WHOM.get(self.act, ("rpps", "structure"))
+        if self.who is not None and self.who.partition(":")[0] not in kinds:
+            raise _whom(f"{self.act}, who", kinds)
+
+    def until(self) -> datetime | None:
+        """Return until when a representative is one: a minor's until he comes of age, at the latest."""
+        ends = [end for end in (self.end, self.majority) if end is not None]
+        return min(ends, default=None)
+
     def opposition(self) -> Opposition:
         """Return what is opposed; raises BadRequest."""
         if self.what not in set(Opposition):
@@ -80,6 +101,14 @@ class Asked:
         return Opposition(self.what)
 
 
+_KINDS: Final = {
+    "rpps": Text(
+        "un Identifier de professionnel (urn:oid:1.2.250.1.71.4.2.1)",
+        "an Identifier of a professional (urn:oid:1.2.250.1.71.4.2.1)",
+    ),
+    "structure": Text("de structure (urn:oid:1.2.250.1.71.4.2.2)", "of a structure (urn:oid:1.2.250.1.71.4.2.2)"),
+    "ins": Text("une INS", "an INS"),
+}
 ACTS: Final[dict[str, Callable[[Record, Asked], Record]]] = {
     "create": lambda record, asked: acts.create(record, asked.now),
     "close": lambda record, asked: acts.close(record, asked.day, asked.motive or Motive.PATIENT, asked.reason),
@@ -97,8 +126,8 @@ ACTS: Final[dict[str, Callable[[Record, Asked], Record]]] = {
         record, Span(asked.named(), asked.begin, asked.end or asked.begin + CONSULTATION)
     ),
     "withdraw": lambda record, asked: acts.withdraw(record, asked.named(), asked.now),
-    "represent": lambda record, asked: acts.represent(record, asked.named(), represents=True),
-    "unrepresent": lambda record, asked: acts.represent(record, asked.named(), represents=False),
+    "represent": lambda record, asked: acts.represent(record, Span(asked.named(), asked.begin, asked.until())),
+    "unrepresent": lambda record, asked: acts.unrepresent(record, asked.named()),
     "notify": lambda record, asked: acts.notify(record, asked.events),
 }
 
@@ -120,9 +149,7 @@ def _run(call: Call, matrix: Habilitation) -> Answer:
         raise visibility.not_found("Patient", call.identity)
     patient: dict[str, Any] = jsontext.read(stored.body)
     key = _key(call, patient)
-    asked = (
-        _asked(call.parameters(), datetime.now(UTC), services.settings.time_zone) if request.method == "POST" else None
-    )
+    asked = _asked(call, patient, datetime.now(UTC)) if request.method == "POST" else None
     if asked is not None:
         _perform(call, matrix, key, asked)
     act = asked.act if asked is not None else "record"
@@ -134,6 +161,7 @@ def _perform(call: Call, matrix: Habilitation, key: str, asked: Asked) -> None:
     def work(transaction: Transaction) -> None:
         before = keeping.read(transaction, key)
         _allow(call, matrix, before, asked)
+        asked.require_kind()
         caller = call.request.caller
         after = keeping.change(
             call.services, call.request, transaction, key, lambda record: ACTS[asked.act](record, asked)
@@ -162,17 +190,17 @@ def _shown(call: Call, matrix: Habilitation, patient: dict[str, Any], key: str) 
     opened = keeping.opened(call.services, call.request, matrix, key)
     entry = enter(opened.reader, opened.record.standing)
     everything = callers.is_exempt(call.request.caller) or (opened.reader.part in _FULL and entry.visible)
-    identity = str(patient["id"])
+    patient_id = str(patient["id"])
 
     def resources() -> Iterator[dict[str, Any]]:
         own = everything or opened.reader.part is Part.PATIENT
         yield record_views.patient(opened.record, patient, full=everything or entry.visible, settings=own)
-        yield existence.consent(call.request, opened, identity)
+        yield existence.consent(call.request, opened, patient_id)
         if own:
-            yield from record_views.consents(opened.record, identity)
-            yield from record_views.representatives(opened.record, identity)
+            yield from record_views.consents(opened.record, patient_id)
+            yield from record_views.representatives(opened.record, patient_id)
         if everything or entry.visible:
-            yield record_views.care_team(opened.record, identity)
+            yield record_views.care_team(opened.record, patient_id)
 
     return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": each} for each in resources()]}
 
@@ -197,7 +225,7 @@ def _allow(call: Call, matrix: Habilitation, record: Record, asked: Asked) -> No
     }.get(part, frozenset())
     if asked.act not in allowed:
         raise _forbidden(asked.act)
-    if part is Part.REPRESENTATIVE and not set(names) & set(record.representatives):
+    if part is Part.REPRESENTATIVE and not record.is_represented(names, asked.now):
         raise _forbidden(asked.act)
     if part in _FULL or asked.act == "create":
         return
@@ -224,11 +252,24 @@ def _allow(call: Call, matrix: Habilitation, record: Record, asked: Asked) -> No
         )
 
 
-def _asked(parameters: Mapping[str, list[Any]], now: datetime, zone: str) -> Asked:
+def _asked(call: Call, patient: Mapping[str, Any], now: datetime) -> Asked:
+    """Read an act; raises BadRequest."""
+    parameters, zone = call.parameters(), call.services.settings.time_zone
+    unknown = sorted(set(parameters) - _PARAMETERS)
+    if unknown:
+        raise BadRequest(
+            Text(
+                f"Paramètre « {unknown[0][:40]} » inconnu ; connus : {', '.join(sorted(_PARAMETERS))}.",
+                f'Unknown parameter "{unknown[0][:40]}"; known: {", ".join(sorted(_PARAMETERS))}.',
+            ),
+            expression="Parameters.parameter",
+            rule="parameter",
+        )
     act = _first(parameters, "act")
     if act not in ACTS:
         raise _missing("act", ", ".join(ACTS))
     begin, end = _period(_first(parameters, "period"), now, zone)
+    today = now.astimezone(ZoneInfo(zone)).date()
     return Asked(
         act=act,
         now=now,
@@ -238,10 +279,24 @@ def _asked(parameters: Mapping[str, list[Any]], now: datetime, zone: str) -> Ask
         what=_text(_first(parameters, "what")),
         motive=_text(_first(parameters, "motive")),
         reason=_text(_first(parameters, "reason")),
-        day=_day(_first(parameters, "date"), now.date()),
+        day=_day(_first(parameters, "date"), today),
+        majority=_majority(patient, today, zone),
         events=tuple(str(each) for each in parameters.get("event", ())),
         informed=_first(parameters, "informed") is True,
     )
+
+
+def _majority(patient: Mapping[str, Any], today: date, zone: str) -> datetime | None:
+    """Return when a minor comes of age; None for others, and where the birth date does not say the day."""
+    text = str(patient.get("birthDate", ""))
+    years = record_views.age(text, today)
+    if years is None or years >= MAJORITY or len(text) < _DAY_LENGTH:
+        return None
+    born = date.fromisoformat(text)
+    # who was born on 29 February is of age on 1 March
+    day = born.replace(year=born.year + MAJORITY) if (born.month, born.day) != _LEAP_DAY else None
+    day = day or date(born.year + MAJORITY, 3, 1)
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def _first(parameters: Mapping[str, list[Any]], name: str) -> Any:
@@ -258,17 +313,24 @@ def _who(value: Any) -> str | None:
         return None
     named = list(marks.of_resource({"identifier": [value]})) if isinstance(value, dict) else []
     if not named:
-        raise BadRequest(
-            Text(
-                "who : un Identifier de professionnel (urn:oid:1.2.250.1.71.4.2.1), de structure "
-                "(urn:oid:1.2.250.1.71.4.2.2) ou une INS.",
-                "who: an Identifier of a professional (urn:oid:1.2.250.1.71.4.2.1), a structure "
-                "(urn:oid:1.2.250.1.71.4.2.2), or an INS.",
-            ),
-            expression="Parameters.parameter",
-            rule="parameter",
-        )
+        raise _whom("who", _KINDS)
+    kind, _, number = named[0].partition(":")
+    if kind == "rpps" and not _RPPS.fullmatch(number):
+        raise _unfit("who : un numéro RPPS a 11 chiffres.", "who: an RPPS number has 11 digits.")
+    if kind == "ins" and not identity.key_fits(number):
+        raise _unfit("who : la clé de cette INS ne convient pas.", "who: the key of this INS does not fit.")
     return named[0]
+
+
+def _whom(name: str, kinds: Iterable[str]) -> BadRequest:
+    told = [_KINDS[kind] for kind in kinds]
+    return _unfit(
+        f"{name} : {' ou '.join(kind.fr for kind in told)}.", f"{name}: {' or '.join(kind.en for kind in told)}."
+    )
+
+
+def _unfit(fr: str, en: str) -> BadRequest:
+    return BadRequest(Text(fr, en), expression="Parameters.parameter", rule="parameter")
 
 
 def _period(value: Any, now: datetime, zone: str) -> tuple[datetime, datetime | None]:
@@ -297,13 +359,17 @@ def _moment(text: Any, zone: str, *, last: bool) -> datetime | None:
     return _EPOCH + timedelta(microseconds=stamp)
 
 
-def _day(value: Any, default: date) -> date:
+def _day(value: Any, today: date) -> date:
+    """Return the day of a closure, today where none is given; raises BadRequest."""
     if value is None:
-        return default
+        return today
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except (TypeError, ValueError):
         raise _missing("date") from None
+    if day > today:
+        raise _unfit("date : une fermeture prend effet aussitôt.", "date: a closure takes effect at once.")
+    return day
 
 
 def _missing(name: str, known: str = "") -> BadRequest:

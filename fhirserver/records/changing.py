@@ -22,8 +22,8 @@ from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.guards import Write
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown.visibility import not_found
-from fhirserver.issues import Text
-from fhirserver.records import callers, keeping, sight
+from fhirserver.issues import Issue, Text
+from fhirserver.records import callers, keeping, sight, traces
 from fhirserver.records.after import notices
 from fhirserver.store import Stored
 
@@ -118,9 +118,26 @@ def _attributes(services: Services, request: Request, matrix: Habilitation, writ
     if hidden in str(mark["labels"]).split() and hidden not in told["labels"].split() and request.unit is not None:
         notices.of_document(request.unit, mark["record"], current.id, caller.name or "")
     request.marks = {**request.marks, "dmp": told}
-    if after.get("status") == DELETED:
-        # MHD's profiles bind status to current and superseded, PDSm4DMP deletes by entered-in-error (TD3.3c)
-        request.checked = tuple(services.checker.check({**after, "status": "current"}))
+    request.checked = _judged(services, before, after)
+    traces.note_change(services, request, matrix, current)
+
+
+def _judged(services: Services, before: dict[str, Any], after: dict[str, Any]) -> tuple[Issue, ...]:
+    """Return the warnings of a changed document; what it lacked before is no reason to show what shall be hidden.
+
+    Raises:
+        InvalidResource: what the change itself breaks.
+    """
+    # MHD's profiles bind status to current and superseded, PDSm4DMP deletes by entered-in-error (TD3.3c)
+    told = after if after.get("status") != DELETED else {**after, "status": "current"}
+    try:
+        return tuple(services.checker.check(told))
+    except InvalidResource as failure:
+        known = services.checker.issues({**before, "status": told["status"]})
+        fresh = [issue for issue in failure.issues if issue.refuses and issue not in known]
+        if fresh:
+            raise InvalidResource(fresh) from None
+        return tuple(issue for issue in failure.issues if not issue.refuses)
 
 
 def _age(services: Services, document: dict[str, Any]) -> int | None:

@@ -1,7 +1,8 @@
 """Who accessed a record, when and how: noted with each access, and told to the patient as AuditEvent.
 
 Every access to documents leaves one record of the audit with the record's key, the reader, the mode in which he came
-and the rule by which he was let in. `GET AuditEvent` by a patient's token lists those of his own record, newest first.
+and the rule by which he was let in. `GET AuditEvent` by a patient's token lists those of his own record and of the
+records that were merged into it, newest first.
 What was shown is named as far as he who asks may see it himself; to a representative, an access that showed nothing of
 that kind is not told at all, since it may be part of a minor's secret.
 """
@@ -16,7 +17,7 @@ from urllib.parse import urlencode
 from fhirserver.access.caller import Role
 from fhirserver.access.decide import decide
 from fhirserver.dmp.habilitation import Habilitation
-from fhirserver.dmp.visibility import REASONS, Mode, Part
+from fhirserver.dmp.visibility import REASONS, Mode, Part, Reader
 from fhirserver.errors import BadRequest
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
@@ -61,6 +62,16 @@ def note(services: Services, request: Request, matrix: Habilitation, found: Sequ
             _tell(services, request, opened)
 
 
+def note_change(services: Services, request: Request, matrix: Habilitation, stored: Stored) -> None:
+    """Note that a document's attributes were changed: its answer shows the document, as a read does."""
+    # the commit may be tried again
+    noted = any(each.get("change") and each["id"] == stored.id for each in request.trail)
+    if callers.is_exempt(request.caller) or noted:
+        return
+    request.record(_ACTION, stored.type, stored.id, change=True)
+    note(services, request, matrix, (stored,))
+
+
 def _tell(services: Services, request: Request, opened: keeping.Opened) -> None:
     """Have the patient told of an access in an emergency or by a regulation centre, once a day for each reader."""
     record, caller = opened.record, request.caller
@@ -102,9 +113,11 @@ def answer(services: Services, request: Request, matrix: Habilitation, pairs: Se
     assert key is not None, "a patient's token carries the INS"
     since, until = _span([value for name, value in pairs if name == "date"], services.settings.time_zone)
     count = _count(pairs)
-    more = services.store.audit.of_record(key, since, until, count + 1)
-    found = _page(services, key, more, count)
-    records = list(_told(services, request, matrix, key, found))
+    opened = keeping.opened(services, request, matrix, key)
+    keys = (key, *opened.record.former)
+    more = services.store.audit.of_records(keys, since, until, count + 1)
+    found = _page(services, keys, more, count)
+    records = list(_told(services, request, matrix, opened.reader, found))
     entries = [
         {
             "fullUrl": f"{request.base}/AuditEvent/{event['id']}",
@@ -130,10 +143,9 @@ def answer(services: Services, request: Request, matrix: Habilitation, pairs: Se
 
 
 def _told(
-    services: Services, request: Request, matrix: Habilitation, key: str, records: Sequence[dict[str, Any]]
+    services: Services, request: Request, matrix: Habilitation, reader: Reader, records: Sequence[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """Give what of the accesses the caller may be told."""
-    reader = keeping.opened(services, request, matrix, key).reader
     by_representative = reader.part is Part.REPRESENTATIVE
     if by_representative and not reader.represents:
         return
@@ -161,7 +173,7 @@ def _events(records: Sequence[dict[str, Any]], language: Language) -> Iterator[d
             "resourceType": "AuditEvent",
             "id": str(record["_id"]),
             "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},
-            "action": "R",
+            "action": "U" if record.get("change") else "R",
             "recorded": _written(record["at"]),
             "outcome": "0",
             "purposeOfEvent": [
@@ -238,10 +250,10 @@ def _moment(stamp: int | None) -> datetime | None:
     return None if stamp is None else _EPOCH + timedelta(microseconds=stamp)
 
 
-def _page(services: Services, key: str, found: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+def _page(services: Services, keys: Sequence[str], found: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     """Return the first of what was found, ending between two moments: the next page begins at an earlier one."""
     if len(found) <= count:
         return found
     whole = [record for record in found[:count] if record["at"] > found[count]["at"]]
     moment = found[0]["at"]
-    return whole or services.store.audit.of_record(key, moment, moment + timedelta(milliseconds=1), _MOST)
+    return whole or services.store.audit.of_records(keys, moment, moment + timedelta(milliseconds=1), _MOST)

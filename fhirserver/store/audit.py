@@ -51,11 +51,13 @@ class Audit:
         with translated():
             return self._collection.find_one(condition, {"_id": 1}, hint="grant") is not None
 
-    def of_record(self, record: str, since: datetime | None, until: datetime | None, most: int) -> list[dict[str, Any]]:
-        """Return accesses that were marked with a patient's `record`, newest first.
+    def of_records(
+        self, records: Sequence[str], since: datetime | None, until: datetime | None, most: int
+    ) -> list[dict[str, Any]]:
+        """Return accesses that were marked with one of a patient's records, newest first.
 
         Args:
-            record: as it was marked.
+            records: as they were marked.
             since: first moment; None: from the beginning.
             until: first moment after; None: until now.
             most: how many at most.
@@ -63,7 +65,7 @@ class Audit:
         span = {"$gte": since} if since else {}
         span |= {"$lt": until} if until else {}
         with translated():
-            found = self._collection.find({"record": record, **({"at": span} if span else {})})
+            found = self._collection.find({"record": {"$in": list(records)}, **({"at": span} if span else {})})
             return list(found.hint("dmp_record").sort("at", -1).limit(most))
 
     def failures(self, key: str, since: datetime, most: int) -> list[datetime]:

@@ -6,6 +6,7 @@ Sources: PSDm4DMP TD0.2 (state, closure, attachment to Mon espace santé), Code 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -77,7 +78,8 @@ class Record:
         blocked: whom he has blocked (`rpps:…`).
         team: the care team's members, past ones included.
         consents: for single consultations, past ones included.
-        representatives: `ins:…` of the legal representatives.
+        representatives: `ins:…` of the legal representatives; those of a minor until he comes of age.
+        former: keys of the records that went into this one, their patients being the same.
         notified: the events of which the patient wants to hear.
     """
 
@@ -91,7 +93,8 @@ class Record:
     blocked: tuple[str, ...] = ()
     team: tuple[Span, ...] = ()
     consents: tuple[Span, ...] = ()
-    representatives: tuple[str, ...] = ()
+    representatives: tuple[Span, ...] = ()
+    former: tuple[str, ...] = ()
     notified: tuple[str, ...] = field(default=("document", "access", "record"))
 
     @property
@@ -118,6 +121,10 @@ class Record:
     def fed(self) -> bool:
         """Whether documents may be added."""
         return self.state is State.ACTIVE and Opposition.FEEDING not in self.oppositions
+
+    def is_represented(self, names: Collection[str], moment: datetime) -> bool:
+        """Tell whether one of these names is that of a legal representative at a moment."""
+        return any(span.who in names and span.holds(moment) for span in self.representatives)
 
     def reader(  # noqa: PLR0913 - what is known of a reader
         self,
@@ -148,7 +155,7 @@ class Record:
             treating=self.treating in mine,
             authorised=any(span.who in mine and span.holds(moment) for span in (*self.team, *self.consents)),
             blocked=bool(mine & set(self.blocked)),
-            represents=bool(mine & set(self.representatives)),
+            represents=self.is_represented(mine, moment),
         )
 
 
@@ -257,10 +264,14 @@ def withdraw(record: Record, who: str, moment: datetime) -> Record:
     return replace(record, consents=_ended(record.consents, who, moment))
 
 
-def represent(record: Record, who: str, *, represents: bool) -> Record:
-    """Note a legal representative, or that somebody is none any more."""
-    others = tuple(each for each in record.representatives if each != who)
-    return replace(record, representatives=(*others, who) if represents else others)
+def represent(record: Record, span: Span) -> Record:
+    """Note a legal representative, and until when."""
+    return replace(record, representatives=(*_without(record.representatives, span.who), span))
+
+
+def unrepresent(record: Record, who: str) -> Record:
+    """Note that somebody is no legal representative any more."""
+    return replace(record, representatives=_without(record.representatives, who))
 
 
 def absorb(record: Record, former: Record) -> Record:
@@ -276,6 +287,7 @@ def absorb(record: Record, former: Record) -> Record:
         team=tuple(dict.fromkeys((*record.team, *former.team))),
         consents=tuple(dict.fromkeys((*record.consents, *former.consents))),
         representatives=tuple(dict.fromkeys((*record.representatives, *former.representatives))),
+        former=tuple(dict.fromkeys((*record.former, *former.former, former.key))),
     )
 
 
@@ -285,6 +297,10 @@ def notify(record: Record, events: tuple[str, ...]) -> Record:
         shown = ", ".join(EVENTS)
         raise _refusal("dmp-event", f"Événement inconnu ; connus : {shown}.", f"Unknown event; known: {shown}.")
     return replace(record, notified=tuple(each for each in EVENTS if each in events))
+
+
+def _without(spans: tuple[Span, ...], who: str) -> tuple[Span, ...]:
+    return tuple(span for span in spans if span.who != who)
 
 
 def _ended(spans: tuple[Span, ...], who: str, moment: datetime) -> tuple[Span, ...]:

@@ -21,6 +21,7 @@ READERS: Final = "urn:fhirserver:dmp:reader"
 """System of the identifiers that name who has access."""
 _CONTENT: Final = "urn:fhirserver:StructureDefinition:dmp-record"
 _ID_LENGTH: Final = 40
+_ALWAYS: Final = "1900-01-01T00:00:00+00:00"
 
 
 def identity(key: str) -> str:
@@ -61,7 +62,8 @@ def read(resource: Mapping[str, Any]) -> Record:
         blocked=tuple(content["blocked"]),
         team=tuple(_span(each) for each in content["team"]),
         consents=tuple(_span(each) for each in content["consents"]),
-        representatives=tuple(content["representatives"]),
+        representatives=tuple(_span(each) for each in content["representatives"]),
+        former=tuple(content.get("former", ())),
         notified=tuple(content["notified"]),
     )
 
@@ -79,7 +81,8 @@ def _content(record: Record) -> dict[str, Any]:
         "blocked": list(record.blocked),
         "team": [_written(span) for span in record.team],
         "consents": [_written(span) for span in record.consents],
-        "representatives": list(record.representatives),
+        "representatives": [_written(span) for span in record.representatives],
+        "former": list(record.former),
         "notified": list(record.notified),
     }
 
@@ -88,6 +91,7 @@ def _written(span: Span) -> list[str | None]:
     return [span.who, span.begin.isoformat(), span.end.isoformat() if span.end else None]
 
 
-def _span(values: list[Any]) -> Span:
-    who, begin, end = values
+def _span(values: list[Any] | str) -> Span:
+    # representatives were kept without dates before 1.0
+    who, begin, end = (values, _ALWAYS, None) if isinstance(values, str) else values
     return Span(who, datetime.fromisoformat(begin), datetime.fromisoformat(end) if end else None)

@@ -135,14 +135,15 @@ def care_team(record: Record, patient_id: str) -> dict[str, Any]:
 
 def representatives(record: Record, patient_id: str) -> Iterator[dict[str, Any]]:
     """Give the legal representatives."""
-    for number, who in enumerate(record.representatives):
+    for number, span in enumerate(record.representatives):
         yield {
             "resourceType": "RelatedPerson",
             "id": f"{identity(record.key)}-r{number}",
-            "identifier": [{"system": record.system, "value": who.removeprefix("ins:")}],
+            "identifier": [{"system": record.system, "value": span.who.removeprefix("ins:")}],
             "active": True,
             "patient": {"reference": f"Patient/{patient_id}"},
             "relationship": [{"coding": [{"system": _ROLES, "code": "GUARD"}]}],
+            "period": _period(span),
         }
 
 

@@ -94,9 +94,10 @@ def _publish(work: Work, document_type: str, references: Sequence[str], replaces
     assert mark is not None, "what is recorded of an issued line bears its mark"
     subject = str(found[0].delivery.line.resource.get("subject", {}).get("reference", ""))
     patient = documents.patient_of(work.transaction, subject)
-    key = documents.record_of(work, subject)
-    if patient is None or key is None or not _may_stand(work, mark, key):
+    place = documents.place_of(work, subject)
+    if patient is None or place is None or not _may_stand(work, mark, place[0]):
         return False
+    key, subject = place
     who: Mapping[str, Any] = found[0].stored.origin.get("who", {})
     author = Author(who.get("rpps"), who.get("structure"), str(who.get("name") or who.get("rpps") or ""))
     if not author.rpps and not author.structure:

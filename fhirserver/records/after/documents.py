@@ -14,11 +14,13 @@ from fhirserver.interactions.shown.selecting import identities
 from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.lines import Line
 from fhirserver.records import keeping
-from fhirserver.records.after import notices
+from fhirserver.records.after import merging, notices
 from fhirserver.store import Draft, Stored, Transaction
 from fhirserver.workflow.context import Work
 
 KIND: Final = "DocumentReference"
+_MERGES: Final = 10
+"""How many identities of a patient are followed, one merged into the next."""
 _SENDER: Final = "fhirserver"
 """Who submits what the server makes itself: its sourceId comes from this name."""
 
@@ -76,11 +78,23 @@ def end(work: Work, identity: str, status: str) -> None:
     )
 
 
-def record_of(work: Work, subject: str) -> str | None:
-    """Return the record of the patient whom a reference names; None where he has no INS."""
-    stored = patient_of(work.transaction, subject)
-    keys = keeping.of_patient(jsontext.read(stored.body)) if stored is not None else []
-    return keys[0] if keys else None
+def place_of(work: Work, subject: str) -> tuple[str, str] | None:
+    """Return the record that takes a patient's documents, and the reference to him.
+
+    Of a patient who was merged into another, both are the survivor's. None where he is not here, or has no INS.
+    """
+    place: tuple[str, str] | None = None
+    for _ in range(_MERGES):
+        stored = patient_of(work.transaction, subject)
+        if stored is None:
+            break
+        patient = jsontext.read(stored.body)
+        key = next(iter(keeping.of_patient(patient)), None)
+        # a link that no operator made has merged nothing
+        if key is None or (place is not None and place[0] not in keeping.read(work.transaction, key).former):
+            break
+        place, subject = (key, subject), f"Patient/{merging.survivor_of(patient)}"
+    return place
 
 
 def patient_of(transaction: Transaction, subject: str) -> Stored | None:

@@ -111,7 +111,7 @@ def _moved(services: Services, stored: Stored, key: str, survivor: str) -> Draft
     kept = stored.origin["dmp"]
     told = {**kept, "record": key}
     if stored.type == "DocumentReference":
-        told = marks.of_document(resource, key, kept["authors"])
+        told = marks.of_document(resource, key, _authors(kept, key))
     return Draft(
         resource=resource,
         id=stored.id,
@@ -120,6 +120,12 @@ def _moved(services: Services, stored: Stored, key: str, survivor: str) -> Draft
         method="PUT",
         files=tuple(FileRef(name, 0) for name in stored.files),
     )
+
+
+def _authors(kept: Mapping[str, Any], key: str) -> list[str]:
+    """Return a document's authors; what the patient wrote under his former identity stays his own."""
+    old, new = (f"ins:{record.partition('|')[2]}" for record in (kept["record"], key))
+    return [*kept["authors"], *([new] if old in kept["authors"] else ())]
 
 
 def _patient(transaction: Transaction, identity: str) -> dict[str, Any] | None:

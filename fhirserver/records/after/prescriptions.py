@@ -80,9 +80,10 @@ def _publish(work: Work, body: Mapping[str, Any]) -> None:
     lines = printing.lines_of(work, body)
     first = lines[0].resource
     subject = str(first.get("subject", {}).get("reference", ""))
-    key = documents.record_of(work, subject)
-    if key is None or not keeping.read(work.transaction, key).fed:
+    place = documents.place_of(work, subject)
+    if place is None or not keeping.read(work.transaction, place[0]).fed:
         return
+    key, subject = place
     rpps = next((name.partition(":")[2] for name in mark.by if name.startswith("rpps:")), None)
     if rpps is None:
         return

@@ -9,6 +9,7 @@ from typing import Any
 from fhirserver.demo import people
 from tests.http.conftest import Client, Server
 from tests.http.dmp.conftest import Record, act, ids, join, professional
+from tests.http.dmp.test_patients_own_part import by_patient, place
 
 Submit = Callable[..., dict[str, Any]]
 PATIENCE = 30.0
@@ -57,6 +58,28 @@ def test_documents_move_to_the_record_of_the_surviving_identity(
     assert count(blocked, survivor) == 0, "whom he blocked under the former identity stays blocked"
     assert hospital.post("", submit(former)).status_code == 422, "the former record is closed"
     assert hospital.post("", submit(survivor)).status_code == 200
+
+
+def test_what_the_patient_wrote_and_who_accessed_it_stay_his_under_the_surviving_identity(
+    server: Server, as_role: Callable[[str], Client], new_record: Callable[[], Record], submit: Submit
+) -> None:
+    operator = as_role("operator")
+    former, survivor = new_record(), new_record()
+    before, after = (
+        Client(
+            server, server.token("patient", ins={"system": people.INS_TEST, "value": each.ins}, scope="patient/*.cruds")
+        )
+        for each in (former, survivor)
+    )
+    document = place(before.post("", by_patient(submit(former), former.ins)), "DocumentReference")
+    assert before.get(document).status_code == 200
+    accesses = len(before.get("AuditEvent").json()["entry"])
+    assert operator.put(former.reference, replaced_by(former, survivor)).status_code == 200
+    assert count(after, survivor, expected=1) == 1
+    assert len(after.get("AuditEvent").json()["entry"]) > accesses
+    delete = b'[{"op":"replace","path":"/status","value":"entered-in-error"}]'
+    removed = after.patch(document, delete, Content_Type="application/json-patch+json")
+    assert removed.status_code == 200, removed.text
 
 
 def test_only_an_operator_merges_records(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from fhirserver.demo import ordonnance, people
+from fhirserver.dmp.names import IS_ARCHIVED
 from tests.http.conftest import Client, Server
 from tests.http.dmp.conftest import Record, act
 
@@ -96,6 +98,26 @@ def test_the_prescriber_sees_his_prescription_and_a_stranger_does_not(
     assert as_role("prescriber").get(f"DocumentReference?{record.query}").json()["total"] == 2
     stranger = Client(server, server.token("doctor", rpps=people.rpps("1000078500")))
     assert stranger.get(f"DocumentReference?{record.query}").json()["total"] == 0
+
+
+def test_the_patient_hides_and_archives_what_was_prescribed_and_the_prescriber_deletes_it(
+    as_role: Callable[[str], Client], patient: Client, record: Record
+) -> None:
+    act(as_role("operator"), record, "create")
+    prescriber = as_role("prescriber")
+    prescribe(prescriber, record)
+    path = f"DocumentReference/{documents(patient, record, 2)[0]['id']}"
+    for client, change in (
+        (patient, {"op": "replace", "path": "/securityLabel", "value": [{"coding": [{"code": "MASQUE_PS"}]}]}),
+        (patient, {"op": "add", "path": "/extension", "value": [{"url": IS_ARCHIVED, "valueBoolean": True}]}),
+        (prescriber, {"op": "replace", "path": "/status", "value": "entered-in-error"}),
+    ):
+        body = json.dumps([change]).encode()
+        changed = client.patch(path, body, Content_Type="application/json-patch+json")
+        assert changed.status_code == 200, changed.text
+    body = b'[{"op":"replace","path":"/securityLabel","value":[{"coding":[{"code":7}]}]}]'
+    refused = prescriber.patch(path, body, Content_Type="application/json-patch+json")
+    assert refused.status_code in (400, 422), refused.text
 
 
 @pytest.mark.parametrize("opposition", ["none", "feeding"])

@@ -12,7 +12,7 @@ import pytest
 from fhirserver.demo import people
 from fhirserver.dmp.records.views import ATTACHED, CLOSURE, TREATING
 from tests.http.conftest import Client, Server, issue
-from tests.http.dmp.conftest import Record, act, join, professional
+from tests.http.dmp.conftest import Record, act, join, make_record, professional
 
 Submit = Callable[..., dict[str, Any]]
 OTHER = people.rpps("1000076000")
@@ -224,6 +224,13 @@ def test_acts_are_each_callers_own_to_do(operator: Client, dmp_client: Client, p
         ("consent", {"who": professional(OTHER), "period": ("valuePeriod", {"end": 2026})}),
         ("consent", {"who": professional(OTHER), "period": ("valueString", "2026")}),
         ("join", {"who": professional(OTHER), "period": ("valuePeriod", {"start": "2099-02-01", "end": "2099-01-31"})}),
+        ("close", {"date": ("valueDate", "2999-01-01")}),
+        ("block", {"who": ("valueIdentifier", {"system": people.INS_TEST, "value": people.PATIENT_INS})}),
+        ("block", {"who": professional("1234")}),
+        ("treat", {"who": ("valueIdentifier", {"system": people.NATIONAL_STRUCTURE_ID, "value": "1750000019"})}),
+        ("represent", {"who": professional(OTHER)}),
+        ("represent", {"who": ("valueIdentifier", {"system": people.INS_TEST, "value": "123456789012345"})}),
+        ("join", {"who": professional(OTHER), "periode": ("valuePeriod", {"end": "2026-11-22"})}),
         ("close", {"date": ("valueDate", "yesterday")}),
     ],
 )
@@ -232,6 +239,30 @@ def test_an_act_that_cannot_be_read_is_refused_with_the_parameter(
 ) -> None:
     act(operator, record, "create")
     assert act(operator, record, name, **parameters).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("birth", "asked", "end"),
+    [
+        ("2014-05-17", None, "2032-05-16T22:00:00+00:00"),
+        ("2012-02-29", None, "2030-02-28T23:00:00+00:00"),
+        ("2014-05-17", "2030-01-01T00:00:00Z", "2030-01-01T00:00:00+00:00"),
+        ("2014-05-17", "2040-01-01T00:00:00Z", "2032-05-16T22:00:00+00:00"),
+        ("1984-05-17", None, None),
+    ],
+    ids=["minor", "born on 29 February", "ends before", "ends after", "of age"],
+)
+def test_who_represents_a_minor_does_so_until_he_comes_of_age(
+    operator: Client, birth: str, asked: str | None, end: str | None
+) -> None:
+    record = make_record(operator, birth)
+    act(operator, record, "create")
+    who = ("valueIdentifier", {"system": people.INS_TEST, "value": people.PATIENT_INS})
+    period = {"period": ("valuePeriod", {"end": asked})} if asked else {}
+    answer = act(operator, record, "represent", who=who, **period)
+    assert answer.status_code == 200, answer.text
+    kinds = {entry["resource"]["resourceType"]: entry["resource"] for entry in answer.json()["entry"]}
+    assert kinds["RelatedPerson"]["period"].get("end") == end
 
 
 def test_the_dmp_of_a_patient_without_ins_is_not_there(operator: Client) -> None:

@@ -56,6 +56,8 @@ def judge(
         (document("MASQUE_PS"), document(), PATIENT, 40, None),
         (document(), document("INVISIBLE_PATIENT"), MEMBER, 40, None),
         (document(), document("INVISIBLE_PATIENT"), PATIENT, 40, Forbidden),
+        (document("INVISIBLE_REPRESENTANTS_LEGAUX"), document(), PATIENT, 18, None),  # his own, once he is of age
+        (document(), document("INVISIBLE_REPRESENTANTS_LEGAUX"), PATIENT, 18, Unprocessable),
         (document(), document("MASQUE_PS"), PARENT, 10, None),
         (document(), document("INVISIBLE_REPRESENTANTS_LEGAUX"), PARENT, 10, Forbidden),
         (document(), document("INVISIBLE_REPRESENTANTS_LEGAUX"), PATIENT, 15, None),

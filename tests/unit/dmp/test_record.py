@@ -103,12 +103,20 @@ def test_a_consent_is_for_a_time_and_may_be_withdrawn() -> None:
 
 
 def test_blocking_and_representing_are_noted_and_taken_back() -> None:
-    record = acts.represent(acts.block(active(), DOCTOR), "ins:1", represents=True)
+    record = acts.represent(acts.block(active(), DOCTOR), Span("ins:1", NOW))
     assert record.reader(Part.PROFESSIONAL, (DOCTOR,), NOW).blocked
     assert record.reader(Part.REPRESENTATIVE, ("ins:1",), NOW).represents
-    taken_back = acts.represent(acts.unblock(record, DOCTOR), "ins:1", represents=False)
+    taken_back = acts.unrepresent(acts.unblock(record, DOCTOR), "ins:1")
     assert not taken_back.blocked
     assert not taken_back.representatives
+
+
+def test_a_representative_is_one_until_his_time_ends() -> None:
+    majority = NOW + timedelta(days=1)
+    record = acts.represent(active(), Span("ins:1", NOW, majority))
+    assert record.reader(Part.REPRESENTATIVE, ("ins:1",), majority - timedelta(seconds=1)).represents
+    assert not record.reader(Part.REPRESENTATIVE, ("ins:1",), majority).represents
+    assert acts.represent(record, Span("ins:1", NOW)).representatives == (Span("ins:1", NOW),)
 
 
 def test_only_known_events_are_notified() -> None:
@@ -140,7 +148,7 @@ def full() -> Record:
     record = acts.join(record, Span("rpps:10207777771", NOW, NOW + timedelta(days=30)))
     record = acts.consent(record, Span("rpps:10000582147", NOW, NOW + timedelta(hours=8)))
     record = acts.block(acts.oppose(record, Opposition.EMERGENCY), "rpps:10000421353")
-    record = acts.represent(record, "ins:170017512300159", represents=True)
+    record = acts.represent(record, Span("ins:170017512300159", NOW, NOW + timedelta(days=90)))
     return acts.notify(record, ())
 
 
@@ -200,6 +208,7 @@ def test_the_patients_decisions_are_consents_and_the_team_is_a_care_team() -> No
     assert [member["period"]["start"] for member in team["participant"]] == [NOW.isoformat()]
     guardian = next(record_views.representatives(full(), "p"))
     assert guardian["identifier"][0]["value"] == "170017512300159"
+    assert guardian["period"]["end"] == (NOW + timedelta(days=90)).isoformat()
 
 
 @pytest.mark.parametrize(
