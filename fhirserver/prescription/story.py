@@ -13,9 +13,11 @@ from typing import Any
 from fhirserver.issues import Text
 from fhirserver.prescription import elements
 from fhirserver.prescription.execution.quantities import read_amount
+from fhirserver.prescription.print import posology
 from fhirserver.prescription.professions import LABELS as KINDS
 from fhirserver.prescription.rules.outcomes import LABELS as OUTCOMES
-from fhirserver.prescription.rules.outcomes import Outcome
+from fhirserver.prescription.rules.outcomes import REASON_LABELS as REASONS
+from fhirserver.prescription.rules.outcomes import NotDelivered, Outcome
 from fhirserver.prescription.states import State
 from fhirserver.prescription.tasks import View
 
@@ -59,6 +61,12 @@ MOVES: dict[State, Text] = {
     State.EXPIRED: Text("Validité échue", "Validity ended"),
     State.REPLACED: Text("Remplacée par une nouvelle ordonnance", "Replaced by a new prescription"),
 }
+_DONE: dict[Outcome, tuple[str, str]] = {
+    Outcome.AS_IS: ("réalisé", "performed"),
+    Outcome.STAGED: ("réalisé en partie", "performed in part"),
+    Outcome.NOT_DELIVERED: ("non réalisé", "not performed"),
+}
+"""What is told of an act, which nobody hands over."""
 _WITHDRAWN = "withdrawn"
 _OF_EXECUTION = frozenset({State.TAKEN, State.PARTLY_EXECUTED, State.EXECUTED})
 
@@ -134,8 +142,13 @@ def line_ended(when: datetime, who: str, title: str, reference: str) -> Event:
 
 def _delivery(entry: Resource, titles: Mapping[str, str]) -> Text:
     note = next(elements.extensions(entry, elements.url("delivered")))
-    title = titles.get(elements.part(note, "line")["reference"], "")
-    fr, en = OUTCOMES[Outcome(elements.part(note, "outcome"))]
-    amount = read_amount(elements.part(note, "quantity"))
-    shown = f" : {amount}" if amount is not None else ""
-    return Text(f"« {title} » {fr}{shown}", f'"{title}" {en}{shown.replace(" :", ":")}')
+    line = elements.part(note, "line")["reference"]
+    title, outcome = titles.get(line, ""), Outcome(elements.part(note, "outcome"))
+    fr, en = _DONE.get(outcome, OUTCOMES[outcome]) if line.startswith("ServiceRequest/") else OUTCOMES[outcome]
+    quantity, reason = elements.part(note, "quantity"), elements.part(note, "reason")
+    if reason:
+        known = REASONS[NotDelivered(reason)] if reason in tuple(NotDelivered) else (reason, reason)
+        fr, en = f"{fr} ({known[0]})", f"{en} ({known[1]})"
+    if quantity:
+        fr, en = f"{fr} : {posology.quantity(quantity)}", f"{en}: {read_amount(quantity)}"
+    return Text(f"« {title} » {fr}", f'"{title}" {en}')

@@ -219,6 +219,8 @@ class View:
             parts.append({"url": "quantity", "valueQuantity": amount.quantity()})
         if delivered.days is not None:
             parts.append({"url": "days", "valueUnsignedInt": delivered.days})
+        if delivered.reason:
+            parts.append({"url": "reason", "valueString": delivered.reason})
         self.task.setdefault("output", []).append(
             {
                 "extension": [{"url": elements.url("delivered"), "extension": parts}],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
 
@@ -110,7 +110,7 @@ def decide(line: Line, before: tuple[Delivered, ...], asked: Delivery, tables: T
     alerts = deliverable.conditions(line, asked, tables)
     if asked.outcome is Outcome.NOT_DELIVERED:
         _refuse(alerts, asked)
-        counted = Delivered(asked.on, None, asked.outcome)
+        counted = Delivered(asked.on, None, asked.outcome, reason=asked.reason)
         return Decision(counted, standing(line, before, tables, asked.on), complete=False, alerts=tuple(alerts))
     case = _Case(line, before, asked, tables, course(line, tables), tables.medicine(line))
     amount = _amount(case)
@@ -120,6 +120,8 @@ def decide(line: Line, before: tuple[Delivered, ...], asked: Delivery, tables: T
         counted, more = _counted(case, amount, case.plan.total)
     alerts += more
     _refuse(alerts, asked)
+    if asked.outcome is Outcome.SHORTAGE:
+        counted = replace(counted, reason=asked.reason)
     after = standing(line, (*before, counted), tables, asked.on)
     complete = after.next_date is None or after.next_date > asked.on
     return Decision(counted, after, complete, tuple(alerts))

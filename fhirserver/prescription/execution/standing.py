@@ -21,12 +21,13 @@ from fhirserver.prescription.rules.validity import Window, window
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What an earlier delivery brought, in the line's unit; nothing where it was not delivered."""
+    """What an earlier delivery brought, in the line's unit; nothing where it was not delivered, with the reason."""
 
     on: date
     amount: Amount | None = None
     outcome: Outcome = Outcome.AS_IS
     days: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
