@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_LAST_PORT: Final = 65_535
 
 
 class SettingError(ValueError):
@@ -32,10 +36,63 @@ def _boolean(value: str) -> bool:
 
 
 def _natural(value: str) -> int:
-    number = int(value)
+    try:
+        number = int(value)
+    except ValueError:
+        number = -1
     if number < 0:
-        raise ValueError("expected a number of 0 or more")
+        raise ValueError("expected a whole number, 0 or more")
     return number
+
+
+def _positive(value: str) -> int:
+    number = _natural(value)
+    if not number:
+        raise ValueError("expected a whole number, 1 or more")
+    return number
+
+
+def _port(value: str) -> int:
+    number = _natural(value)
+    if number > _LAST_PORT:
+        raise ValueError(f"expected a port, {_LAST_PORT} at most")
+    return number
+
+
+def _matching(pattern: str, expected: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        stripped = value.strip()
+        if not re.fullmatch(pattern, stripped):
+            raise ValueError(f"expected {expected}")
+        return stripped
+
+    return read
+
+
+_ADDRESS: Final = r"https?://[^/\s?#]+(/[^\s?#]*)?"
+_address = _matching(f"({_ADDRESS})?", "an address such as https://fhir.example.fr")
+_name = _matching(r".+", "a name")
+
+
+def _public(value: str) -> str:
+    address = _address(value).rstrip("/")
+    if address.endswith("/fhir"):
+        raise ValueError("expected the address without /fhir at its end, which the server adds")
+    return address
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    read = _matching(r"\*|https?://[^/\s?#]+", "origins such as https://app.example.fr, without a path")
+    return tuple(read(word) for word in _words(value))
+
+
+def _zone(value: str) -> str:
+    name = value.strip()
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        raise ValueError("expected the name of a time zone, such as Europe/Paris") from None
+    return name
 
 
 def _words(value: str) -> tuple[str, ...]:
@@ -87,10 +144,10 @@ class Settings:
     """What an operator may choose; every default is safe for a first start on one machine."""
 
     # Where the server listens, and how clients see it.
-    host: str = _setting("127.0.0.1", "Address to listen on.")
-    port: int = _setting(8080, "Port to listen on; 0 takes a free one.", _natural)
+    host: str = _setting("127.0.0.1", "Address to listen on.", _name)
+    port: int = _setting(8080, "Port to listen on; 0 takes a free one.", _port)
     workers: int = _setting(0, "Server processes; 0 means one for each core.", _natural)
-    threads: int = _setting(4, "Threads of each process that answer requests.", _natural)
+    threads: int = _setting(4, "Threads of each process that answer requests.", _positive)
     outbox_processes: int = _setting(
         1,
         "Processes beside these that do what commits leave to be done (prints, publication, expiry); 0 where "
@@ -101,19 +158,22 @@ class Settings:
         "",
         "Address under which clients reach the server, such as `https://fhir.example.fr`; FHIR is under `/fhir` of it. "
         "Empty: taken from each request's Host header.",
+        _public,
     )
     trust_proxy: bool = _setting(
         default=False,
         about="Believe `X-Forwarded-Proto`, `-Host` and `-For` (only behind a proxy that sets them).",
         read=_boolean,
     )
-    cors_origins: tuple[str, ...] = _setting((), "Web origins whose pages may call the server.", _words)
+    cors_origins: tuple[str, ...] = _setting((), "Web origins whose pages may call the server.", _origins)
 
     # Where things are kept.
     mongodb_uri: str = _setting(
         "", "MongoDB replica set to use. Empty: a local mongod is started and managed.", variable="MONGODB_URI"
     )
-    database: str = _setting("fhirserver", "Name of the database.")
+    database: str = _setting(
+        "fhirserver", "Name of the database.", _matching(r"[^\s/\\.\"$*<>:|?\0]{1,38}", "a name of MongoDB's")
+    )
     state: Path = _setting(_STATE, "Folder of the local mongod's data, the demo issuer's key, and caches.", Path)  # noqa: RUF009 - a field, not a value
     profiles: Path = _setting(  # noqa: RUF009 - a field, not a value
         _PROFILES, "Folder of the project's own profiles and of `packages.lock`.", Path
@@ -122,29 +182,31 @@ class Settings:
         (), "Folders in which FHIR packages (.tgz) are looked for before the network.", _paths
     )
     registry: str = _setting(
-        "https://packages.fhir.org", "FHIR package registry (npm layout) that is asked last; empty: none."
+        "https://packages.fhir.org",
+        "FHIR package registry (npm layout) that is asked last; empty: none.",
+        _address,
     )
     cache: Path = _setting(  # noqa: RUF009 - a field, not a value
         _CACHE, "Folder of fetched and compiled FHIR packages.", Path
     )
 
     # Limits.
-    max_body: int = _setting(50 * 1024 * 1024, "Largest request body, in bytes.", _natural)
+    max_body: int = _setting(50 * 1024 * 1024, "Largest request body, in bytes.", _positive)
     body_seconds: int = _setting(
         30, "Seconds that a client may pause while it sends a body; then its connection is ended. 0: any.", _natural
     )
     rate_limit: int = _setting(0, "Requests a second that one client may make of one process; 0: no limit.", _natural)
     max_bundle_entries: int = _setting(
-        10_000, "Most entries of one batch or transaction, most deletions by one set of criteria.", _natural
+        10_000, "Most entries of one batch or transaction, most deletions by one set of criteria.", _positive
     )
-    page_size: int = _setting(20, "Entries of a page when the client asks for no `_count`.", _natural)
-    max_page_size: int = _setting(1_000, "Most entries of a page, whatever `_count` says.", _natural)
-    search_seconds: int = _setting(10, "Seconds that one search may take; beyond, the answer is 503.", _natural)
+    page_size: int = _setting(20, "Entries of a page when the client asks for no `_count`.", _positive)
+    max_page_size: int = _setting(1_000, "Most entries of a page, whatever `_count` says.", _positive)
+    search_seconds: int = _setting(10, "Seconds that one search may take; beyond, the answer is 503.", _positive)
     async_search_seconds: int = _setting(
-        300, "The same for a search that is answered later (`Prefer: respond-async`).", _natural
+        300, "The same for a search that is answered later (`Prefer: respond-async`).", _positive
     )
     async_waiting: int = _setting(100, "Requests to be answered later that one client may have waiting.", _natural)
-    async_hours: int = _setting(24, "Hours for which the answer to such a request is kept.", _natural)
+    async_hours: int = _setting(24, "Hours for which the answer to such a request is kept.", _positive)
 
     # What is accepted.
     mode: Literal["sandbox", "production"] = _setting(
@@ -153,7 +215,7 @@ class Settings:
     language: Literal["fr", "en"] = _setting(
         "fr", "Language of messages when Accept-Language names none of ours.", _one_of("fr", "en")
     )
-    time_zone: str = _setting("Europe/Paris", "Time zone of dates that carry none.")
+    time_zone: str = _setting("Europe/Paris", "Time zone of dates that carry none.", _zone)
     types: tuple[str, ...] = _setting((), "Resource types offered. Empty: all of FHIR R4.", _words)
     validation: Literal["on", "off"] = _setting(
         "on", "`off` stores what is readable as JSON with a known resourceType (imports only).", _one_of("on", "off")
@@ -188,6 +250,7 @@ class Settings:
     prescription_root: str = _setting(
         "2.25.253698822024999089816499573941028438028",
         "OID under which this server numbers prescriptions; not the national one.",
+        _matching(r"[0-2](\.(0|[1-9]\d*))+", "an OID"),
     )
     prescription_prefix: str = _setting(
         "0", "First character of a prescription number: its version (one of Crockford's base 32).", _number_prefix
@@ -231,7 +294,7 @@ class Settings:
         default=False, about="Whether MASQUE_PS and INVISIBLE_PATIENT may stand together.", read=_boolean
     )
 
-    dmp_max_document: int = _setting(5 * 1024 * 1024, "Largest document of a submission, in bytes.", _natural)
+    dmp_max_document: int = _setting(5 * 1024 * 1024, "Largest document of a submission, in bytes.", _positive)
     dmp_flavours: tuple[str, ...] = _setting(
         ("pdsm", "comprehensive", "uncontained", "minimal"),
         "Submissions (ITI-65) that are accepted, by the profile of their Bundle: `pdsm`, and those of MHD: "
@@ -242,6 +305,7 @@ class Settings:
         "",
         "Address of the operator's gateway for messages to patients (e-mail, SMS): each notification is sent there by "
         "POST, as a Communication without anything about health, until it is taken. Empty: none is sent.",
+        _address,
     )
     dmp_class_mismatch: Literal["warn", "refuse"] = _setting(
         "warn", "What a document's class that does not go with its type leads to.", _one_of("warn", "refuse")
@@ -257,7 +321,7 @@ class Settings:
     cursor_secret: str = _setting(
         "", "Secret of page links, the same on all machines of one service. Empty: made in the state folder."
     )
-    token_audience: str = _setting("fhirserver", "Audience (`aud`) that a token must name.")
+    token_audience: str = _setting("fhirserver", "Audience (`aud`) that a token must name.", _name)
     demo_issuer: Literal["auto", "on", "off"] = _setting(
         "auto",
         "Whether tokens of `fhirserver token` are believed; `auto`: in the sandbox only.",
