@@ -120,6 +120,26 @@ def test_what_clients_stored_is_found_by_its_url(operator: Client) -> None:
     assert value_of(answer.json(), "result") is True
 
 
+def test_a_concept_map_that_clients_stored_is_found_by_its_ends(operator: Client) -> None:
+    ends = {"sourceUri": "http://test.example/vs-shells", "targetCanonical": "http://test.example/vs-houses"}
+    shells, houses = "http://test.example/shells", "http://test.example/houses"
+    element = {"code": "snail", "target": [{"code": "cottage", "equivalence": "wider"}]}
+    group = {"source": shells, "target": houses, "element": [element]}
+    kept = {"resourceType": "ConceptMap", "url": "http://test.example/map-shells", "status": "active", **ends}
+    assert operator.post("ConceptMap", {**kept, "group": [group]}).status_code == 201
+    for named in (
+        f"source={ends['sourceUri']}",
+        f"target={ends['targetCanonical']}",
+        f"source={ends['sourceUri']}&target={ends['targetCanonical']}",
+        f"targetsystem={houses}",
+    ):
+        answer = operator.get(f"ConceptMap/$translate?system={shells}&code=snail&{named}")
+        assert answer.status_code == 200, answer.text
+        assert value_of(answer.json(), "result") is True, named
+    other = operator.get(f"ConceptMap/$translate?system={shells}&code=snail&target=http://test.example/vs-none")
+    assert value_of(other.json(), "result") is False
+
+
 def test_a_value_set_may_be_posted_bare(operator: Client) -> None:
     posted = {"resourceType": "ValueSet", "status": "active", "compose": {"include": [{"system": GENDER}]}}
     assert operator.post("ValueSet/$expand", posted).json()["expansion"]["total"] == 4

@@ -14,6 +14,12 @@ MAX_LOOKED_UP: Final = 50
 """So many canonical urls of one call are looked for in the store."""
 
 _VERSIONS: Final = 10
+_ENDS: Final = {
+    "source": ("source", "source-uri"),
+    "target": ("target", "target-uri"),
+    "targetsystem": ("target-system",),
+}
+"""How `$translate` names the ends of a concept map, and the search parameters that find it by them."""
 
 
 def with_stored(
@@ -30,6 +36,8 @@ def with_stored(
     waiting = list(_named(kind, parameters))
     if resource is not None:
         waiting += _references(resource)
+    elif kind == "ConceptMap":
+        waiting += _between(services, parameters)
     return _extended(services, waiting)
 
 
@@ -76,6 +84,22 @@ def _named(kind: str, parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
                         yield "CodeSystem", coding["system"]
         if isinstance(parameter.get("resource"), dict):
             yield from _references(parameter["resource"])
+
+
+def _between(services: Services, parameters: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the stored concept maps that have an end which the parameters name, if these name no map."""
+    given = [one for one in parameters["parameter"] if isinstance(one, dict)]
+    if {"url", "conceptMap"} & {str(one.get("name")) for one in given}:
+        return
+    for one in given:
+        for key, value in one.items():
+            if key.startswith("value") and isinstance(value, str):
+                for code in _ENDS.get(str(one.get("name")), ()):
+                    for identity in services.searcher.ids("ConceptMap", [(code, value)], MAX_LOOKED_UP, None):
+                        stored = services.store.read("ConceptMap", identity)
+                        url = None if stored is None or stored.deleted else jsontext.read(stored.body).get("url")
+                        if isinstance(url, str):
+                            yield "ConceptMap", url
 
 
 def _references(resource: dict[str, Any]) -> list[tuple[str, str]]:
