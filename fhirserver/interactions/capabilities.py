@@ -126,7 +126,7 @@ class Capabilities:
                 "description": "Jeton JWT signé (Authorization: Bearer) ; périmètres SMART v2. "
                 "Signed JWT (Authorization: Bearer); SMART v2 scopes.",
             },
-            "resource": [self._resource(kind) for kind in sorted(self.types)],
+            "resource": self._resources(),
             "interaction": [{"code": name} for name in _SYSTEM],
         }
         operations = _declared(self.operations.all, lambda operation: operation.system)
@@ -134,7 +134,16 @@ class Capabilities:
             rest["operation"] = operations
         return rest
 
-    def _resource(self, kind: str) -> dict[str, Any]:
+    def _resources(self) -> list[dict[str, Any]]:
+        referrers: dict[str, list[str]] = {}
+        for kind in sorted(self.types):
+            for one in self.registry.of(kind).by_code.values():
+                if one.kind == "reference" and not one.canonical:
+                    for target in one.targets:
+                        referrers.setdefault(target, []).append(f"{kind}:{one.code}")
+        return [self._resource(kind, referrers.get(kind, [])) for kind in sorted(self.types)]
+
+    def _resource(self, kind: str, referrers: list[str]) -> dict[str, Any]:
         parameters = self.registry.of(kind).by_code.values()
         profile, supported = self.policy.declared(kind)
         entry: dict[str, Any] = {
@@ -154,6 +163,7 @@ class Capabilities:
             "searchInclude": [
                 f"{kind}:{one.code}" for one in parameters if one.kind == "reference" and not one.canonical
             ],
+            "searchRevInclude": referrers,
             "searchParam": [
                 *_EVERYWHERE,
                 *(

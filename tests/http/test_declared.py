@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,7 @@ def test_every_search_parameter_and_include_of_every_type_is_there(
         for query in (
             *(f"{each['name']}={value_of(each, smallest)}" for each in declared["searchParam"]),
             *(f"_include={each}" for each in declared.get("searchInclude", ())),
-            *(f"_revinclude={each}" for each in declared.get("searchRevInclude", ())),
+            "&".join(f"_revinclude={each}" for each in declared.get("searchRevInclude", ["*"])),
         )
     ]
     for start in range(0, len(asked), 200):
@@ -154,6 +154,12 @@ def test_every_search_parameter_and_include_of_every_type_is_there(
             if answer["response"]["status"] != "200 OK"
         ]
         assert refused == []
+
+
+def included_back(declared: list[str]) -> Iterator[str]:
+    """Yield queries that name all of them, each as many as a search takes."""
+    for start in range(0, len(declared), 50):
+        yield "&".join(f"_revinclude={each}" for each in declared[start : start + 50])
 
 
 def value_of(parameter: dict[str, Any], smallest: Smallest) -> str:
@@ -192,6 +198,26 @@ def test_every_operation_is_there_and_has_a_definition(operator: Client, stateme
             rules = [rule_of(answer) for answer in answers]
             assert all(answer.status_code < 500 for answer in answers), (paths, rules)
             assert any(rule not in ("unknown-operation", "unknown-route", "method") for rule in rules), (paths, rules)
+
+
+def test_each_operation_of_the_project_has_a_definition_that_says_where_it_is_invoked(
+    statement: dict[str, Any],
+) -> None:
+    rest = statement["rest"][0]
+    levels = [("", rest["operation"])] + [(each["type"], each.get("operation", [])) for each in rest["resource"]]
+    invoked: dict[str, set[str]] = {}
+    for kind, operations in levels:
+        for each in operations:
+            if each["definition"].startswith("urn:fhirserver:"):
+                invoked.setdefault(each["definition"], set()).add(kind)
+    folder = Path(__file__).parents[2] / "profiles" / "OperationDefinition"
+    kept = {each["url"]: each for each in (json.loads(path.read_text()) for path in folder.glob("*.json"))}
+    assert set(kept) == set(invoked)
+    every = {each["type"] for each in rest["resource"]}
+    for url, kinds in invoked.items():
+        stated = kept[url].get("resource", [])
+        assert kept[url]["system"] is ("" in kinds), url
+        assert (every if stated == ["Resource"] else set(stated)) == kinds - {""}, url
 
 
 def rule_of(answer: Any) -> str:
@@ -254,6 +280,12 @@ def test_the_normative_statement_has_no_element_on_trial(operator: Client, state
     assert {"type", "interaction", "searchParam"} <= set(resource)
     assert not {"versioning", "conditionalUpdate", "searchInclude", "readHistory"} & set(resource)
     assert operator.get("metadata?mode=full").json()["rest"] == statement["rest"]
+
+
+def test_it_declares_who_may_be_included_because_it_refers_to_a_type(statement: dict[str, Any]) -> None:
+    declared = {each["type"]: each["searchRevInclude"] for each in statement["rest"][0]["resource"]}
+    assert {"Provenance:target", "MedicationRequest:patient", "Observation:subject"} <= set(declared["Patient"])
+    assert "MedicationRequest:patient" not in declared["Practitioner"]
 
 
 def test_an_unknown_mode_is_refused(operator: Client) -> None:
