@@ -159,18 +159,20 @@ class Request:
 
     def record(self, action: str, resource_type: str | None, identity: str | None = None, **more: Any) -> None:
         """Note an access for the audit, which is written before the answer leaves."""
-        self.trail.append(
-            {
-                "action": action,
-                "type": resource_type,
-                "id": identity,
-                "when": datetime.now(UTC),
-                "who": self.caller.who(),
-                "why": self.caller.purpose,
-                "where": dict(self.origin),
-                **more,
-            }
-        )
+        self.trail.append(self.told(action, resource_type, identity, **more))
+
+    def told(self, action: str, resource_type: str | None, identity: str | None = None, **more: Any) -> dict[str, Any]:
+        """Return a record of an access for the audit."""
+        return {
+            "action": action,
+            "type": resource_type,
+            "id": identity,
+            "when": datetime.now(UTC),
+            "who": self.caller.who(),
+            "why": self.caller.purpose,
+            "where": dict(self.origin),
+            **more,
+        }
 
     def provenance(self) -> dict[str, Any]:
         """Return who, why and from where: the audit that a write carries in its own document."""

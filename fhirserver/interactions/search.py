@@ -31,6 +31,9 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
 SECRET: Final = "search-secret"  # noqa: S105 - the name of a note
 """Under this name of `Request.memory`, a guard notes that the criteria must not stand in a url."""
 
+CONTINUED: Final = "search-continued"
+"""Under this name of `Request.memory`, guards are told that the criteria came with a cursor, which may be another's."""
+
 PATIENTS: Final = "patients-by-identifier"
 """Under this name of `Request.memory`, a guard notes the Patients that it found by identifier, for chains to them."""
 
@@ -129,6 +132,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     cursor = next((value for name, value in pairs if name == "_cursor"), None)
     if cursor is not None:
         pairs, after = _continued(services, path, pairs, cursor)
+        request.memory[CONTINUED] = True
         if not path:
             types = _allowed(services, request, pairs)
     query = parse(

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from fhirserver import jsontext
 from fhirserver.access.caller import Role
-from fhirserver.access.decide import decide
+from fhirserver.access.decide import decide, require_scope
 from fhirserver.dmp import identity, marks
 from fhirserver.dmp.attributes import MAJORITY
 from fhirserver.dmp.habilitation import Habilitation
@@ -151,6 +151,8 @@ def _run(call: Call, matrix: Habilitation) -> Answer:
     key = _key(call, patient)
     asked = _asked(call, patient, datetime.now(UTC)) if request.method == "POST" else None
     if asked is not None:
+        # that the token is for changing anything; `_allow` decides who does what
+        require_scope(request.caller, "u", "Patient")
         _perform(call, matrix, key, asked)
     act = asked.act if asked is not None else "record"
     request.record("dmp", "Patient", call.identity, record=key, mode=callers.mode(request.caller).value, reason=act)

@@ -1,6 +1,7 @@
 """What belongs to an issued prescription: a mark in the audit data of each write, which no client can forge.
 
-`w.rx` of a document: `{n: number, part, by: […], secret, opposed}`. Current and superseded versions carry it alike.
+`w.rx` of a document: `{n: number, part, by: […], secret, minor, opposed}`. Current and superseded versions
+carry it alike.
 """
 
 from __future__ import annotations
@@ -8,12 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from fhirserver.dmp import labels
+from fhirserver.prescription.elements import Flag
+from fhirserver.prescription.lines import Line
 from fhirserver.store import Stored
 
 Part = Literal["line", "group", "task", "dispense", "receipt", "print"]
 NUMBER: Final = "rx.n"
 BY: Final = "rx.by"
 SECRET: Final = "rx.secret"  # noqa: S105 - the name of a field
+MINOR: Final = "rx.minor"
 OPPOSED: Final = "rx.opposed"
 """Names of the mark's fields below `w`, for conditions."""
 
@@ -27,6 +32,7 @@ class Mark:
         part: what of it the resource is.
         by: who prescribed (lines and Tasks) or executed (dispenses and receipts): `context.prescriber_keys`.
         secret: only the prescriber and the executor may know of it (pregnancy termination).
+        minor: his legal representatives may not know of it (a minor's secret, CSP L1111-5).
         task: id of the Task that it is of; None for a Task itself.
         opposed: the patient opposed that prescribers see the execution, and the resource tells of it.
     """
@@ -37,17 +43,27 @@ class Mark:
     secret: bool = False
     opposed: bool = False
     task: str | None = None
+    minor: bool = False
 
     def kept(self) -> dict[str, Any]:
         """Return the mark as `w` keeps it; false flags are absent, so that a condition can ask for absence."""
         found: dict[str, Any] = {"n": self.number, "part": self.part, "by": list(self.by)}
         if self.secret:
             found["secret"] = "1"  # noqa: S105 - the name of a field
+        if self.minor:
+            found["minor"] = "1"
         if self.opposed:
             found["opposed"] = "1"
         if self.task:
             found["task"] = self.task
         return {"rx": found}
+
+
+def is_minors_secret(line: Line) -> bool:
+    """Tell whether a line is a minor's secret: by the prescriber's mention, or by its label."""
+    security = line.resource.get("meta", {}).get("security", ())
+    labelled = any(label.get("code") == labels.HIDDEN_FROM_REPRESENTATIVES for label in security)
+    return labelled or Flag.MINOR_SECRET in line.flags
 
 
 def dmp_order(number: str) -> str:
@@ -60,4 +76,5 @@ def mark_of(stored: Stored | None) -> Mark | None:
     kept = stored.origin.get("rx") if stored is not None else None
     if kept is None:
         return None
-    return Mark(kept["n"], kept["part"], tuple(kept["by"]), "secret" in kept, "opposed" in kept, kept.get("task"))
+    flags = {name: name in kept for name in ("secret", "opposed", "minor")}
+    return Mark(kept["n"], kept["part"], tuple(kept["by"]), task=kept.get("task"), **flags)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fhirserver.errors import BadRequest, Forbidden, NotFound, Throttled
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.guards import Pairs
-from fhirserver.interactions.search import SECRET
+from fhirserver.interactions.search import CONTINUED, SECRET
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.prescription import number as numbering
@@ -24,6 +24,8 @@ from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, presen
 from fhirserver.workflow.marks import mark_of
 
 _PARAMETERS: Final = ("group-identifier", "requisition")
+_ANYTHING: Final = ("_filter", "_content", "_text")
+"""Parameters in whose values a number may stand as well."""
 _MARKS: Final = str.maketrans(dict.fromkeys('(),"', " "))
 _WINDOW: Final = timedelta(minutes=10)
 _LONGEST: Final = 600
@@ -66,8 +68,10 @@ def find(workflow: Workflow, services: Services, request: Request, number: str) 
     )
     parts = [stored for stored in map(services.store.stored, documents) if _of(stored, number)]
     if not parts:
-        request.record("unknown-number", "Task", None, failed=_client(request))
-        _clear.pop(_client(request), None)
+        client = _client(request)
+        # at once, not with the answer: of many numbers in one request, the next is held back
+        services.store.audit.record([request.told("unknown-number", "Task", None, failed=client)])
+        _clear.pop(client, None)
         raise unknown()
     tasks = sorted((part for part in parts if part.type == "Task"), key=lambda part: part.id)
     lines = sorted((part for part in parts if part.type != "Task"), key=lambda part: (part.type, part.id))
@@ -124,7 +128,7 @@ def of_search(workflow: Workflow, services: Services, request: Request, pairs: P
     asked = [
         number
         for name, value in pairs
-        if name == "_filter" or any(parameter in name for parameter in _PARAMETERS)
+        if name.partition(":")[0] in _ANYTHING or any(parameter in name for parameter in _PARAMETERS)
         for number in _numbers(value, workflow.root)
     ]
     if not asked:
@@ -140,7 +144,8 @@ def of_search(workflow: Workflow, services: Services, request: Request, pairs: P
             rule="prescription-secret",
         )
     request.memory[SECRET] = True
-    if request.caller.role not in EXECUTING:
+    # who follows another's link to a next page did not find by number
+    if request.caller.role not in EXECUTING or CONTINUED in request.memory:
         return
     for number in dict.fromkeys(asked):
         hold_back(workflow, services, request)

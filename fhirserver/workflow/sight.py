@@ -2,7 +2,8 @@
 
 An executing professional sees one only if he found it by its number (or holds it, which begins by that): what he found
 stays open to him for a while, by the audit record of the finding. Pregnancy termination: prescriber and executor only.
-Where the patient opposed it, prescribers do not see the execution (décret 2023-1222). Patients: by a setting.
+Where the patient opposed it, prescribers do not see the execution (décret 2023-1222). Patients: by a setting; their
+representatives see neither of these nor a minor's secret.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from fhirserver.prescription.lines import LINE_TYPES
 from fhirserver.search.asked.query import And, Node, Or, Written
 from fhirserver.store import Stored
 from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, prescriber_keys, present
-from fhirserver.workflow.marks import BY, NUMBER, OPPOSED, SECRET, mark_of
+from fhirserver.workflow.marks import BY, MINOR, NUMBER, OPPOSED, SECRET, mark_of
 
 DISPENSE_TYPES: Final = frozenset({"MedicationDispense", "Procedure", "DiagnosticReport", "SupplyDelivery"})
 TYPES: Final = LINE_TYPES | DISPENSE_TYPES | {"Task", "RequestGroup", "Binary"}
@@ -66,7 +67,9 @@ def shows(workflow: Workflow, services: Services, request: Request, stored: Stor
     if mark is None or request.caller.role is Role.OPERATOR:
         return True
     if request.caller.role is Role.PATIENT:
-        return workflow.settings.patient_reads_prescriptions
+        return workflow.settings.patient_reads_prescriptions and not (
+            request.caller.representative and (mark.secret or mark.minor)
+        )
     if not set(mark.by).isdisjoint(prescriber_keys(request.caller)):
         return not (mark.opposed and mark.part == "task" and request.caller.role not in EXECUTING)
     if request.caller.role in EXECUTING:
@@ -82,7 +85,9 @@ def limit(workflow: Workflow, services: Services, request: Request, kind: str) -
     if kind not in TYPES or role is Role.OPERATOR:
         return None
     if role is Role.PATIENT:
-        return None if workflow.settings.patient_reads_prescriptions else Written(NUMBER, ())
+        if not workflow.settings.patient_reads_prescriptions:
+            return Written(NUMBER, ())
+        return And((Written(SECRET, ()), Written(MINOR, ()))) if request.caller.representative else None
     own = Written(BY, prescriber_keys(request.caller))
     found = opened(services, request)
     by_number: tuple[Node, ...] = (Written(NUMBER, found),) if found else ()

@@ -79,6 +79,13 @@ def test_a_range_is_answered_206(operator: Client, asked: str, start: int, end: 
     assert read.headers["Content-Range"] == f"bytes {first}-{first + len(read.content) - 1}/{len(PDF)}"
 
 
+def test_a_range_on_the_condition_of_a_weak_validator_is_ignored(operator: Client) -> None:
+    path = f"Binary/{operator.post('Binary', PDF, Content_Type='application/pdf').json()['id']}"
+    for validator in ('W/"1"', 'W/"9"', '"1"'):
+        read = operator.get(path, Range="bytes=0-3", If_Range=validator)
+        assert (read.status_code, read.content) == (200, PDF)
+
+
 def test_a_range_beyond_the_content_is_answered_416(operator: Client) -> None:
     path = f"Binary/{operator.post('Binary', PDF, Content_Type='application/pdf').json()['id']}"
     read = operator.get(path, Range=f"bytes={len(PDF)}-")
@@ -140,3 +147,17 @@ def test_the_security_context_of_content_travels_in_its_header(operator: Client)
     assert sent.json()["securityContext"] == {"reference": patient}
     assert operator.get(path).headers["X-Security-Context"] == patient
     assert operator.post("Binary", PDF, Content_Type="application/pdf", X_Security_Context="him").status_code == 400
+
+
+@pytest.mark.parametrize("stated", ["text/plain\nX-Evil: 1", "text/plain; charset=\u2603"])
+def test_what_no_header_can_say_is_left_out_of_it(operator: Client, stated: str) -> None:
+    about = {"reference": f"Patient/1{stated.removeprefix('text/plain')}"}
+    body = {"resourceType": "Binary", "contentType": stated, "data": "YQ==", "securityContext": about}
+    created = operator.post("Binary", body)
+    assert created.status_code in (201, 422), created.text
+    if created.status_code == 201:
+        read = operator.get(f"Binary/{created.json()['id']}", Accept="*/*")
+        assert (read.status_code, read.content) == (200, b"a")
+        assert read.headers["Content-Type"] == "application/octet-stream"
+        assert "X-Security-Context" not in read.headers
+        assert "X-Evil" not in read.headers

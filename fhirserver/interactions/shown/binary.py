@@ -111,11 +111,12 @@ def present(services: Services, request: Request, stored: Stored) -> Answer:
         cut = subset.choose(services.definitions, request.pairs())
         return Answer(200, stored, json=whole if cut is None else jsontext.write(cut(jsontext.read(whole))))
     resource = jsontext.read(stored.body)
-    about = (resource.get("securityContext") or {}).get("reference")
-    told = {"Accept-Ranges": "bytes", **({"X-Security-Context": about} if about else {})}
+    about = str((resource.get("securityContext") or {}).get("reference", ""))
+    told = {"Accept-Ranges": "bytes", **({"X-Security-Context": about} if _fits(about) else {})}
     content = services.store.files.open(stored.files[0])
     assert content is not None, "content is kept in the commit of its version"
-    media = str(resource.get("contentType", "application/octet-stream"))
+    media = str(resource.get("contentType", ""))
+    media = media if _fits(media) else "application/octet-stream"
     if request.ranges is None or not _RANGE.fullmatch(request.ranges):
         # other units and several ranges are ignored, as RFC 9110 (14.2) allows
         head = {**told, "Content-Length": str(content.size)}
@@ -133,6 +134,11 @@ def complete(services: Services, stored: Stored) -> bytes:
     """Return a Binary as FHIR JSON, its content in base64."""
     data = services.store.files.read(stored.files[0])
     return jsontext.write({**jsontext.read(stored.body), "data": base64.b64encode(data).decode("ascii")})
+
+
+def _fits(value: str) -> bool:
+    """Tell whether a value that a resource states may stand in a header: FHIR's strings may have line ends."""
+    return bool(value) and value.isascii() and value.isprintable()
 
 
 def _bounds(ranges: str, size: int) -> tuple[int, int]:

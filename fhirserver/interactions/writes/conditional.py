@@ -92,7 +92,7 @@ def update(services: Services, request: Request, kind: str) -> Answer:
         BadRequest: the body names another id than the one selected.
     """
     writing.allow(request, "u", kind)
-    pairs = criteria(request.query)
+    pairs = _asked(services, request)
     resource = writing.resource_of_type(request.parse(), kind)
     if request.unit is None and services.router.concerns(request, resource):
         return services.router.push(request, resource)
@@ -138,7 +138,7 @@ def patch(services: Services, request: Request, kind: str) -> Answer:
         MultipleMatches: they select several.
     """
     writing.allow(request, "u", kind)
-    pairs = criteria(request.query)
+    pairs = _asked(services, request)
     change = patching.read(services, request)
 
     def work(transaction: Transaction) -> Answer:
@@ -163,7 +163,7 @@ def delete(services: Services, request: Request, kind: str) -> Answer:
         Conflict: other resources refer to one of them (setting `delete_referenced`).
     """
     writing.allow(request, "d", kind)
-    pairs = criteria(request.query)
+    pairs = _asked(services, request)
     multiple = services.settings.conditional_delete == "multiple"
     most = services.settings.max_bundle_entries if multiple else 1
 
@@ -184,6 +184,13 @@ def delete(services: Services, request: Request, kind: str) -> Answer:
         return last if len(found) == 1 else Answer(204, issues=last.issues, written=True)
 
     return writing.commit(services, request, work)
+
+
+def _asked(services: Services, request: Request) -> list[tuple[str, str]]:
+    """Return the criteria of the address, which guards may refuse there."""
+    pairs = criteria(request.query)
+    services.guards.search(services, request, pairs, form=False)
+    return pairs
 
 
 def several(kind: str, query: str) -> MultipleMatches:

@@ -118,7 +118,7 @@ def found(workflow: Workflow, call: Call, given: Inputs) -> numbers.Found:
 
     Raises:
         BadRequest: no number, or one that was mistyped.
-        NotFound: an unknown one; counted.
+        NotFound: an unknown one, counted; or one of which the caller may see nothing.
         Throttled: too many of these.
     """
     numbers.hold_back(workflow, call.services, call.request)
@@ -126,6 +126,9 @@ def found(workflow: Workflow, call: Call, given: Inputs) -> numbers.Found:
     parts = numbers.find(workflow, call.services, call.request, number)
     if call.request.caller.role in EXECUTING:
         sight.open_to(workflow, call.request, number, "find-prescription")
+    guards = call.services.guards
+    if not any(guards.shows(call.services, call.request, each) for each in (*parts.tasks, *parts.lines)):
+        raise numbers.unknown()
     return parts
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from fhirserver import jsontext
 from fhirserver.access.caller import Role
 from fhirserver.access.decide import decide
-from fhirserver.errors import Forbidden
+from fhirserver.errors import Forbidden, NotFound
 from fhirserver.interactions.exchange import Answer
 from fhirserver.interactions.shown import visibility
 from fhirserver.issues import Text
@@ -23,7 +23,7 @@ from fhirserver.store import HistoryQuery, Stored
 from fhirserver.workflow.context import EXECUTING, Work, Workflow, present, reads
 from fhirserver.workflow.marks import Mark, mark_of
 from fhirserver.workflow.parties import Parties
-from fhirserver.workflow.taskwork import task_of
+from fhirserver.workflow.taskwork import not_found, task_of
 
 _MOST = 1000
 _HALTED = ("cancelled", "stopped", "revoked")
@@ -63,7 +63,10 @@ def _own(call: Call, identity: str) -> Stored:
     grant = decide(call.request.caller, "r", "Task")
     stored = task_of(call.services, call.request, identity)
     if not grant.whole:
-        visibility.require(call.services, call.request, grant, stored, "Task", identity)
+        try:
+            visibility.require(call.services, call.request, grant, stored, "Task", identity)
+        except NotFound:
+            raise not_found(identity) from None
     return stored
 
 

@@ -14,6 +14,8 @@ from fhirserver.store.connection import translated
 
 _WRITTEN: Final = {"_id": 0, "t": 1, "i": 1, "v": 1, "u": 1, "m": 1, "w": 1}
 _SHOWN: Final = ("who", "why", "where", "found", "query", "record", "mode", "reason")
+_ASKED: Final = ("version", "method", "rule", "tasks")
+"""What of a read is shown as well: which version, what was refused and by which rule, which Tasks an act moved."""
 _SLACK: Final = timedelta(minutes=5)
 """By which the ids of audit records, which bound the query, may differ from the times in them."""
 
@@ -43,7 +45,7 @@ def between(database: Database[dict[str, Any]], since: datetime, until: datetime
 
 
 def _read(record: Mapping[str, Any]) -> dict[str, Any]:
-    noted = {name: record[name] for name in _SHOWN if record.get(name)}
+    noted = {name: record[name] for name in (*_SHOWN, *_ASKED) if record.get(name)}
     told = {name: record.get(name) for name in ("action", "type", "id")}
     return {"at": record["at"], **told, **noted}
 
@@ -55,6 +57,8 @@ def _write(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def concerns(access: Mapping[str, Any], resource: str | None, person: str | None) -> bool:
     """Tell whether an access is to a resource (`Type/id`), by a person or client (any identifier noted of them)."""
-    if resource and resource != f"{access['type']}/{access['id']}" and resource not in access.get("found", ()):
-        return False
+    if resource and resource != f"{access['type']}/{access['id']}":
+        tasks = (f"Task/{identity}" for identity in access.get("tasks", ()))
+        if resource not in (*access.get("found", ()), *tasks):
+            return False
     return not person or person in map(str, access.get("who", {}).values())

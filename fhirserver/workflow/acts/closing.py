@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from fhirserver.interactions.exchange import Answer
@@ -12,7 +13,6 @@ from fhirserver.store import Draft, FileRef
 from fhirserver.workflow.acts.issuing import expire_later
 from fhirserver.workflow.after import receipts
 from fhirserver.workflow.context import executor_of, prescriber_keys
-from fhirserver.workflow.marks import Mark
 from fhirserver.workflow.taskwork import TaskWork
 
 MEDIA: Final = "application/jose"
@@ -87,7 +87,7 @@ def _keep(task: TaskWork, receipt: str) -> str:
     identity = work.transaction.reserve("Binary", beside=task.stored.id)
     content: FileRef = work.transaction.put_file(receipt.encode("ascii"))
     by = prescriber_keys(work.request.caller)
-    mark = Mark(task.mark.number, "receipt", by, task.mark.secret, task.mark.opposed, task.stored.id)
+    mark = replace(task.mark, part="receipt", by=by, task=task.stored.id)
     resource = {
         "resourceType": "Binary",
         "contentType": MEDIA,

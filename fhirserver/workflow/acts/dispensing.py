@@ -29,7 +29,7 @@ from fhirserver.store.commits import claims
 from fhirserver.workflow import pushes, taskwork
 from fhirserver.workflow.acts import holding
 from fhirserver.workflow.context import EXECUTING, Work, Workflow, executor_of, prescriber_keys, present
-from fhirserver.workflow.marks import Mark, dmp_order, mark_of
+from fhirserver.workflow.marks import dmp_order, mark_of
 from fhirserver.workflow.taskwork import TaskWork
 
 TASK: Final = "prescription-task"
@@ -164,9 +164,7 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
         if decision.standing.remaining is not None:
             elements.set_value(resource, "remaining-quantity", "Quantity", decision.standing.remaining.quantity())
     entry.resource = resource
-    mark = Mark(
-        task.mark.number, "dispense", prescriber_keys(caller), task.mark.secret, task.mark.opposed, task.stored.id
-    )
+    mark = replace(task.mark, part="dispense", by=prescriber_keys(caller), task=task.stored.id)
     entry.marks = mark.kept()
 
 

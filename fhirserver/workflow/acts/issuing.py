@@ -27,7 +27,7 @@ from fhirserver.store.commits import claims
 from fhirserver.workflow import pushes
 from fhirserver.workflow.acts import replacing
 from fhirserver.workflow.context import Work, Workflow, prescriber_keys, present
-from fhirserver.workflow.marks import Mark, dmp_order
+from fhirserver.workflow.marks import Mark, dmp_order, is_minors_secret
 from fhirserver.workflow.parties import Parties, not_the_prescriber
 
 ISSUE: Final = "prescription-issue"
@@ -169,13 +169,14 @@ def _issue(
     planned = issuing.plan(prescription, chosen, workflow.root, _reference(rpps), work.now, workflow.tables)
     by_reference = {each.reference: each.line for each in prescription.sent}
     tasks = {kind: transaction.reserve("Task", *placing.place(task)) for kind, task in planned.tasks.items()}
+    minor = any(is_minors_secret(line) for line in prescription.lines)
     for each in prescription.sent:
         entries[each.at].resource = planned.resources[each.at]
-        mark = Mark(chosen, "line", by, prescription.secret, task=tasks[each.line.kind])
+        mark = Mark(chosen, "line", by, prescription.secret, task=tasks[each.line.kind], minor=minor)
         entries[each.at].marks = mark.kept()
-    of_group = Mark(chosen, "group", by, prescription.secret, task=next(iter(tasks.values())))
+    of_group = Mark(chosen, "group", by, prescription.secret, task=next(iter(tasks.values())), minor=minor)
     own = _number_groups(prescription, groups, workflow.identifier(chosen), of_group)
-    of_task = Mark(chosen, "task", by, prescription.secret, prescription.opposed)
+    of_task = Mark(chosen, "task", by, prescription.secret, prescription.opposed, minor=minor)
     printed = transaction.reserve("Binary", beside=next(iter(tasks.values())))
     for kind, task in planned.tasks.items():
         View(task).add_print(f"Binary/{printed}")

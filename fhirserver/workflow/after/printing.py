@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from fhirserver import jsontext
@@ -99,7 +100,8 @@ def _keep(work: Work, body: Mapping[str, Any], of: Mark, content: bytes) -> None
         "contentType": MEDIA,
         "securityContext": {"reference": f"Task/{body['task']}"},
     }
-    mark = Mark(of.number, "print", of.by, of.secret, task=body["task"])
+    # of the prescription, not of its execution: the prescriber's own, whatever the patient opposed
+    mark = replace(of, part="print", task=body["task"], opposed=False)
     work.transaction.create(
         Draft(
             resource=resource,

@@ -18,8 +18,8 @@ import pytest
 import requests
 
 from fhirserver.demo import people
-from tests.http.conftest import FHIR, Client, issue
-from tests.http.dmp.conftest import Record, build_submission, ids, part
+from tests.http.conftest import FHIR, Client, Server, issue
+from tests.http.dmp.conftest import Record, act, build_submission, ids, part, professional
 from tests.http.dmp.seen import EVERYTHING, SEES, Fed
 
 HIDDEN_FROM = {
@@ -383,3 +383,11 @@ def test_a_document_beside_the_records_is_stored_by_nobody_but_an_operator(
 def _transaction(method: str, url: str, resource: dict[str, Any]) -> dict[str, Any]:
     entry = {"fullUrl": f"urn:uuid:{uuid.uuid4()}", "resource": resource, "request": {"method": method, "url": url}}
     return {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+
+
+def test_a_token_that_only_reads_lets_nobody_into_a_record(server: Server, record: Record) -> None:
+    reader = Client(server, server.token("doctor", scope="user/*.rs"))
+    refused = act(reader, record, "join", who=professional(people.DOCTOR_RPPS), informed=("valueBoolean", True))
+    assert refused.status_code == 403, refused.text
+    assert issue(refused)["details"]["coding"][0]["code"] == "scope"
+    assert reader.get(f"{record.reference}/$dmp").status_code == 200

@@ -9,8 +9,9 @@ import pytest
 
 from fhirserver.demo import people
 from fhirserver.prescription import elements
-from tests.http.conftest import Client
-from tests.http.prescription.conftest import AsRole, dispense, find, issue, parameters, push, state, task_of
+from fhirserver.prescription.number import issue as unknown
+from tests.http.conftest import Client, Server
+from tests.http.prescription.conftest import dispense, find, issue, parameters, push, state, task_of
 
 THIRTY = {"value": 30, "unit": "comprimé"}
 
@@ -187,10 +188,16 @@ def test_a_delivery_that_names_nobody_is_the_lines_patients(prescriber: Client, 
 
 
 def test_a_secret_prescription_is_not_found_by_a_prescriber_who_is_not_its_own(
-    prescriber: Client, as_role: AsRole
+    server: Server, prescriber: Client
 ) -> None:
     def secret(bundle: dict[str, Any]) -> None:
         for entry in bundle["entry"][2:]:
             elements.set_flag(entry["resource"], elements.Flag.PREGNANCY_TERMINATION)
 
-    assert find(as_role("doctor"), issue(prescriber, secret).number).status_code == 404
+    number = issue(prescriber, secret).number
+    doctor = Client(server, server.token("doctor", rpps=people.rpps("1000079955")))
+    for operation in ("$find-prescription", "$history-of-prescription", "$take", "$cancel"):
+        more = {"reason": "treatment-change"} if operation == "$cancel" else {}
+        hidden = doctor.post(operation, parameters(number=number, **more))
+        assert hidden.status_code == 404, (operation, hidden.text)
+        assert hidden.json() == doctor.post(operation, parameters(number=unknown(), **more)).json(), operation

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from fhirserver.access import ins
 from fhirserver.demo import people
+from fhirserver.prescription import elements
 from fhirserver.store.local import LocalMongod
 from tests.http.conftest import Client, Server, start, stop
 from tests.http.conftest import issue as first_issue
@@ -77,3 +79,34 @@ def test_a_patient_reads_his_own_by_his_token_and_nobody_elses_nor_by_number(pro
     assert stranger.get(line).status_code == 404
     assert stranger.get(f"Task/{task['id']}").status_code == 404
     assert stranger.get(printed).status_code == 404
+
+
+def test_a_representative_reads_a_minors_prescriptions_but_those_of_his_secret(production: Server) -> None:
+    prescriber = Client(production, production.token("prescriber"))
+    minor = {"system": ins.NIR, "value": people.ins("2110588321034")}
+
+    def young(bundle: dict[str, Any]) -> None:
+        of(minor["system"], minor["value"])(bundle)
+        bundle["entry"][0]["resource"]["birthDate"] = f"{datetime.now(UTC).year - 15}-05-17"
+        del bundle["entry"][3:]
+
+    def secret(bundle: dict[str, Any]) -> None:
+        young(bundle)
+        elements.set_flag(bundle["entry"][2]["resource"], elements.Flag.MINOR_SECRET)
+
+    told, hidden = (issue(prescriber, each).reference("MedicationRequest") for each in (young, secret))
+    own = Client(production, production.token("patient", ins=minor))
+    father = Client(production, production.token("patient", ins=minor, representative=people.ins("1700175123001")))
+    patient = own.get(told).json()["subject"]["reference"]
+    for method, asked in (
+        ("GET", f"MedicationRequest?patient={patient}"),
+        ("GET", f"{patient}/$everything"),
+        ("POST", f"{patient}/$current-medications"),
+    ):
+        shown, seen = own.send(method, asked).text, father.send(method, asked).text
+        for line in (told, hidden):
+            assert line.split("/")[1] in shown, asked
+        assert told.split("/")[1] in seen, asked
+        assert hidden.split("/")[1] not in seen, asked
+    assert [each.get(hidden).status_code for each in (own, father)] == [200, 404]
+    assert father.get(f"MedicationRequest?patient={patient}&_summary=count").json()["total"] == 1

@@ -65,6 +65,16 @@ def test_audit_tells_reads_and_writes_of_a_resource_in_the_order_of_time(
     assert told(store, mongod, monkeypatch, "--until", "2020-01-01") == []
 
 
+def test_audit_tells_what_was_refused_by_which_rule_and_every_task_that_an_act_moved(
+    mongod: LocalMongod, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = {"action": "refused", "type": "Patient", "id": "1", "method": "DELETE", "rule": "role"}
+    store.audit.record([refused, {"action": "cancel", "type": "Task", "id": "a", "tasks": ["a", "b"]}])
+    (shown,) = told(store, mongod, monkeypatch, "--resource", "Patient/1")
+    assert (shown["method"], shown["rule"]) == ("DELETE", "role")
+    assert [access["action"] for access in told(store, mongod, monkeypatch, "--resource", "Task/b")] == ["cancel"]
+
+
 def test_audit_refuses_a_span_that_ends_before_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = CliRunner().invoke(cli.main, ["audit", "--since", "2026-01-02", "--until", "2026-01-01"])
     assert ran.exit_code == 2
