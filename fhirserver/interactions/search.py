@@ -14,16 +14,19 @@ import orjson
 from fhirserver import jsontext
 from fhirserver.access.decide import Grant, decide
 from fhirserver.errors import BadRequest, Forbidden, NotFound, UnsupportedMediaType
+from fhirserver.interactions import record as record_asked
 from fhirserver.interactions.exchange import Answer, Request, query_pairs
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown import binary, subset, visibility
 from fhirserver.interactions.shown.outcomes import outcome
 from fhirserver.issues import Text
 from fhirserver.search.asked.parse import parse
+from fhirserver.search.asked.query import Query
 from fhirserver.search.mongo.searching import ResultPage
 from fhirserver.store import Stored
 
 COMPARTMENTS: Final = ("Patient", "Encounter", "RelatedPerson", "Practitioner", "Device")
+_RECORD: Final = "$everything"
 _FORM: Final = "application/x-www-form-urlencoded"
 _OF_FORMAT: Final = frozenset({"_format", "_pretty"})
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
@@ -72,13 +75,8 @@ def compartment_by_form(services: Services, request: Request, kind: str, identit
 
 def record(services: Services, request: Request, patient: str, pairs: Pairs) -> Answer:
     """Search all that belongs to a patient, with what it refers to (`$everything`)."""
-    types = _allowed(services, request, pairs)
-    members = [kind for kind in types if services.registry.member(kind, "Patient")]
-    place = ("Patient", patient)
-    path = f"Patient/{patient}/$everything"
-    if not any(name == "_cursor" for name, _ in pairs):
-        pairs = [*pairs, ("_include", "*")]
-    return _search(services, request, members, path, pairs, place)
+    members = [kind for kind in _allowed(services, request, ()) if services.registry.member(kind, "Patient")]
+    return _search(services, request, members, f"Patient/{patient}/{_RECORD}", pairs, ("Patient", patient))
 
 
 def _everywhere(services: Services, request: Request, pairs: Pairs) -> Answer:
@@ -128,22 +126,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     pairs: Pairs,
     place: tuple[str, str] | None = None,
 ) -> Answer:
-    after = None
-    cursor = next((value for name, value in pairs if name == "_cursor"), None)
-    if cursor is not None:
-        pairs, after = _continued(services, path, pairs, cursor)
-        request.memory[CONTINUED] = True
-        if not path:
-            types = _allowed(services, request, pairs)
-    query = parse(
-        services.registry,
-        types,
-        pairs,
-        rules=services.searcher.rules.under(f"{request.base}/"),
-        lenient=request.prefer.lenient,
-        compartment=place,
-        containers=_allowed(services, request, ()) if any(name == "_contained" for name, _ in pairs) else (),
-    )
+    query, pairs, wanted = _understood(services, request, types, path, pairs, place)
     grants = [decide(request.caller, "s", kind) for kind in query.types]
     if request.rehearsal:
         return Answer(202)
@@ -154,16 +137,18 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     if request.unit is not None:
         request.unit.flush()
         session = request.unit.session
-    services.guards.search(services, request, pairs, form=request.method == "POST" or cursor is not None)
+    services.guards.search(services, request, pairs, form=request.method == "POST" or query.after is not None)
     narrowing = visibility.narrowing(services, request, grant)
+    if wanted is not None:
+        narrowing = wanted.narrowing(narrowing)
     if len(query.types) == 1 and path == query.types[0]:
         given = services.guards.answer(services, request, path, pairs)
         if given is not None:
             return given
     budget = None if request.course is None else services.settings.async_search_seconds
-    if after is not None:
-        query = replace(query, after=after)
     page = services.searcher.run(query, narrowing, session, request.memory.setdefault(PATIENTS, {}), budget)
+    if wanted is not None:
+        page = wanted.part(page)
     request.record(
         "search",
         query.types[0] if len(query.types) == 1 else None,
@@ -174,6 +159,38 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     return Answer(
         200, resource=_bundle(services, request, path, page, _entries(services, request, page, pairs), horizon)
     )
+
+
+def _understood(  # noqa: PLR0913, PLR0917 - as a search
+    services: Services,
+    request: Request,
+    types: Sequence[str],
+    path: str,
+    pairs: Pairs,
+    place: tuple[str, str] | None,
+) -> tuple[Query, Pairs, record_asked.Wanted | None]:
+    """Return a search, its criteria, those of a cursor included, and for `$everything` what of it is wanted."""
+    after = None
+    cursor = next((value for name, value in pairs if name == "_cursor"), None)
+    if cursor is not None:
+        pairs, after = _continued(services, path, pairs, cursor)
+        request.memory[CONTINUED] = True
+        if not path:
+            types = _allowed(services, request, pairs)
+    wanted = None
+    if place is not None and path.endswith(_RECORD):
+        wanted = record_asked.read(services, request, types, place[1], pairs)
+        types, pairs = wanted.searched, wanted.pairs
+    query = parse(
+        services.registry,
+        types,
+        pairs,
+        rules=services.searcher.rules.under(f"{request.base}/"),
+        lenient=request.prefer.lenient,
+        compartment=place,
+        containers=_allowed(services, request, ()) if any(name == "_contained" for name, _ in pairs) else (),
+    )
+    return query if after is None else replace(query, after=after), pairs, wanted
 
 
 def _continued(services: Services, path: str, pairs: Pairs, cursor: str) -> tuple[Pairs, tuple[Any, ...]]:

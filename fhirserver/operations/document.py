@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from fhirserver import jsontext
-from fhirserver.errors import Forbidden, Gone, NotFound
+from fhirserver.errors import BadRequest, Forbidden, Gone, NotFound
 from fhirserver.interactions import create
 from fhirserver.interactions import read as reading
 from fhirserver.interactions.exchange import Answer
 from fhirserver.interactions.writes import writing
 from fhirserver.interactions.writes.references import literals, local
+from fhirserver.issues import Text
 from fhirserver.operations.registry import Call, Operation
 
 
@@ -23,8 +24,19 @@ def document(call: Call) -> Answer:
     """Answer the document; with `persist=true`, store it as a Bundle too.
 
     What the caller may not read, or is not here, is left out.
+
+    Raises:
+        NotFound: no such Composition, or not for this caller.
+        BadRequest: another parameter, or one that is neither true nor false.
     """
     assert call.identity is not None, "offered on instances"
+    persist = call.parameters(("persist",)).get("persist", ["false"])
+    if len(persist) > 1 or persist[0] not in ("true", "false", True, False):
+        raise BadRequest(
+            Text("persist : true ou false, une fois.", "persist: true or false, once."),
+            expression="persist",
+            rule="parameter",
+        )
     composition = _read(call, "Composition", call.identity)
     base = call.request.base
     found: dict[tuple[str, str], dict[str, Any]] = {("Composition", call.identity): composition}
@@ -46,7 +58,7 @@ def document(call: Call) -> Answer:
             for (kind, identity), resource in found.items()
         ],
     }
-    if call.parameters().get("persist", ["false"])[0] in ("true", True):
+    if persist[0] in ("true", True):
         writing.allow(call.request, "c", "Bundle")
         return create.store(call.services, call.request, bundle, ())
     return Answer(200, resource=bundle)

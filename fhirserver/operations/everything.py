@@ -8,14 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from fhirserver.access.decide import decide
-from fhirserver.errors import BadRequest
 from fhirserver.interactions import read, search
 from fhirserver.interactions.exchange import Answer
+from fhirserver.interactions.record import PARAMETERS
 from fhirserver.interactions.shown import visibility
-from fhirserver.issues import Text
 from fhirserver.operations.registry import Call, Operation
-
-_KEPT: Final = ("_count", "_type", "_cursor", "_format", "_pretty")
 
 
 def everything(call: Call) -> Answer:
@@ -32,20 +29,8 @@ def everything(call: Call) -> Answer:
     stored = visibility.require(call.services, call.request, grant, current, "Patient", call.identity)
     if stored.deleted:
         raise read.gone(stored)
-    pairs = []
-    for name, values in call.parameters().items():
-        if name == "_since":
-            pairs += [("_lastUpdated", f"ge{value}") for value in values]
-        elif name in _KEPT:
-            pairs += [(name, str(value)) for value in values]
-        else:
-            raise BadRequest(
-                Text(
-                    f"$everything n'offre pas le paramètre « {name[:40]} » ; offerts : _since, _type, _count.",
-                    f'$everything does not offer the parameter "{name[:40]}"; offered: _since, _type, _count.',
-                ),
-                rule="parameter",
-            )
+    given = call.parameters((*PARAMETERS, "_cursor"))
+    pairs = [(name, str(value)) for name, values in given.items() for value in values]
     return search.record(call.services, call.request, call.identity, pairs)
 
 

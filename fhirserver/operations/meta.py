@@ -24,6 +24,7 @@ def meta(call: Call) -> Answer:
     """Answer the meta of a resource."""
     assert call.kind is not None, "offered on instances"
     assert call.identity is not None, "offered on instances"
+    call.parameters(())
     stored = reading.read(call.services, call.request, call.kind, call.identity).stored
     assert stored is not None, "a read answers a version"
     return _answer(jsontext.read(stored.body))
@@ -44,9 +45,18 @@ def _change(call: Call, *, remove: bool) -> Answer:
     assert kind is not None, "offered on instances"
     assert identity is not None, "offered on instances"
     writing.allow(call.request, "u", kind)
-    given = call.parameters().get("meta", [None])[0]
-    if not isinstance(given, dict):
-        raise BadRequest(Text("Le paramètre meta manque.", "The parameter meta is missing."), rule="parameter")
+    values = call.parameters(("meta",)).get("meta", [])
+    if len(values) != 1 or not isinstance(values[0], dict):
+        raise BadRequest(
+            Text(
+                "Le paramètre meta (valueMeta) est attendu, une fois.",
+                "The parameter meta (valueMeta) is expected, once.",
+            ),
+            expression="Parameters.parameter",
+            rule="parameter",
+        )
+    call.services.checker.require_readable(call.request.parse())
+    given = values[0]
 
     def change(resource: dict[str, Any]) -> dict[str, Any]:
         kept = dict(resource.get("meta", {}))

@@ -5,9 +5,9 @@ https://hl7.org/fhir/R4/operations.html. An operation is a module with an `OPERA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.errors import BadRequest, MethodNotAllowed, NotFound
 from fhirserver.issues import Text
@@ -15,6 +15,8 @@ from fhirserver.issues import Text
 if TYPE_CHECKING:
     from fhirserver.interactions.exchange import Answer, Request
     from fhirserver.interactions.services import Services
+
+_OF_THE_ANSWER: Final = ("_format", "_pretty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +33,35 @@ class Call:
     kind: str | None
     identity: str | None
 
-    def parameters(self) -> dict[str, list[Any]]:
+    def parameters(self, offered: Collection[str] | None = None) -> dict[str, list[Any]]:
         """Return the input by parameter name: from the query, and for a POST from a Parameters body as well.
 
         A body that is no Parameters is the one resource that the operation takes, named `resource`. Beside a body, what
         begins with an underscore in the query is about the answer, not for the operation.
 
+        Args:
+            offered: names that the operation has; None: it looks for itself.
+
         Raises:
-            BadRequest: `Parameters.parameter` is no list.
+            BadRequest: `Parameters.parameter` is no list, or one of them is not offered.
         """
+        given = self._given()
+        if offered is None:
+            return given
+        for name in given:
+            if name not in (*offered, *_OF_THE_ANSWER):
+                told = ", ".join(offered)
+                raise BadRequest(
+                    Text(
+                        f"Paramètre « {name[:40]} » inconnu de cette opération ; offerts : {told or 'aucun'}.",
+                        f'Parameter "{name[:40]}" is unknown to this operation; offered: {told or "none"}.',
+                    ),
+                    expression=f"http.{name[:40]}" if self.request.method == "GET" else "Parameters.parameter",
+                    rule="parameter",
+                )
+        return given
+
+    def _given(self) -> dict[str, list[Any]]:
         content = self.request.content
         bodiless = self.request.method == "GET" or (content is not None and not content.read())
         found: dict[str, list[Any]] = {}

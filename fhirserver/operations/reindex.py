@@ -21,14 +21,15 @@ def reindex(call: Call) -> Answer:
     """Begin, or tell the progress.
 
     Raises:
-        BadRequest: `type` names no resource type.
+        BadRequest: `type` names no resource type, or another parameter is there.
         Conflict: one is under way.
     """
     writing.allow(call.request, "u", "SearchParameter")
     store = call.services.store
+    asked = call.parameters(("type",) if call.kind is None and call.request.method == "POST" else ()).get("type", [])
     if call.request.method == "GET":
         return Answer(200, resource=_told(mongo_upkeep.progress(store)))
-    types = _types(call)
+    types = _types(call, asked)
     if not mongo_upkeep.request(store, types):
         raise Conflict(
             Text(
@@ -40,10 +41,9 @@ def reindex(call: Call) -> Answer:
     return Answer(202, resource=_told(mongo_upkeep.progress(store)))
 
 
-def _types(call: Call) -> list[str]:
+def _types(call: Call, asked: list[Any]) -> list[str]:
     if call.kind is not None:
         return [call.kind]
-    asked = call.parameters().get("type", []) if call.request.content is not None else []
     for each in asked:
         if each not in call.services.types:
             raise BadRequest(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.http.conftest import Client
 from tests.http.test_history_and_search import follow
 
@@ -112,6 +114,30 @@ def test_labels_are_added_and_removed_as_versions(operator: Client) -> None:
     assert operator.get(f"{path}/$meta-add").status_code == 405
 
 
+def test_operations_pass_no_parameter_over(operator: Client) -> None:
+    path = f"Observation/{operator.post('Observation', observation()).json()['id']}"
+    meta = {"name": "meta", "valueMeta": {"tag": [TAG]}}
+    mistyped = {"name": "meta", "valueMeta": {"tags": [TAG]}}
+    refused = [
+        operator.get(f"{path}/$meta?nonsense=1"),
+        operator.post(f"{path}/$meta-add", _listed(meta, {"name": "labels", "valueMeta": {}})),
+        operator.post(f"{path}/$meta-add", _listed(meta, meta)),
+        operator.post(f"{path}/$meta-add", _listed(mistyped)),
+        operator.get("$reindex?nonsense=1"),
+        operator.post("$reindex", _listed({"name": "types", "valueCode": "Basic"})),
+        operator.post("$reindex?type=Nonsense", b""),
+        operator.post("Basic/$reindex", _listed({"name": "type", "valueCode": "Observation"})),
+        operator.get("Composition/nobody/$document?persist=maybe"),
+        operator.get("Composition/nobody/$document?graph=x"),
+    ]
+    assert [answer.status_code for answer in refused] == [400] * len(refused)
+    assert operator.get(path).json()["meta"]["versionId"] == "1"
+
+
+def _listed(*parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Parameters", "parameter": list(parameters)}
+
+
 def test_everything_gives_the_patient_his_record_and_what_it_refers_to(
     operator: Client, as_role: Callable[[str], Client]
 ) -> None:
@@ -132,6 +158,72 @@ def test_everything_gives_the_patient_his_record_and_what_it_refers_to(
     )
     assert operator.get("Patient/nobody/$everything").status_code == 404
     assert operator.get(f"Patient/{patient}/$everything?nonsense=1").status_code == 400
+
+
+@pytest.fixture
+def record(operator: Client) -> str:
+    """A patient with a general practitioner, three dated Observations, one without a date, and a Condition."""
+    who = operator.post("Practitioner", {"resourceType": "Practitioner"}).json()["id"]
+    patient = operator.post(
+        "Patient", {"resourceType": "Patient", "generalPractitioner": [{"reference": f"Practitioner/{who}"}]}
+    ).json()["id"]
+    subject = {"reference": f"Patient/{patient}"}
+    for day in ("2024-03-01", "2025-03-01", "2026-03-01"):
+        operator.post("Observation", observation(subject=subject, effectiveDateTime=day))
+    operator.post("Observation", observation(subject=subject))
+    condition = {"resourceType": "Condition", "subject": subject, "recordedDate": "2024-05-01", "code": {"text": "x"}}
+    assert operator.post("Condition", condition).status_code == 201
+    return f"Patient/{patient}/$everything"
+
+
+def test_everything_names_each_resource_once_on_however_many_pages(operator: Client, record: str) -> None:
+    found = [entry["fullUrl"] for entry in follow(operator, f"{record}?_count=2")]
+    assert len(found) == len(set(found)) == 7
+    link = operator.get(f"{record}?_count=2").json()["link"][0]["url"]
+    assert link.endswith("$everything?_count=2")
+
+
+@pytest.mark.parametrize(
+    ("types", "found"),
+    [
+        ("Observation", ["Observation"] * 4),
+        ("Condition,Patient", ["Condition", "Patient"]),
+        ("Practitioner", ["Practitioner"]),
+        ("Practitioner,Condition", ["Condition", "Practitioner"]),
+    ],
+)
+def test_everything_of_some_types_has_no_others(operator: Client, record: str, types: str, found: list[str]) -> None:
+    entries = follow(operator, f"{record}?_type={types}&_count=2")
+    assert sorted(entry["resource"]["resourceType"] for entry in entries) == found
+
+
+def test_everything_since_a_time_has_nothing_older(operator: Client, record: str) -> None:
+    patient = record.split("/")[1]
+    made = operator.post("Observation", observation(subject={"reference": f"Patient/{patient}"})).json()
+    entries = follow(operator, f"{record}?_since={made['meta']['lastUpdated']}")
+    assert [entry["resource"]["id"] for entry in entries] == [made["id"]]
+
+
+@pytest.mark.parametrize(
+    ("range_", "observations", "conditions"),
+    [("start=2025", 3, 0), ("end=2024-12-31", 2, 1), ("start=2025-01-01&end=2025-12-31", 2, 0), ("start=2024", 4, 1)],
+)
+def test_everything_of_a_time_of_care_has_what_is_of_that_time_or_of_none(
+    operator: Client, record: str, range_: str, observations: int, conditions: int
+) -> None:
+    kinds = [entry["resource"]["resourceType"] for entry in follow(operator, f"{record}?{range_}&_count=2")]
+    assert kinds.count("Observation") == observations
+    assert kinds.count("Condition") == conditions
+    assert kinds.count("Patient") == kinds.count("Practitioner") == 1
+
+
+@pytest.mark.parametrize(
+    "query", ["start=nonsense", "end=2024-13", "_since=x", "_type=Nonsense", "start=2024&start=25"]
+)
+def test_everything_refuses_what_makes_no_sense(operator: Client, record: str, query: str) -> None:
+    answer = operator.get(f"{record}?{query}")
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.json()["issue"][0]["expression"][0]
 
 
 def test_document_gathers_a_composition_and_what_it_refers_to(operator: Client) -> None:
