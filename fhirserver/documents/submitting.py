@@ -16,7 +16,7 @@ from fhirserver.dmp.content.attachments import Examined
 from fhirserver.dmp.submissions import checking, patients, relations, retries, submission
 from fhirserver.dmp.submissions.checking import Verdicts
 from fhirserver.dmp.submissions.facts import Facts, Known
-from fhirserver.dmp.submissions.flavours import BY_PROFILE, PROFILES
+from fhirserver.dmp.submissions.flavours import BY_PROFILE, PROFILES, Flavour
 from fhirserver.dmp.submissions.submission import Part, Submission
 from fhirserver.documents import claiming
 from fhirserver.documents.gathering import Gathering
@@ -88,6 +88,7 @@ def check(services: Services, request: Request, transaction: Transaction, found:
     decide(request.caller, "c", "DocumentReference")
     sent = read(services, request, found)
     submitted, gathering = sent.submission, Gathering(services, request, transaction)
+    _claim_profiles(submitted, found)
     gathering.ahead([part.resource for part in (*submitted.documents, *submitted.lists)], sent.names)
     known = gathering.facts(patients.references(submitted), relations.references(submitted), sent.names)
 
@@ -98,6 +99,20 @@ def check(services: Services, request: Request, transaction: Transaction, found:
         return _Attempt(facts, verdicts)
 
     request.memory[_ATTEMPT] = claiming.decided(request, transaction, sent.names, judged)
+
+
+def _claim_profiles(submitted: Submission, found: Sequence[Entry]) -> None:
+    """Have documents that name no profile name that of their Bundle's flavour, by which they are judged from now on."""
+    if submitted.flavour is Flavour.PDSM:
+        return
+    by_position = {entry.position: entry for entry in found}
+    for part in submitted.documents:
+        entry = by_position[part.position]
+        resource = entry.resource or {}
+        meta = resource.get("meta", {})
+        if isinstance(meta, dict) and not meta.get("profile"):
+            claimed = {**meta, "profile": [PROFILES[submitted.flavour].document]}
+            entry.resource = {**resource, "meta": claimed}
 
 
 def read(services: Services, request: Request, found: Sequence[Entry]) -> Sent:

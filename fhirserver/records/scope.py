@@ -41,15 +41,21 @@ def note(services: Services, request: Request, pairs: Pairs) -> None:
     request.memory[_MEMORY] = list(dict.fromkeys(found))
 
 
+def noted(request: Request) -> list[str]:
+    """Return the keys of the records that the present search names."""
+    found: list[str] = request.memory.get(_MEMORY, [])
+    return found
+
+
 def keys(services: Services, request: Request) -> list[str]:
     """Return the keys of the records that the present search concerns."""
     own = callers.key(request.caller)
     if own is not None:
         return [own]
-    noted: list[str] = request.memory.get(_MEMORY, [])
-    if not noted:
-        noted = request.memory[_MEMORY] = keeping.of_reader(services, request)
-    return noted
+    known = noted(request)
+    if not known:
+        known = request.memory[_MEMORY] = keeping.of_reader(services, request)
+    return known
 
 
 def _numbers(pairs: Pairs) -> list[str]:

@@ -9,7 +9,7 @@ that kind is not told at all, since it may be part of a minor's secret.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -17,19 +17,20 @@ from urllib.parse import urlencode
 from fhirserver.access.caller import Role
 from fhirserver.access.decide import decide
 from fhirserver.dmp.habilitation import Habilitation
-from fhirserver.dmp.visibility import REASONS, Mode, Part, Reader
+from fhirserver.dmp.visibility import REASONS, Mode, Part, Reader, enter
 from fhirserver.errors import BadRequest
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Language, Text
 from fhirserver.prescription.lines import paris_day
-from fhirserver.records import callers, keeping, sight
+from fhirserver.records import callers, keeping, scope, sight
 from fhirserver.records.after import notices
 from fhirserver.records.after.notices import Access
 from fhirserver.search.values import instants
 from fhirserver.store import Stored
 
 _MOST: Final = 1_000
+_SEARCHED: Final = (("DocumentReference",), ("List",))
 _ACTION: Final = "dmp-access"
 _CONTROL: Final = frozenset(("_format", "_pretty", "_count", "_sort", "patient", "patient.identifier", "date"))
 _PREFIXES: Final = ("ge", "gt", "le", "lt")
@@ -60,6 +61,25 @@ def note(services: Services, request: Request, matrix: Habilitation, found: Sequ
             request.record(_ACTION, shown[0].type, shown[0].id if len(shown) == 1 else None, **access)
         if opened.reader.mode is not Mode.NORMAL:
             _tell(services, request, opened)
+    _note_opened(services, request, matrix, by_record)
+
+
+def _note_opened(services: Services, request: Request, matrix: Habilitation, shown: Collection[str]) -> None:
+    """Note that a search opened records in an emergency or as a regulation centre, though it found nothing there."""
+    caller, path = request.caller, request.path
+    within = path[2:] if path[:1] == ("Patient",) else path  # a compartment's, or the type's own
+    searched = within[:1] in _SEARCHED and within[1:] in ((), ("_search",))
+    # what opens a minor's secret alone is told to nobody but by what it shows
+    if not searched or callers.mode(caller) is Mode.NORMAL or caller.secret:
+        return
+    for key in scope.noted(request):
+        opened = keeping.opened(services, request, matrix, key)
+        entry = enter(opened.reader, opened.record.standing)
+        if key in shown or not entry.visible or entry.reason != opened.reader.mode.value:
+            continue
+        mode = opened.reader.mode.value
+        request.record(_ACTION, within[0], record=key, found=[], mode=mode, reason=entry.reason)
+        _tell(services, request, opened)
 
 
 def note_change(services: Services, request: Request, matrix: Habilitation, stored: Stored) -> None:

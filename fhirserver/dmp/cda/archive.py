@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import Final, NamedTuple
 from zlib import error as ZlibError  # noqa: N812 - an exception in lower case
@@ -54,7 +54,8 @@ def read(data: bytes, most: int) -> list[Described]:
         most: bytes that all its members together may unpack to.
 
     Raises:
-        UnusableArchive: no zip, a bomb, encrypted, without METADATA.XML, or with documents that are missing or differ.
+        UnusableArchive: no zip, a bomb, encrypted, with names that leave it, without METADATA.XML, or with documents
+            that are missing or differ.
     """
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
@@ -84,6 +85,7 @@ def _documents(archive: zipfile.ZipFile, packed: int, most: int) -> Iterator[Des
     if any(member.flag_bits & 1 for member in members):
         raise UnusableArchive("L'archive est chiffrée.", "The archive is encrypted.")
     names = {member.filename: member for member in members}
+    _require_names(members)
     found = [name for name in names if _METADATA.fullmatch(name)]
     if not found:
         raise UnusableArchive(
@@ -101,6 +103,25 @@ def _documents(archive: zipfile.ZipFile, packed: int, most: int) -> Iterator[Des
         folder = name.rpartition("/")[0]
         for entry in _entries(archive, names[name]):
             yield _document(archive, names, folder, entry, most)
+
+
+def _require_names(members: Sequence[zipfile.ZipInfo]) -> None:
+    """Require that every name stays within the archive, for whoever unpacks it, and means one member."""
+    seen: set[str] = set()
+    for each in members:
+        name = each.filename.replace("\\", "/")
+        folder = name.partition("/")[0]
+        if name.startswith("/") or ":" in folder or ".." in name.split("/"):
+            raise UnusableArchive(
+                f"Une entrée sort de l'archive ({each.filename[:80]}).",
+                f"An entry leaves the archive ({each.filename[:80]}).",
+            )
+        if name.casefold() in seen:
+            raise UnusableArchive(
+                f"Deux entrées portent le même nom ({each.filename[:80]}).",
+                f"Two entries have the same name ({each.filename[:80]}).",
+            )
+        seen.add(name.casefold())
 
 
 def _entries(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> list[etree._Element]:

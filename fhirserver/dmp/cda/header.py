@@ -148,6 +148,8 @@ def _header(root: etree._Element, body: Body) -> Header:
 
 
 def _enclosed(body: Body) -> Enclosed | None:
+    if body.tag is not None and body.tag.endswith("}nonXMLBody") and not body.filled:
+        return Enclosed(body.media, b"")
     if not body.beginning:
         return None
     try:

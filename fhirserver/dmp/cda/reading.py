@@ -41,11 +41,13 @@ class Body:
         tag: `structuredBody` or `nonXMLBody`, with its namespace; None where there is no body.
         media: what `nonXMLBody/text` says of the document that it encloses.
         beginning: the first characters of that document's base64; empty where it is no base64.
+        filled: whether `nonXMLBody/text` holds anything.
     """
 
     tag: str | None = None
     media: str = ""
     beginning: str = ""
+    filled: bool = False
 
 
 class _Target:
@@ -57,6 +59,7 @@ class _Target:
         self._depth = 0
         self._skipping = 0
         self._elements = 0
+        self._in_text = False
         self._enclosing = False
         self.body = Body()
         self.refusal: UnsafeXml | None = None
@@ -94,6 +97,7 @@ class _Target:
         if self._skipping == 1 and self.body.tag is None:
             self.body.tag = tag
         elif self._skipping == _IN_BODY and tag == _TEXT and self.body.tag == _ENCLOSING:
+            self._in_text = True
             self._enclosing = attributes.get("representation") == "B64"
             self.body.media = attributes.get("mediaType", "")
         self._skipping += 1
@@ -102,14 +106,17 @@ class _Target:
         self._depth -= 1
         if self._skipping:
             self._skipping -= 1
-            self._enclosing = self._enclosing and tag != _TEXT
+            self._in_text = self._in_text and tag != _TEXT
+            self._enclosing = self._enclosing and self._in_text
             return
         self._builder.end(tag)
 
     def data(self, data: str | bytes) -> None:
         if not self._skipping:
             self._builder.data(data)
-        elif self._enclosing and len(self.body.beginning) < _ENCLOSED:
+            return
+        self.body.filled = self.body.filled or (self._in_text and not str(data).isspace())
+        if self._enclosing and len(self.body.beginning) < _ENCLOSED:
             self.body.beginning += "".join(str(data).split())[:_ENCLOSED]
 
     def comment(self, text: str | bytes) -> None:

@@ -237,6 +237,14 @@ def _enclosed(header: Header, path: str) -> Iterator[Issue]:
             "The content that the CDA encloses (nonXMLBody) is no base64.",
             "value",
         )
+    elif not head:
+        yield fault(
+            path,
+            "content-empty",
+            "Le CDA (nonXMLBody) ne renferme rien : le document doit s'y trouver lui-même.",
+            "The CDA (nonXMLBody) encloses nothing: the document itself must be in it.",
+            "value",
+        )
     elif media.is_program(head):
         yield fault(
             path,

@@ -74,3 +74,25 @@ def test_what_a_transaction_reads_before_it_is_refused_is_no_access(
     assert told(patient) == before
     assert member.post("", transaction(read)).status_code == 200
     assert told(patient)[0] == ("R", "normal", [document])
+
+
+@pytest.mark.parametrize("query", ["status=superseded", "_summary=count"])
+def test_an_emergency_access_that_finds_nothing_is_told_as_well(
+    server: Server, patient: Client, record: Record, document: str, query: str
+) -> None:
+    emergency = Client(server, server.token("doctor", rpps=READER, dmp_mode="emergency"))
+    found = emergency.get(f"DocumentReference?{record.query}&{query}")
+    assert (found.status_code, "entry" in found.json()) == (200, False)
+    assert told(patient) == [("R", "emergency", [])]
+    assert emergency.get(f"DocumentReference?{record.query}").json()["total"] == 1
+    assert told(patient)[0] == ("R", "emergency", [document])
+    assert len(told(patient)) == 2
+
+
+def test_a_search_that_opens_no_record_is_told_to_nobody(
+    server: Server, patient: Client, record: Record, document: str
+) -> None:
+    stranger = Client(server, server.token("doctor", rpps=READER))
+    assert "entry" not in stranger.get(f"DocumentReference?{record.query}").json()
+    assert stranger.get(document).status_code == 404
+    assert told(patient) == []

@@ -119,6 +119,10 @@ def test_a_content_that_harms_or_lies_is_refused(
     assert count(hospital, record) == 0
 
 
+_ELSEWHERE = (
+    '<component><nonXMLBody><text mediaType="application/pdf"> <reference value="http://example.org/x.pdf"/> </text>'
+    "</nonXMLBody></component>"
+)
 _SECOND_PATIENT = (
     '<recordTarget><patientRole><id root="1.2.250.1.213.1.4.10" extension="170017512300159"/></patientRole>'
     "</recordTarget>"
@@ -131,9 +135,11 @@ _SECOND_PATIENT = (
         (enclosed(b"MZ" + bytes(100)), "", "Bundle.entry[2].resource.data"),
         (enclosed(b"\x89PNG\r\n\x1a\n" + bytes(100)), "", "Bundle.entry[2].resource.data"),
         (enclosed(PDF).replace("</text>", "*</text>").replace(">J", ">*J"), "", "Bundle.entry[2].resource.data"),
+        (enclosed(b""), "", "Bundle.entry[2].resource.data"),
+        (_ELSEWHERE, "", "Bundle.entry[2].resource.data"),
         (SECTIONS, _SECOND_PATIENT, "Bundle.entry[1].resource.subject"),
     ],
-    ids=["program", "picture that claims to be a PDF", "junk in base64", "two patients"],
+    ids=["program", "picture that claims to be a PDF", "junk in base64", "nothing", "elsewhere", "two patients"],
 )
 def test_a_cda_that_encloses_what_harms_or_lies_is_refused(  # noqa: PLR0913, PLR0917 - fixtures
     hospital: Client, record: Record, submit: Submit, body: str, related: str, place: str

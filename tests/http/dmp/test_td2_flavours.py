@@ -38,6 +38,21 @@ def test_td2_mhd_comprehensive_flavours_are_held_to_their_own_profiles(
     assert "context" in refused.text
 
 
+def test_td2_a_document_that_names_no_profile_is_held_to_that_of_its_bundle(
+    hospital: Client, record: Record, submit: Submit
+) -> None:
+    sent = submit(record)
+    sent["meta"] = {"profile": [PROFILES[Flavour.MINIMAL].bundle]}
+    del part(sent, "List")["meta"], part(sent, "DocumentReference")["meta"]
+    context = part(sent, "DocumentReference")["context"]
+    del context["facilityType"], context["practiceSetting"]
+    answer = hospital.post("", sent)
+    assert answer.status_code == 200, answer.text
+    assert hospital.post("", sent).json() == answer.json(), "a retry gets the first answer"
+    stored = hospital.get(f"DocumentReference/{ids(answer)['DocumentReference']}").json()
+    assert stored["meta"]["profile"] == [PROFILES[Flavour.MINIMAL].document]
+
+
 def test_td2_authors_of_the_uncontained_flavour_may_stand_outside(
     as_role: Callable[[str], Client], hospital: Client, record: Record, submit: Submit
 ) -> None:

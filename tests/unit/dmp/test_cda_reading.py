@@ -181,3 +181,22 @@ def test_an_archive_gives_the_documents_that_its_metadata_describe() -> None:
 def test_a_bad_archive_is_refused(data: bytes) -> None:
     with pytest.raises(UnusableArchive):
         archive.read(data, MOST)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("../../etc/x.txt", "leaves"),
+        ("/etc/x.txt", "leaves"),
+        ("..\\x.txt", "leaves"),
+        ("C:\\x.txt", "leaves"),
+        ("IHE_XDM/SUBSET01/doc001.xml", "same name"),
+    ],
+)
+def test_an_archive_whose_names_leave_it_or_stand_twice_is_refused(name: str, told: str) -> None:
+    with pytest.raises(archive.UnusableArchive, match=told):
+        archive.read(xdm(cda(), members={name: b"x"}), MOST)
+
+
+def test_an_archive_may_have_folders_and_dots_in_its_names() -> None:
+    assert archive.read(xdm(cda(), members={"IHE_XDM/": b"", "IHE_XDM/SUBSET01/a..b.txt": b"x"}), MOST)
