@@ -15,11 +15,14 @@ from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.later import accepting, answering
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown import subset
+from fhirserver.interactions.shown.selecting import beside_an_id
 from fhirserver.interactions.writes import conditional
 from fhirserver.issues import Text
 
 ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 """https://hl7.org/fhir/R4/datatypes.html#id."""
+
+_WRITES: Final = ("PUT", "PATCH", "DELETE")
 
 Handler = Callable[[], Answer]
 
@@ -116,6 +119,8 @@ class Router:
         if len(rest) == 1:
             if request.method == "GET":
                 return read.read(services, request, kind, second)
+            if request.query and request.method in _WRITES and (stray := beside_an_id(request.query)):
+                raise BadRequest(stray, rule="criteria")
             return _by_method(
                 request.method,
                 GET=lambda: read.read(services, request, kind, second),

@@ -203,6 +203,26 @@ def test_a_batch_answers_each_entry_for_itself(operator: Client) -> None:
     assert answer.json()["entry"][1]["response"]["outcome"]["resourceType"] == "OperationOutcome"
 
 
+def test_a_response_names_a_version_once_however_many_entries_answer_with_it(operator: Client) -> None:
+    path = f"Patient/{operator.post('Patient', patient()).json()['id']}"
+    changed = patient(id=path.split("/")[1], gender="female")
+    for kind in ("batch", "transaction"):
+        asked = bundle(kind, entry("PUT", path, changed), entry("GET", path), entry("GET", path))
+        answered = operator.post("", asked).json()
+        assert [item.get("fullUrl") for item in answered["entry"]] == [f"{operator.base}/{path}", None, None]
+        checked = operator.post("Bundle/$validate", answered).json()["issue"]
+        assert not [found for found in checked if found["severity"] in ("error", "fatal")]
+
+
+def test_an_entry_that_searches_with_a_resource_is_refused_since_its_criteria_would_be_passed_over(
+    operator: Client,
+) -> None:
+    form = {"resourceType": "Parameters", "parameter": [{"name": "_id", "valueString": "1"}]}
+    answer = operator.post("", bundle("batch", entry("POST", "Patient/_search", form)))
+    assert statuses(answer) == ["400"]
+    assert statuses(operator.post("", bundle("batch", entry("POST", "Patient/_search?_id=1")))) == ["200"]
+
+
 def test_a_bundle_that_is_neither_batch_nor_transaction_is_refused_at_the_base(operator: Client) -> None:
     assert operator.post("", bundle("document")).status_code == 400
     assert operator.post("", patient()).status_code == 400

@@ -233,3 +233,20 @@ def test_criteria_may_begin_with_their_question_mark(operator: Client) -> None:
     name = value()
     answers = [operator.post("Patient", patient(name), If_None_Exist=f"?{criteria(name)}") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [201, 200]
+
+
+def test_criteria_beside_an_id_are_refused_since_the_write_would_pass_them_over(operator: Client) -> None:
+    path = f"Patient/{operator.post('Patient', {'resourceType': 'Patient'}).json()['id']}"
+    changed = {"resourceType": "Patient", "id": path.split("/")[1], "active": True}
+    query = "?_lastUpdated=lt2020"
+    refused = [
+        operator.put(path + query, changed),
+        operator.patch(path + query, {"active": True}, Content_Type="application/merge-patch+json"),
+        operator.delete(path + query),
+        operator.post("", bundle("transaction", entry("DELETE", path + query))),
+    ]
+    assert [answer.status_code for answer in refused] == [400] * len(refused)
+    batch = operator.post("", bundle("batch", entry("DELETE", path + query))).json()
+    assert batch["entry"][0]["response"]["status"].startswith("400")
+    assert operator.get(path).json()["meta"]["versionId"] == "1"
+    assert operator.put(f"{path}?_format=json&_pretty=true", changed).status_code == 200

@@ -137,7 +137,7 @@ def test_every_search_parameter_and_include_of_every_type_is_there(
         for query in (
             *(f"{each['name']}={value_of(each, smallest)}" for each in declared["searchParam"]),
             *(f"_include={each}" for each in declared.get("searchInclude", ())),
-            "&".join(f"_revinclude={each}" for each in declared.get("searchRevInclude", ["*"])),
+            *included_back(declared.get("searchRevInclude", [])),
         )
     ]
     for start in range(0, len(asked), 200):

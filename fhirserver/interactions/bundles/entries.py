@@ -18,11 +18,13 @@ from fhirserver.errors import BadRequest, Failure
 from fhirserver.interactions.exchange import Answer, Conditions, Preference, Request
 from fhirserver.interactions.shown.etags import tags
 from fhirserver.interactions.shown.outcomes import outcome
+from fhirserver.interactions.shown.selecting import beside_an_id
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Transaction
 
 _ALONE: Final = "Bundle.entry[0]"
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_WRITES: Final = ("PUT", "PATCH", "DELETE")
 _OF_BUNDLE: Final = frozenset(
     "resourceType id meta implicitRules language identifier type timestamp total link entry signature".split()  # noqa: SIM905 - one line
 )
@@ -116,6 +118,15 @@ def _entry(position: int, entry: Any, base: str) -> Entry:
     if "://" in path:
         raise _fault(position, "request.url désigne un autre serveur.", "request.url names another server.")
     segments = tuple(unquote(part) for part in path.strip("/").split("/")) if path.strip("/") else ()
+    if method == "POST" and segments[-1:] == ("_search",) and resource is not None:
+        raise _fault(
+            position,
+            "Les critères d'un _search en entrée sont dans request.url ; une resource n'y a pas de place.",
+            "The criteria of a _search in an entry are in request.url; a resource has no place there.",
+        )
+    stray = beside_an_id(query) if method in _WRITES and len(segments) > 1 else None
+    if stray is not None:
+        raise _fault(position, stray.fr, stray.en)
     return Entry(position, method, segments, query, resource, full_url, request)
 
 
@@ -199,7 +210,16 @@ def respond(answer: Answer, whole: Request, method: str = "") -> dict[str, Any]:
 
 
 def response(kind: str, answers: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the Bundle of response entries; FHIR has no empty lists."""
+    """Return the Bundle of response entries; FHIR has no empty lists.
+
+    One version has its fullUrl once (`bdl-7`), however many entries answer with it.
+    """
+    seen: set[tuple[Any, Any]] = set()
+    for entry in answers:
+        version = entry["response"].get("etag") if "resource" in entry else None
+        if (entry.get("fullUrl"), version) in seen:
+            entry.pop("fullUrl", None)
+        seen.add((entry.get("fullUrl"), version))
     return {"resourceType": "Bundle", "type": kind, **({"entry": answers} if answers else {})}
 
 

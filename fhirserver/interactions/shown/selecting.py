@@ -43,6 +43,19 @@ def criteria(query: str) -> list[tuple[str, str]]:
     return pairs
 
 
+def beside_an_id(query: str) -> Text | None:
+    """Return what is wrong with a write to one id whose address has criteria too: it would be done without them."""
+    stray = next((name for name, _ in query_pairs(query) if name.partition(":")[0] not in CONTROL), None)
+    if stray is None:
+        return None
+    return Text(
+        f"« {stray[:40]} » à côté d'un id n'aurait aucun effet : écrivez à l'id seul (If-Match pour une condition), ou "
+        "au type avec des critères.",
+        f'"{stray[:40]}" beside an id would have no effect: write to the id alone (If-Match for a condition), or to '
+        "the type with criteria.",
+    )
+
+
 def identities(  # noqa: PLR0913, PLR0917 - what a selection consists of
     services: Services,
     kind: str,
