@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fhirserver import jsontext
@@ -12,6 +12,7 @@ from fhirserver.errors import Forbidden, Unprocessable
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.writes.references import local
 from fhirserver.issues import Text
+from fhirserver.prescription.alerts import Alert, Level
 from fhirserver.prescription.executor import PROFESSIONAL_SYSTEM
 from fhirserver.prescription.facts import Facts, patient_facts, prescriber_facts
 from fhirserver.prescription.lines import Line
@@ -21,6 +22,14 @@ Resource = Mapping[str, Any]
 
 _INFORMATION: Final = ("supportingInformation", "supportingInfo")
 """Where lines name what their doses are counted by: MedicationRequest, and the others."""
+
+
+_IN_ONES_OWN_NAME: Final = Text(
+    "Le prescripteur de cette ligne n'est pas le professionnel du jeton : on ne prescrit qu'en son nom (identifiant "
+    "national attendu dans Practitioner.identifier).",
+    "The prescriber of this line is not the token's professional: one prescribes in one's own name only (the national "
+    "identifier is expected in Practitioner.identifier).",
+)
 
 
 class Parties:
@@ -120,11 +129,37 @@ class Parties:
                 expression=line.at("subject"),
                 rule="prescription-patient",
             )
+        if patient is None and line.patient is None and not self._identifiers(line):
+            raise Unprocessable(
+                Text(
+                    "Le patient n'est pas identifié : joignez-le à l'envoi, ou donnez son INS (subject.identifier).",
+                    "The patient is not identified: push him along, or give his INS (subject.identifier).",
+                ),
+                expression=line.at("subject"),
+                rule="prescription-patient",
+            )
+        fault = self.fault_of_ins(line)
+        if fault is not None:
+            raise Unprocessable(fault, expression=line.at("subject"), rule="ins", code="value")
+
+    def fault_of_ins(self, line: Line) -> Text | None:
+        """What is wrong with an INS of the line's patient: its key, or a test INS in production."""
         production = self._work.workflow.settings.mode == "production"
-        for identifier in self._identifiers(line):
-            fault = ins.fault(identifier.get("system"), identifier.get("value"), production=production)
+        faults = (
+            ins.fault(one.get("system"), one.get("value"), production=production) for one in self._identifiers(line)
+        )
+        return next((fault for fault in faults if fault is not None), None)
+
+    def strangers(self, lines: Sequence[Line], caller: Caller) -> Iterator[Alert]:
+        """What a push of these lines would be refused for beside the rules: an INS, or another's name as prescriber."""
+        for line in lines:
+            fault = self.fault_of_ins(line)
             if fault is not None:
-                raise Unprocessable(fault, expression=line.at("subject"), rule="ins", code="value")
+                yield Alert("ins", Level.BLOCKING, fault, line.at("subject"), "référentiel INS")
+            known = self._rpps(line.resource)
+            professional = caller.rpps and caller.role is not Role.OPERATOR
+            if professional and known is not None and known != caller.rpps:
+                yield Alert("requester", Level.BLOCKING, _IN_ONES_OWN_NAME, line.at("requester"), "CSP R5132-3")
 
     def names_of_patient(self, line: Line) -> frozenset[tuple[Any, Any]]:
         """Return all that a line's patient is known by: the reference to him, and identifiers (system, value)."""
@@ -178,16 +213,7 @@ class Parties:
 
 def not_the_prescriber(place: str) -> Forbidden:
     """403: somebody else prescribes than the token's professional."""
-    return Forbidden(
-        Text(
-            "Le prescripteur de cette ligne n'est pas le professionnel du jeton : on ne prescrit qu'en son nom "
-            "(identifiant national attendu dans Practitioner.identifier).",
-            "The prescriber of this line is not the token's professional: one prescribes in one's own name only (the "
-            "national identifier is expected in Practitioner.identifier).",
-        ),
-        expression=place,
-        rule="prescription-requester",
-    )
+    return Forbidden(_IN_ONES_OWN_NAME, expression=place, rule="prescription-requester")
 
 
 def _named(reference: object, base: str) -> tuple[str, str] | str | None:

@@ -39,7 +39,12 @@ def run(workflow: Workflow, call: Call) -> Answer:
     bundle = {"resourceType": "Bundle", "entry": [{"resource": each} for each in sent]}
     read = lines.read_all(bundle, resolve=parties.resolve, kinds=workflow.tables.kinds)
     facts = parties.facts(read, call.request.caller)
-    said = checking.check(read, facts, workflow.tables)
+    said = alerts.ordered(
+        [
+            *parties.strangers(read, call.request.caller),
+            *checking.check(read, facts, workflow.tables),
+        ]
+    )
     told = outcome(checking.issues(said), call.request.language)
     return Answer(200, resource=alerts.parameters(said, told))
 

@@ -269,7 +269,7 @@ def _name_patient(resource: dict[str, Any], line: Any, place: str) -> None:
             expression=f"{place}.{element}",
             rule="prescription-patient",
         )
-    if not resource.get(element) and prescribed is not None and not prescribed.startswith("#"):
+    if not resource.get(element) and line.get("subject") and not str(prescribed).startswith("#"):
         resource[element] = dict(line["subject"])
 
 

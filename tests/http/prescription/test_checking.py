@@ -11,8 +11,8 @@ import pytest
 
 from fhirserver.demo import ordonnance, people
 from tests.http.conftest import Client, issue
+from tests.http.prescription.conftest import dispense, parameters, task_of
 from tests.http.prescription.conftest import issue as issued_by
-from tests.http.prescription.conftest import parameters
 
 
 def unsent() -> dict[str, Any]:
@@ -127,3 +127,49 @@ def test_the_weight_of_a_child_may_be_known_already_or_stand_in_the_line(prescri
     other = _for_a_child({"reference": f"Observation/{known}"})
     refused = prescriber.post("", other)
     assert refused.status_code == 422, "somebody else's weight"
+
+
+@pytest.mark.parametrize(
+    ("at", "element", "value", "rule"),
+    [(0, "value", "284058832102533", "ins"), (1, "value", f"8{people.DOCTOR_RPPS}", "requester")],
+)
+def test_an_ins_or_a_prescriber_that_a_push_would_refuse_is_told_before(
+    at: int, element: str, value: str, rule: str, prescriber: Client
+) -> None:
+    bundle = unsent()
+    bundle["entry"][at]["resource"]["identifier"][0][element] = value
+    bundle["entry"][at]["request"].pop("ifNoneExist", None)
+    answer = prescriber.post("$check-prescription", bundle)
+    assert answer.status_code == 200, answer.text
+    assert blocking(answer.json()) == {rule}
+    assert prescriber.post("", bundle).status_code in (403, 422)
+
+
+def blocking(told: dict[str, Any]) -> set[str]:
+    found = [{part["name"]: part for part in each["part"]} for each in told["parameter"] if each["name"] == "alert"]
+    return {one["rule"]["valueCode"] for one in found if one["level"]["valueCode"] == "blocking"}
+
+
+def test_a_patient_who_is_but_named_in_words_is_refused(prescriber: Client) -> None:
+    bundle = unsent()
+    for entry in bundle["entry"][2:]:
+        entry["resource"]["subject"] = {"display": "Mme Dupont"}
+    refused = prescriber.post("", bundle)
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["issue"][0]["expression"] == ["Bundle.entry[2].resource.subject"]
+
+
+def test_a_delivery_names_the_patient_whom_the_line_names_by_identifier(prescriber: Client, pharmacist: Client) -> None:
+    known = {"identifier": {"system": people.INS_TEST, "value": people.PATIENT_INS}}
+
+    def by_identifier(bundle: dict[str, Any]) -> None:
+        del bundle["entry"][0]
+        for entry in bundle["entry"][1:]:
+            entry["resource"]["subject"] = known
+
+    issued = issued_by(prescriber, by_identifier)
+    task = task_of(pharmacist, issued.number)["id"]
+    pharmacist.post(f"Task/{task}/$take", parameters())
+    given = pharmacist.post("MedicationDispense", dispense(issued.reference("MedicationRequest"), 15000))
+    assert given.status_code == 201, given.text
+    assert given.json()["subject"] == known
