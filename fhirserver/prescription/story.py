@@ -67,6 +67,7 @@ _DONE: dict[Outcome, tuple[str, str]] = {
     Outcome.NOT_DELIVERED: ("non réalisé", "not performed"),
 }
 """What is told of an act, which nobody hands over."""
+_ENDED_BY_PRESCRIBER = frozenset({State.CANCELLED, State.STOPPED})
 _WITHDRAWN = "withdrawn"
 _OF_EXECUTION = frozenset({State.TAKEN, State.PARTLY_EXECUTED, State.EXECUTED})
 
@@ -84,7 +85,7 @@ def events(reference: str, versions: Sequence[Version], titles: Mapping[str, str
 
 def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, str]) -> Iterator[Event]:
     state: State | None = None
-    delivered = 0
+    delivered = closed = 0
     withdrawn: set[str] = set()
     for version in versions:
         view = View(version.task)
@@ -111,8 +112,13 @@ def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, st
             move = MOVES.get(view.state)
             if state is State.TAKEN and view.state is State.ISSUED:
                 move = Text("Rendue sans délivrance", "Released without a delivery")
+            receipts = sum(_part(entry) == "receipt" for entry in version.task.get("output", ()))
+            if state is State.TAKEN and view.state is State.PARTLY_EXECUTED and receipts == closed:
+                move = Text("Rendue, il reste à exécuter", "Released, more remains")
+            closed = receipts
             if move is not None:
-                text = Text(f"{move.fr} ({kind[0]})", f"{move.en} ({kind[1]})")
+                why = _why(version.task.get("statusReason", {})) if view.state in _ENDED_BY_PRESCRIBER else ""
+                text = Text(f"{move.fr} ({kind[0]}){why}", f"{move.en} ({kind[1]}){why}")
                 execution = view.state in _OF_EXECUTION or state is State.TAKEN
                 yield Event(version.when, version.who, str(view.state), text, execution=execution, reference=reference)
             state = view.state
@@ -132,10 +138,17 @@ def _withdrawal(entry: Resource, titles: Mapping[str, str]) -> Text:
     return Text(f"Délivrance de « {title} » annulée par son auteur", f'Delivery of "{title}" taken back by its author')
 
 
-def line_ended(when: datetime, who: str, title: str, reference: str) -> Event:
-    """Return what is told of a line that the prescriber ended by itself, while the others go on."""
+def _why(reason: Resource) -> str:
+    said = reason.get("text") or next((one.get("display") for one in reason.get("coding", ())), None)
+    return f" : {said}" if said else ""
+
+
+def line_ended(when: datetime, who: str, title: str, reference: str, reason: Resource) -> Event:
+    """Return what is told of a line that the prescriber ended by itself, while the others go on; `reason`: if known."""
+    why = _why(reason)
     text = Text(
-        f"« {title} » annulé ou arrêté par le prescripteur", f'"{title}" cancelled or stopped by the prescriber'
+        f"« {title} » annulé ou arrêté par le prescripteur{why}",
+        f'"{title}" cancelled or stopped by the prescriber{why}',
     )
     return Event(when, who, "line-ended", text, execution=False, reference=reference)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -117,8 +117,10 @@ class TaskWork:
         self.work.transaction.lock(f"prescription-task {self.stored.id}")
         return self.work.update(self.view.task, self.mark, self.stored.id)
 
-    def end_lines(self, status: str, references: list[str] | None = None) -> None:
-        """Write a status on the lines (None: all) that are still active."""
+    def end_lines(
+        self, status: str, references: list[str] | None = None, reason: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write a status on the lines (None: all) that are still active, and why where the prescriber ended them."""
         for reference, stored in self.versions.items():
             if references is not None and reference not in references:
                 continue
@@ -126,7 +128,19 @@ class TaskWork:
             mark = mark_of(stored)
             if resource.get("status") == "active" and mark is not None:
                 _, _, identity = reference.partition("/")
-                self.work.update({**resource, "status": status}, mark, identity)
+                told = self._told(resource, reason) if reason else {}
+                self.work.update({**resource, "status": status, **told}, mark, identity)
+
+    def _told(self, resource: dict[str, Any], reason: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a reason in its place: R4 has one on MedicationRequest only."""
+        if resource["resourceType"] == "MedicationRequest":
+            return {"statusReason": dict(reason)}
+        said = reason.get("text") or next((one.get("display") for one in reason.get("coding", ())), "")
+        note = {
+            "time": self.work.now.isoformat(timespec="seconds"),
+            "text": f"Fin décidée par le prescripteur : {said}",
+        }
+        return {"note": [*resource.get("note", ()), note]} if said else {}
 
     def end_finished(self, target: State) -> None:
         """Write on each line that is over how it ended: executed, or halted because its validity has ended.

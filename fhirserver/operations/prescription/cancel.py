@@ -77,10 +77,10 @@ def _require_known(code: object) -> None:
 
 
 def _withdraw(workflow: Workflow, call: Call, given: Inputs) -> Answer:
-    reason_of(given)
+    reason = reason_of(given)
     assert call.kind is not None
     assert call.identity is not None, "offered on instances of deliveries"
-    planned = cancelling.withdraw(workflow, call.services, call.request, call.kind, call.identity)
+    planned = cancelling.withdraw(workflow, call.services, call.request, call.kind, call.identity, reason)
     call.request.record("withdraw", call.kind, call.identity)
     return Answer(200, planned=planned).settle() if call.request.unit is None else Answer(200, planned=planned)
 

@@ -105,7 +105,9 @@ def _ended(call: Call, reference: str, title: str, mark: Mark, over: set[datetim
         if not stored.deleted and jsontext.read(stored.body).get("status") in _HALTED and stored.updated not in over
     ]
     return [
-        story.line_ended(stored.updated, _who(stored), title, reference)
+        story.line_ended(
+            stored.updated, _who(stored), title, reference, jsontext.read(stored.body).get("statusReason", {})
+        )
         for stored in halted[-1:]
         if f"rpps:{stored.origin.get('who', {}).get('rpps')}" in mark.by
     ]

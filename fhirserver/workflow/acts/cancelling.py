@@ -41,6 +41,8 @@ REASONS: Final[dict[str, str]] = {
     "other": "autre motif",
 }
 """Codes of REASON_SYSTEM, with their names in French."""
+_WHY: Final = {"MedicationDispense": "statusReasonCodeableConcept", "Procedure": "statusReason"}
+"""Where a delivery says why it was taken back; R4 has no such element on the others."""
 UNPUBLISH: Final = "prescription-unpublish"
 """Kind of the outbox task that takes a prescription's document out of the DMP."""
 UNDISPENSE: Final = "prescription-undispense"
@@ -89,7 +91,7 @@ def end_whole(task: TaskWork, action: Action, reason: Mapping[str, Any]) -> None
     """End a Task and all its lines that are still open."""
     transition = task.decide(action)
     for reference in task.view.lines:
-        task.end_lines(task.halted(reference), [reference])
+        task.end_lines(task.halted(reference), [reference], reason)
     task.view.move(transition.target, task.work.now, reason)
     task.view.give(None)
     task.save()
@@ -98,7 +100,9 @@ def end_whole(task: TaskWork, action: Action, reason: Mapping[str, Any]) -> None
         task.work.transaction.enqueue(Task(UNPUBLISH, {"number": number}, dmp_order(number)))
 
 
-def withdraw(workflow: Workflow, services: Services, request: Request, kind: str, identity: str) -> Planned:
+def withdraw(  # noqa: PLR0913, PLR0917 - what is taken back, and why
+    workflow: Workflow, services: Services, request: Request, kind: str, identity: str, reason: Mapping[str, Any]
+) -> Planned:
     """Take back the caller's own delivery, within the time for corrections; what it counted remains again.
 
     Raises:
@@ -139,7 +143,8 @@ def withdraw(workflow: Workflow, services: Services, request: Request, kind: str
         task.save()
         if kind in DISPENSES:
             transaction.enqueue(Task(UNDISPENSE, {"delivery": f"{kind}/{identity}"}, dmp_order(mark.number)))
-        return work.update({**resource, "status": "entered-in-error"}, mark, identity)
+        told = {_WHY[kind]: dict(reason)} if kind in _WHY else {}
+        return work.update({**resource, "status": "entered-in-error", **told}, mark, identity)
 
     return services.store.transact(attempt) if request.unit is None else attempt(request.unit)
 
@@ -154,7 +159,7 @@ def _end(task: TaskWork, reason: Mapping[str, Any], line: str | None) -> None:
     if line is None or not others:
         end_whole(task, action, reason)
         return
-    task.end_lines(task.halted(line), [line])
+    task.end_lines(task.halted(line), [line], reason)
     task.standings()
     task.save()
 

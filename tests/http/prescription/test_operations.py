@@ -96,6 +96,7 @@ def test_the_prescriber_cancels_the_whole_or_one_line_and_names_a_reason(
     one = prescriber.post("$cancel", parameters(number=issued.number, line=first, reason="wrong-line"))
     assert one.status_code == 200, one.text
     assert prescriber.get(first).json()["status"] == "cancelled"
+    assert prescriber.get(first).json()["statusReason"]["coding"][0]["code"] == "wrong-line"
     task = task_of(pharmacist, issued.number)["id"]
     assert pharmacist.post(f"Task/{task}/$take", parameters()).status_code == 200
     assert pharmacist.post("MedicationDispense", dispense(first, 1000)).status_code == 410
@@ -107,7 +108,9 @@ def test_the_prescriber_cancels_the_whole_or_one_line_and_names_a_reason(
     assert whole.status_code == 200, whole.text
     assert {state(each["resource"]) for each in parts(whole.json(), "task")} == {"cancelled"}
     assert pharmacist.post(f"Task/{task}/$take", parameters()).status_code == 410
-    assert prescriber.get(issued.reference("ServiceRequest")).json()["status"] == "revoked"
+    revoked = prescriber.get(issued.reference("ServiceRequest")).json()
+    assert revoked["status"] == "revoked"
+    assert "changement de traitement" in revoked["note"][0]["text"]
 
 
 def test_after_partial_execution_what_remains_is_stopped(prescriber: Client, pharmacist: Client) -> None:
@@ -136,6 +139,7 @@ def test_a_dispenser_takes_back_his_own_delivery(prescriber: Client, pharmacist:
     back = pharmacist.post(f"MedicationDispense/{made['id']}/$cancel", parameters(reason="dispensing-error"))
     assert back.status_code == 200, back.text
     assert back.json()["status"] == "entered-in-error"
+    assert back.json()["statusReasonCodeableConcept"]["coding"][0]["code"] == "dispensing-error"
     assert pharmacist.post("MedicationDispense", dispense(line, 15000)).status_code == 201
 
 
@@ -286,7 +290,8 @@ def test_a_token_that_only_reads_moves_no_task(prescriber: Client, server: Serve
         refused = reader.post(f"Task/{task}/{operation}", parameters())
         assert refused.status_code == 403, refused.text
     author = Client(server, server.token("prescriber", scope="user/*.rs"))
-    assert author.post("$cancel", parameters(number=issued.number, reason="error")).status_code == 403
+    for operation in ("$cancel", "$replace"):
+        assert author.post(operation, parameters(number=issued.number, reason="error")).status_code == 403
 
 
 def test_a_reason_that_the_code_system_does_not_have_is_refused(prescriber: Client) -> None:

@@ -47,3 +47,28 @@ def test_each_delivery_is_told_in_french(line: str, delivered: Delivered, told: 
     View(task).add("MedicationDispense/1", line, delivered)
     found = events("Task/1", [Version(task, datetime(2026, 3, 2, 10, tzinfo=UTC), "Hugo PETIT")], TITLES)
     assert found[0].text.fr.replace("\u00a0", " ") == told
+
+
+def test_a_release_with_something_delivered_before_is_no_closing() -> None:
+    task = {"resourceType": "Task", "code": {"coding": [{"code": "pharmacy"}]}, "output": []}
+    receipt = {"type": {"coding": [{"code": "receipt"}]}}
+    told = []
+    for state, output in zip(("taken", "partly-executed") * 2, ([], [receipt], [receipt], [receipt]), strict=True):
+        told.append({**task, "output": output, "businessStatus": {"coding": [{"code": state}]}})
+    moment = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    found = [event.text.fr for event in events("Task/1", [Version(each, moment, "") for each in told], TITLES)]
+    assert found[1::2] == [
+        "Délivrance close, il reste à exécuter (pharmacie)",
+        "Rendue, il reste à exécuter (pharmacie)",
+    ]
+
+
+def test_the_end_that_the_prescriber_decides_is_told_with_its_reason() -> None:
+    task = {
+        "resourceType": "Task",
+        "code": {"coding": [{"code": "pharmacy"}]},
+        "businessStatus": {"coding": [{"code": "stopped"}]},
+        "statusReason": {"coding": [{"code": "adverse-effect", "display": "effet indésirable"}]},
+    }
+    found = events("Task/1", [Version(task, datetime(2026, 3, 2, 10, tzinfo=UTC), "")], TITLES)
+    assert found[0].text.fr == "Ordonnance arrêtée par le prescripteur (pharmacie) : effet indésirable"
