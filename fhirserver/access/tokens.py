@@ -7,6 +7,7 @@ Claims: `iss`, `sub`, `aud`, `exp` (all required), `nbf`, `client_id`, `scope`, 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import sha256
@@ -26,6 +27,9 @@ _LEEWAY: Final = 30
 _REMEMBERED: Final = 4096
 _ROLES: Final = {role.value: role for role in Role}
 _MODES: Final = ("normal", "emergency", "regulation")
+_SYSTEM: Final = re.compile(r"[\w.:/-]{1,200}", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9A-Z]{1,64}", re.ASCII)
+"""An INS is looked for as it stands in the token: no sign in it may mean anything in a search."""
 _EMERGENCIES: Final = ("BTG", "ETREAT")
 """Purposes of use (v3-ActReason) that break the glass."""
 
@@ -66,10 +70,14 @@ class Verifier:
         if known is not None and known[0] > self._clock():
             return known[1]
         claims = self._claims(token)
-        caller = _caller(claims)
+        try:
+            caller, until = _caller(claims), float(claims["exp"])
+            "".join(caller.who().values()).encode()
+        except (OverflowError, UnicodeEncodeError):
+            raise _refusal("Une revendication du jeton est illisible.", "A claim of the token is unreadable.") from None
         if len(self._remembered) >= _REMEMBERED:
             self._remembered.clear()
-        self._remembered[digest] = (float(claims["exp"]), caller)
+        self._remembered[digest] = (until, caller)
         return caller
 
     def _claims(self, token: str) -> Mapping[str, Any]:
@@ -119,8 +127,15 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
             "Le jeton ne dit ni rôle ni profession connus (revendications « role », « profession »).",
             'The token names no known role or profession (claims "role", "profession").',
         )
-    if role is Role.PATIENT and not (isinstance(ins, Mapping) and ins.get("system") and ins.get("value")):
-        raise _refusal("Un jeton de patient porte son INS.", "A patient's token carries the INS.")
+    if role is Role.PATIENT and not (
+        isinstance(ins, Mapping)
+        and _SYSTEM.fullmatch(str(ins.get("system", "")))
+        and _NUMBER.fullmatch(str(ins.get("value", "")))
+    ):
+        raise _refusal(
+            "Un jeton de patient porte son INS : système et numéro.",
+            "A patient's token carries the INS: system and number.",
+        )
     return Caller(
         subject=str(claims["sub"]),
         client=_string(claims, "client_id") or str(claims["sub"]),

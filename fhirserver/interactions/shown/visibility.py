@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access.caller import Ins
@@ -14,10 +14,13 @@ from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.writes.references import local
 from fhirserver.issues import Text
-from fhirserver.search.asked.query import And, Ids, Node, Or, Within
+from fhirserver.search.asked.query import And, Ids, Node, Or, Test, Within
 from fhirserver.search.mongo.conditions import Narrowing
-from fhirserver.search.types.reference import known_by
+from fhirserver.search.types.reference import Target, known_by
 from fhirserver.store import Stored
+
+_NAMED_BY: Final = {"Task": "subject"}
+"""Types outside of FHIR's compartment that a patient reads, and the parameter that names him."""
 
 
 def require(  # noqa: PLR0913, PLR0917 - who asks, for what
@@ -80,10 +83,18 @@ def narrowing(services: Services, request: Request, grant: Grant) -> Narrowing |
         hidden = services.guards.limit(services, request, kind)
         if here.whole or kind in OPEN:
             return hidden
-        own = Ids(tuple(ids)) if kind == "Patient" else Within(places)
+        own = Ids(tuple(ids)) if kind == "Patient" else _about(services, kind, places)
         return own if hidden is None else And((own, hidden))
 
     return None if request.caller.everything else limit
+
+
+def _about(services: Services, kind: str, places: tuple[str, ...]) -> Node:
+    """Return the condition on what is about a patient; places: his compartments."""
+    parameter = services.registry.of(kind).by_code.get(_NAMED_BY.get(kind, ""))
+    if parameter is None:
+        return Within(places)
+    return Or((Within(places), Test(parameter, "", (Target(places),))))
 
 
 def patients(services: Services, ins: Ins) -> Sequence[str]:

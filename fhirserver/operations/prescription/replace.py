@@ -21,7 +21,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
         BadRequest: no number, no reason, or nothing to issue.
         Locked, Gone, Conflict, Forbidden: the former one cannot be replaced.
     """
-    asked.professional(call)
+    asked.acting(call)
     body = call.request.parse()
     listed = body.get("parameter") if body.get("resourceType") == "Parameters" else None
     if not isinstance(listed, list):

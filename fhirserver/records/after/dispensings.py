@@ -31,7 +31,7 @@ from fhirserver.store import Stored, Transaction
 from fhirserver.store.outbox import Lease
 from fhirserver.workflow.acts.expiring import server_request
 from fhirserver.workflow.context import Work, Workflow, present
-from fhirserver.workflow.marks import Mark, mark_of
+from fhirserver.workflow.marks import Mark, is_minors_secret, mark_of
 from fhirserver.workflow.parties import Parties
 
 _TAKEN_BACK = "entered-in-error"
@@ -111,7 +111,7 @@ def _publish(work: Work, document_type: str, references: Sequence[str], replaces
         work.today,
     )
     held = tuple(each.reference for each in found)
-    secret = any(documents.is_minors_secret(each.delivery.line) for each in found)
+    secret = any(is_minors_secret(each.delivery.line) for each in found)
     unique_id = issued.unique_id(mark.number, document_type, *held)
     told = Issued(unique_id, document_type, subject, author, work.now, secret, held, replaces)
     documents.store(work, key, told, drawing.draw(report))

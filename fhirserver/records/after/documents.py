@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fhirserver import jsontext
-from fhirserver.dmp import issued, labels, marks
+from fhirserver.dmp import issued, marks
 from fhirserver.dmp.issued import Issued
 from fhirserver.dmp.names import URI
 from fhirserver.dmp.submissions import derived
 from fhirserver.interactions.shown.selecting import identities
-from fhirserver.prescription.elements import Flag
-from fhirserver.prescription.lines import Line
 from fhirserver.records import keeping
 from fhirserver.records.after import merging, notices
 from fhirserver.store import Draft, Stored, Transaction
@@ -102,13 +100,6 @@ def patient_of(transaction: Transaction, subject: str) -> Stored | None:
     kind, _, identity = subject.partition("/")
     stored = transaction.read("Patient", identity) if kind == "Patient" else None
     return None if stored is None or stored.deleted else stored
-
-
-def is_minors_secret(line: Line) -> bool:
-    """Tell whether a line is a minor's secret: by the prescriber's mention, or by its label."""
-    security = line.resource.get("meta", {}).get("security", ())
-    labelled = any(label.get("code") == labels.HIDDEN_FROM_REPRESENTATIVES for label in security)
-    return labelled or Flag.MINOR_SECRET in line.flags
 
 
 def called(person: Mapping[str, Any] | None) -> str:

@@ -25,7 +25,7 @@ from fhirserver.store.outbox import Lease
 from fhirserver.workflow.acts.expiring import server_request
 from fhirserver.workflow.after import printing
 from fhirserver.workflow.context import Work, Workflow, present
-from fhirserver.workflow.marks import mark_of
+from fhirserver.workflow.marks import is_minors_secret, mark_of
 from fhirserver.workflow.parties import Parties
 
 _GONE: Final = frozenset({State.CANCELLED, State.REPLACED})
@@ -95,7 +95,7 @@ def _publish(work: Work, body: Mapping[str, Any]) -> None:
             continue
         document_type = issued.type_of(line.kind.value)
         by_type.setdefault(document_type, []).append(reference)
-        secret[document_type] = secret.get(document_type, False) or documents.is_minors_secret(line)
+        secret[document_type] = secret.get(document_type, False) or is_minors_secret(line)
     person, _ = Parties(work).prescriber(first)
     name = documents.called(person) or str(first.get("requester", {}).get("display", "")) or rpps
     for document_type, references in by_type.items():

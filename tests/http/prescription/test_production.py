@@ -109,4 +109,6 @@ def test_a_representative_reads_a_minors_prescriptions_but_those_of_his_secret(p
         assert told.split("/")[1] in seen, asked
         assert hidden.split("/")[1] not in seen, asked
     assert [each.get(hidden).status_code for each in (own, father)] == [200, 404]
-    assert father.get(f"MedicationRequest?patient={patient}&_summary=count").json()["total"] == 1
+    for kind in ("MedicationRequest", "Task"):
+        found = (each.get(f"{kind}?patient={patient}&_summary=count").json()["total"] for each in (own, father))
+        assert list(found) == [2, 1], kind
