@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from fhirserver import __version__
+from fhirserver.errors import Unavailable
+from fhirserver.settings import SettingError
 
 COMMANDS: Final = {
     "serve": "fhirserver.serving.commands:serve",
@@ -48,6 +50,17 @@ class Collected(click.Group):
                 raise
             return None
         return command if isinstance(command, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; what an operator can mend is told in a line."""
+        try:
+            return super().invoke(ctx)
+        except SettingError as error:
+            raise click.ClickException(str(error)) from error
+        except Unavailable as error:
+            raise click.ClickException(f"{error} (MONGODB_URI, FHIRSERVER_DATABASE)") from error
+        except PermissionError as error:
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 
 
 @click.group(cls=Collected, context_settings={"help_option_names": ["-h", "--help"]})

@@ -82,9 +82,13 @@ class Companion:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ending = threading.Event()
+        self._process = self._forked()
         self._thread = threading.Thread(target=self._keep, name="outbox-companion", daemon=True)
 
     def __enter__(self) -> Self:
+        # before other processes are forked: a fork of another thread at that moment would inherit the pipe by which
+        # the end of each is noticed, and keep it open
+        self._process.start()
         self._thread.start()
         return self
 
@@ -93,19 +97,24 @@ class Companion:
         self._thread.join()
 
     def _keep(self) -> None:
-        forking = multiprocessing.get_context("fork")
+        process = self._process
         pause = _FIRST_PAUSE
         while not self._ending.is_set():
             begun = time.monotonic()
-            process = forking.Process(target=_beside, args=(self._settings, os.getpid()), name="outbox")
-            process.start()
             while process.is_alive():
                 if self._ending.wait(_FIRST_PAUSE):
                     _end(process)
                     return
             pause = _FIRST_PAUSE if time.monotonic() - begun > _STEADY else min(2 * pause, _LONGEST_PAUSE)
             _log.error("the process of the outbox ended (%s); another begins in %.1f s", process.exitcode, pause)
-            self._ending.wait(pause)
+            if self._ending.wait(pause):
+                return
+            process = self._forked()
+            process.start()
+
+    def _forked(self) -> multiprocessing.process.BaseProcess:
+        forking = multiprocessing.get_context("fork")
+        return forking.Process(target=_beside, args=(self._settings, os.getpid()), name="outbox")
 
 
 def _beside(settings: Settings, server: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import time
 from collections import deque
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from granian.log import LogLevels
 
 from fhirserver import app
 from fhirserver.access import issuer
+from fhirserver.serving.checking import checked
 from fhirserver.serving.outbox import Companion
 from fhirserver.settings import Settings, environment
 from fhirserver.store import Store
@@ -43,13 +43,14 @@ def run(settings: Settings) -> None:
     """Serve until TERM or INT; requests under way are finished first.
 
     Raises:
+        SettingError: a setting cannot be used.
         LocalMongodError: no MONGODB_URI, and no local mongod.
     """
+    settings = checked(settings)
     with ExitStack() as stack:
         if not settings.mongodb_uri:
             mongod = stack.enter_context(LocalMongod(settings.state / "mongodb"))
             settings = replace(settings, mongodb_uri=mongod.uri)
-        settings = replace(settings, port=settings.port or _free_port(settings.host))
         prepare(settings)
         os.environ.update(environment(settings))
         # most of these threads only wait for a client, or for their turn (wire/intake.py)
@@ -57,6 +58,8 @@ def run(settings: Settings) -> None:
         signal.signal(signal.SIGINT, _end)
         for _ in range(settings.outbox_processes):
             stack.enter_context(Companion(settings))
+        shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+        print(f"serving FHIR at http://{shown}:{settings.port}/fhir", flush=True)  # noqa: T201 - what an operator waits for
         _serve(settings)
 
 
@@ -103,12 +106,6 @@ def prepare(settings: Settings) -> None:
         store.prepare(app.indexes())
     finally:
         store.close()
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def _end(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's own signature

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 from typing import Final
 from wsgiref.types import WSGIApplication
 
@@ -16,6 +17,8 @@ _YOUNG: Final = 20_000
 
 def application() -> WSGIApplication:
     """Return the application; called once in each process, after it was forked."""
+    # until granian's own handler is there, a process that is told to end has nothing to finish
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = create_app(settings.read(), ahead=True)
     keep()

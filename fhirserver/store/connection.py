@@ -10,15 +10,18 @@ from bson.errors import InvalidDocument
 from pymongo import MongoClient
 from pymongo.errors import (
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
     ExecutionTimeout,
+    OperationFailure,
     PyMongoError,
 )
 from pymongo.write_concern import WriteConcern
 
 from fhirserver.errors import Failure, TooLarge, Unavailable
 from fhirserver.issues import Text
+from fhirserver.settings import SettingError
 
 DURABLE: Final = WriteConcern(w="majority", j=True, wtimeout=15_000)
 """Acknowledged once a majority of the replica set has it on disk; beyond 15 s the client hears 503."""
@@ -42,9 +45,15 @@ def connect(uri: str) -> MongoClient[dict[str, Any]]:
 
     Args:
         uri: its options win over ours.
+
+    Raises:
+        SettingError: it is no address of MongoDB.
     """
     options = {name: value for name, value in _OPTIONS.items() if f"{name.lower()}=" not in uri.lower()}
-    return MongoClient(uri, tz_aware=True, **options)
+    try:
+        return MongoClient(uri, tz_aware=True, **options)
+    except (ConfigurationError, ValueError) as error:
+        raise SettingError(f"MONGODB_URI: {error}") from error
 
 
 def unavailable() -> Unavailable:
@@ -94,6 +103,30 @@ def out_of_time() -> Unavailable:
     )
 
 
+def require_replica_set(client: MongoClient[dict[str, Any]]) -> None:
+    """Make sure that transactions are possible.
+
+    Raises:
+        SettingError: a mongod alone has none.
+    """
+    hello = client.admin.command("hello")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise SettingError("MONGODB_URI: this mongod is no member of a replica set; transactions need one")
+
+
+@contextmanager
+def admitted() -> Iterator[None]:
+    """Tell an operator that MongoDB refuses the user of MONGODB_URI."""
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code not in _REFUSED:
+            raise
+        said = (error.details or {}).get("errmsg", "refused")
+        raise SettingError(f"MONGODB_URI: MongoDB does not let this user in: {said}") from error
+
+
+_REFUSED: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, AtlasError
 _PASSING: Final = frozenset(
     {
         6,  # HostUnreachable

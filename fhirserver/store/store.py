@@ -18,7 +18,7 @@ from fhirserver.store.commits.clock import Clock
 from fhirserver.store.commits.gathering import Gathering
 from fhirserver.store.commits.transaction import Transaction, id_taken
 from fhirserver.store.commits.turns import Turns
-from fhirserver.store.connection import DURABLE, connect, translated
+from fhirserver.store.connection import DURABLE, admitted, connect, require_replica_set, translated
 from fhirserver.store.indexes import Index
 from fhirserver.store.kept import documents, versions
 from fhirserver.store.kept.files import Files
@@ -59,8 +59,14 @@ class Store:
         atexit.register(self.close)
 
     def prepare(self, more: Iterable[Index] = ()) -> None:
-        """Make the collections and indexes that are missing: ours, and those of other rooms."""
-        with translated():
+        """Make the collections and indexes that are missing: ours, and those of other rooms.
+
+        Raises:
+            SettingError: the MongoDB of the settings is no replica set, or does not let us in.
+            Unavailable: it does not answer.
+        """
+        with translated(), admitted():
+            require_replica_set(self.client)
             indexes.ensure(self.database, [*indexes.OWN, *more])
 
     def close(self) -> None:
