@@ -52,5 +52,6 @@ def settings(*, in_force: bool) -> None:
         click.echo(configuration.document(), nl=False)
         return
     for name, value in sorted(configuration.environment(configuration.read(os.environ)).items()):
-        shown = "…" if name == "MONGODB_URI" and "@" in value else value
+        secret = name == "FHIRSERVER_CURSOR_SECRET" or ("://" in value and "@" in value)
+        shown = "…" if secret else value
         click.echo(f"{name}={shown}")
