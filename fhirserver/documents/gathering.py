@@ -80,7 +80,12 @@ class Gathering:
             {text: self._patients(text) for text in patients},
             {text: self._documents(text) for text in targets},
             frozenset(name for name in names if self._used(name)),
-            Sender(caller.rpps, caller.structure, caller.everything),
+            Sender(
+                caller.rpps,
+                caller.structure,
+                caller.everything,
+                caller.ins.value if caller.ins and not caller.representative else None,
+            ),
             rules(self._services.settings),
             datetime.now(UTC).date(),
         )

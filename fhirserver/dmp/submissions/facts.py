@@ -34,11 +34,13 @@ class Sender(NamedTuple):
 
     Attributes:
         everything: an operator, who acts for whom he names.
+        ins: of a patient who feeds his own record.
     """
 
     rpps: str | None = None
     structure: str | None = None
     everything: bool = False
+    ins: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from fhirserver.dmp import marks
 from fhirserver.dmp.authors import wrote
 from fhirserver.dmp.submissions.facts import Facts, Known
 from fhirserver.dmp.submissions.faults import fault
@@ -164,6 +165,8 @@ def _known(relation: Relation, where: str, facts: Facts, patient: Known | None) 
 def may_replace(target: Known, facts: Facts) -> bool:
     """Tell whether the sender may replace a document: its author, his structure, or an operator."""
     sender = facts.sender
+    if sender.ins is not None:
+        return f"ins:{sender.ins}" in marks.named_authors(target.resource)
     return sender.everything or wrote(target.resource, target.sender, (sender.rpps, sender.structure), target.authors)
 
 

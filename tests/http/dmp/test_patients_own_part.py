@@ -12,6 +12,7 @@ import pytest
 from fhirserver.demo import people
 from tests.http.conftest import Client, Server, issue
 from tests.http.dmp.conftest import Record, act, join, part
+from tests.http.dmp.test_td2_1_replacement import replacing
 
 Submit = Callable[..., dict[str, Any]]
 JSON_PATCH = "application/json-patch+json"
@@ -66,6 +67,18 @@ def test_a_patient_adds_a_document_that_professionals_see_and_removes_it(
     removed = patient.patch(path, delete, Content_Type=JSON_PATCH)
     assert removed.status_code == 200, removed.text
     assert member.get(path).status_code == 404
+
+
+def test_a_patient_replaces_his_own_document_and_no_other(
+    patient: Client, hospital: Client, record: Record, submit: Submit
+) -> None:
+    own = place(patient.post("", by_patient(submit(record), record.ins)), "DocumentReference")
+    others = place(hospital.post("", submit(record)), "DocumentReference")
+    for old, status in ((own, 200), (others, 403)):
+        sent = replacing(by_patient(submit(record), record.ins), old.partition("/")[2])
+        answer = patient.post("", sent)
+        assert answer.status_code == status, answer.text
+    assert patient.get(own).json()["status"] == "superseded"
 
 
 def test_a_patient_does_not_write_in_the_name_of_a_professional(
