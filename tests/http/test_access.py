@@ -73,6 +73,9 @@ def _forged(server: Server) -> dict[str, str]:
         "another issuer": server.token("operator", iss="https://elsewhere.example"),
         "no role": server.token("operator", role="king"),
         "too long": "x" * 10_000,
+        "an end beyond all time": server.token("operator", exp=10**400),
+        "no text": server.token("operator", rpps="\ud800"),
+        "several INS": server.token("patient", ins={**issuer.TEST_INS, "value": "1,185057800608436"}),
     }
 
 
@@ -135,7 +138,11 @@ def test_a_patient_reads_his_own_record_and_nothing_else(operator: Client, as_ro
 
 def test_a_patient_who_has_an_ins_is_given_no_other_by_professionals(operator: Client, as_role: AsRole) -> None:
     made = operator.post("Patient", {**patient(value="185057800608436"), "gender": "male"}).json()
-    place, pharmacist, second = f"Patient/{made['id']}", as_role("pharmacist"), {**issuer.TEST_INS}
+    place, pharmacist, second = (
+        f"Patient/{made['id']}",
+        as_role("pharmacist"),
+        {**issuer.TEST_INS, "value": "285057800608489"},
+    )
     add = json.dumps([{"op": "add", "path": "/identifier/-", "value": second}]).encode()
     for refused in (
         pharmacist.put(place, {**made, "identifier": [*made["identifier"], second]}),
@@ -149,14 +156,15 @@ def test_a_patient_who_has_an_ins_is_given_no_other_by_professionals(operator: C
     assert operator.delete(place).status_code == 204
 
 
-def test_a_patient_finds_what_is_his_own_alone_by_every_search(operator: Client, as_role: AsRole) -> None:
-    own = operator.post("Patient", patient()).json()["id"]
+def test_a_patient_finds_what_is_his_own_alone_by_every_search(operator: Client, server: Server) -> None:
+    ins = {**issuer.TEST_INS, "value": "285057800608489"}
+    own, me = operator.post("Patient", patient(**ins)).json()["id"], Client(server, server.token("patient", ins=ins))
     others = operator.post("Patient", patient(value="185057800608436")).json()["id"]
     for made in (_communication, _list, _line, _binary):
         mine, theirs = (operator.post(made(each)["resourceType"], made(each)).json()["id"] for each in (own, others))
         kind = made(own)["resourceType"]
         for query in (f"{kind}?_id={mine},{theirs}", f"?_type={kind},Goal&_id={mine},{theirs}", f"{kind}?_count=1000"):
-            found = {each["resource"]["id"] for each in as_role("patient").get(query).json().get("entry", ())}
+            found = {each["resource"]["id"] for each in me.get(query).json().get("entry", ())}
             assert theirs not in found, query
             assert mine in found or kind == "Binary", query
 
