@@ -39,3 +39,20 @@ def test_processes_that_are_killed_twice_within_seconds_begin_again(mongod: Loca
     finally:
         stop(process)
     assert process.returncode == 0
+
+
+def test_nothing_goes_on_answering_when_the_process_that_started_all_others_is_killed(
+    mongod: LocalMongod, tmp_path: Path
+) -> None:
+    running, process = start(tmp_path, mongod.uri, database="killed-first", workers="2", profile_policy="base")
+    process.kill()
+    process.wait()
+
+    def silent() -> bool:
+        try:
+            requests.get(f"{running.root}/health", timeout=5)
+        except requests.ConnectionError:
+            return True
+        return False
+
+    until(silent)
