@@ -92,6 +92,6 @@ def _written(span: Span) -> list[str | None]:
 
 
 def _span(values: list[Any] | str) -> Span:
-    # representatives were kept without dates before 1.0
+    # representatives were first kept without dates
     who, begin, end = (values, _ALWAYS, None) if isinstance(values, str) else values
     return Span(who, datetime.fromisoformat(begin), datetime.fromisoformat(end) if end else None)
