@@ -286,8 +286,8 @@ def _majority(patient: Mapping[str, Any], today: date, zone: str) -> datetime | 
         return None
     born = date.fromisoformat(text)
     # who was born on 29 February is of age on 1 March
-    day = born.replace(year=born.year + MAJORITY) if (born.month, born.day) != _LEAP_DAY else None
-    day = day or date(born.year + MAJORITY, 3, 1)
+    leap = (born.month, born.day) == _LEAP_DAY
+    day = date(born.year + MAJORITY, 3, 1) if leap else born.replace(year=born.year + MAJORITY)
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 

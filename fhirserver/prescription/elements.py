@@ -110,6 +110,12 @@ def extensions(element: Resource, address: str) -> Iterator[Resource]:
             yield extension
 
 
+def words(concept: Resource) -> str:
+    """Return what a CodeableConcept says to people: its text, else the first name of a code; empty where neither."""
+    names = (coding.get("display") for coding in concept.get("coding", ()))
+    return str(concept.get("text") or next((name for name in names if name), ""))
+
+
 def value(element: Resource, name: str) -> Any:
     """Return the value of the project's extension of that name; None if absent."""
     for extension in extensions(element, url(name)):

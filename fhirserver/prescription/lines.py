@@ -96,9 +96,9 @@ class Line:
     def title(self) -> str:
         """The denomination, as it is printed."""
         for concept in _concepts(self.resource, self.medications):
-            shown = concept.get("text") or next((c["display"] for c in concept.get("coding", ()) if "display" in c), "")
+            shown = elements.words(concept)
             if shown:
-                return str(shown)
+                return shown
         return next((code for _, code in self.codings), "")
 
     @cached_property

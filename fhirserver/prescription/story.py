@@ -139,7 +139,7 @@ def _withdrawal(entry: Resource, titles: Mapping[str, str]) -> Text:
 
 
 def _why(reason: Resource) -> str:
-    said = reason.get("text") or next((one.get("display") for one in reason.get("coding", ())), None)
+    said = elements.words(reason)
     return f" : {said}" if said else ""
 
 

@@ -12,7 +12,7 @@ from fhirserver.errors import NotFound
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
-from fhirserver.prescription import lines, states
+from fhirserver.prescription import elements, lines, states
 from fhirserver.prescription.execution.standing import Standing
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.professions import HELD_FOR_THE_WHOLE_TREATMENT
@@ -135,7 +135,7 @@ class TaskWork:
         """Return a reason in its place: R4 has one on MedicationRequest only."""
         if resource["resourceType"] == "MedicationRequest":
             return {"statusReason": dict(reason)}
-        said = reason.get("text") or next((one.get("display") for one in reason.get("coding", ())), "")
+        said = elements.words(reason)
         note = {
             "time": self.work.now.isoformat(timespec="seconds"),
             "text": f"Fin décidée par le prescripteur : {said}",

@@ -18,13 +18,11 @@ from fhirserver.errors import BadRequest, Failure
 from fhirserver.interactions.exchange import Answer, Conditions, Preference, Request
 from fhirserver.interactions.shown.etags import tags
 from fhirserver.interactions.shown.outcomes import outcome
-from fhirserver.interactions.shown.selecting import beside_an_id
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Transaction
 
 _ALONE: Final = "Bundle.entry[0]"
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_WRITES: Final = ("PUT", "PATCH", "DELETE")
 _OF_BUNDLE: Final = frozenset(
     "resourceType id meta implicitRules language identifier type timestamp total link entry signature".split()  # noqa: SIM905 - one line
 )
@@ -124,9 +122,6 @@ def _entry(position: int, entry: Any, base: str) -> Entry:
             "Les critères d'un _search en entrée sont dans request.url ; une resource n'y a pas de place.",
             "The criteria of a _search in an entry are in request.url; a resource has no place there.",
         )
-    stray = beside_an_id(query) if method in _WRITES and len(segments) > 1 else None
-    if stray is not None:
-        raise _fault(position, stray.fr, stray.en)
     return Entry(position, method, segments, query, resource, full_url, request)
 
 

@@ -96,10 +96,9 @@ def title(resource: Resource, products: Sequence[Resource] = ()) -> str:
     ]
     for concept in concepts:
         if isinstance(concept, Mapping):
-            displays = (coding.get("display") for coding in concept.get("coding", ()))
-            said = concept.get("text") or next((display for display in displays if display), "")
+            said = elements.words(concept)
             if said:
-                return str(said)
+                return said
     return ""
 
 

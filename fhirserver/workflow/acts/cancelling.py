@@ -15,6 +15,7 @@ from fhirserver.errors import Conflict, Failure, Forbidden, Locked, NotFound
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
+from fhirserver.prescription import elements
 from fhirserver.prescription.execution.executions import DISPENSES
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.states import ENDED, Action, State
@@ -169,7 +170,7 @@ def _tell_holders(held: Sequence[TaskWork], reason: Mapping[str, Any]) -> Failur
     for task in held:
         if not task.situation().prescriber:
             task.decide(Action.CANCEL)
-        said = reason.get("text") or next((one.get("display") for one in reason.get("coding", ())), "")
+        said = elements.words(reason)
         note = {
             "time": task.work.now.isoformat(timespec="seconds"),
             "text": f"Le prescripteur demande l'arrêt de cette ordonnance : {said}",
