@@ -1,8 +1,8 @@
 """The floor that the server is measured against: bare Flask routes on the same WSGI server, the same MongoDB.
 
 One durable insert of the bytes; one find; one find and one durable audit insert; the find of a search on a base of the
-server, and one durable audit insert; the writes of one push of a prescription as one transaction; the find of one by
-its number. No FHIR, no token, no validation.
+server, and one durable audit insert; the transaction of one push of a prescription, and its writes alone; the find of
+one by its number. No FHIR, no token, no validation.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,11 @@ import bson
 from bson import ObjectId, json_util
 from flask import Flask, Response, request
 from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
+
+from fhirserver.store.profile import profiled
 
 PUSHES = 300
 """Writes whose documents differ in more than their keys."""
@@ -68,37 +71,61 @@ def application() -> Flask:
     if "FLOOR_PUSH" in os.environ:
         prescriptions(app, database.client, bson.decode(Path(os.environ["FLOOR_PUSH"]).read_bytes()))
     if "FLOOR_SUBMISSION" in os.environ:
-        kept = bson.decode(Path(os.environ["FLOOR_SUBMISSION"]).read_bytes())
-        writes(app, "/submission", database.client, kept["documents"], kept["answer"])
+        submission = bson.decode(Path(os.environ["FLOOR_SUBMISSION"]).read_bytes())
+        transaction(app, "/submission", database.client, submission)
     return app
 
 
-def writes(
-    app: Flask,
-    route: str,
-    client: MongoClient[dict[str, Any]],
-    documents: Mapping[str, list[dict[str, Any]]],
-    answer: bytes,
-) -> None:
-    """Add a route that takes a body and inserts documents, by collection, in one durable transaction."""
+def transaction(app: Flask, route: str, client: MongoClient[dict[str, Any]], kept: Mapping[str, Any]) -> None:
+    """Add a route that takes a body, and in one durable transaction finds and inserts documents.
+
+    Args:
+        app: where to add it.
+        route: its path.
+        client: of MongoDB.
+        kept: `reads`: the arguments of each find, and its collection ("of"), in the server's own database; `documents`:
+            what is inserted, by collection, each time under other ids; `answer`: what the route answers.
+    """
     durable = WriteConcern("majority", j=True)
-    written = client.get_database(f"{os.environ['FLOOR_DATABASE']}-floor", write_concern=durable)
-    several = range(min(PUSHES, _MEMORY // len(bson.encode(documents)) + 1))
-    differing = itertools.cycle([another(documents) for _ in several])
+    server = client[os.environ["FLOOR_DATABASE"]]
+    written = client.get_database(f"{server.name}-floor", write_concern=durable)
+    several = range(min(PUSHES, _MEMORY // len(bson.encode(kept["documents"])) + 1))
+    differing = itertools.cycle([another(kept["documents"]) for _ in several])
 
     @app.post(route, endpoint=route)
-    def write() -> Response:
+    def run() -> Response:
         request.get_data()
         fresh = str(ObjectId())
         with (
             client.start_session() as session,
             session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=durable),
         ):
-            for collection, kept in next(differing).items():
-                if kept:
-                    new = [{**document, "_id": f"{document['_id']}-{fresh}"} for document in kept]
+            for each in kept["reads"]:
+                options = {name: value for name, value in each.items() if name != "of"}
+                list(server[each["of"]].find(**options, session=session))
+            for collection, documents in next(differing).items():
+                if documents:
+                    new = [{**document, "_id": f"{document['_id']}-{fresh}"} for document in documents]
                     written[collection].insert_many(new, ordered=False, session=session)
-        return Response(answer, content_type="application/fhir+json")
+        return Response(kept["answer"], content_type="application/fhir+json")
+
+
+def reads(database: Database[dict[str, Any]], send: Callable[[], object]) -> list[dict[str, Any]]:
+    """Return what the transaction of a request finds, as `transaction` takes it.
+
+    Args:
+        database: of the server.
+        send: sends the request.
+    """
+    with profiled(database):
+        send()
+    noted = database["system.profile"].find({"op": "query", "command.autocommit": False}).sort("ts", 1)
+    kept = ("filter", "projection", "sort", "limit", "hint")
+    found = []
+    for each in noted:
+        command = each["command"]
+        found.append({"of": command["find"], **{name: command[name] for name in kept if name in command}})
+    return found
 
 
 def another(documents: Mapping[str, list[dict[str, Any]]]) -> Mapping[str, list[dict[str, Any]]]:
@@ -117,7 +144,8 @@ def prescriptions(app: Flask, client: MongoClient[dict[str, Any]], kept: Mapping
     found, audit = client[name]["resources"], written["audit"]
     seen = {"_id": False, "s": False}
 
-    writes(app, "/push", client, kept["push"], kept["pushed"])
+    transaction(app, "/push", client, kept["push"])
+    transaction(app, "/push-writes", client, {**kept["push"], "reads": []})
 
     @app.post("/find-prescription")
     def find_prescription() -> Response:
