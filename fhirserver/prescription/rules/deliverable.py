@@ -113,7 +113,9 @@ def pace(line: Line, plan: Course, so_far: SoFar, asked: Asked, tables: Tables) 
         return []
     allowed = plan.step.share(shown.days, plan.step_days, up=shown.strict)
     excess = asked.amount.value - allowed.value
-    if excess <= 0 or (not shown.strict and asked.pack is not None and excess < asked.pack.value):
+    # a box is not divided where part of it is due; before the last delivery has been taken, nothing is
+    whole_box = asked.pack if allowed.value > 0 and not shown.strict else None
+    if excess <= 0 or (whole_box is not None and excess < whole_box.value):
         return []
     if (Flag.OVERLAP if shown.express else Flag.SINGLE_DELIVERY) in line.flags and not shown.late:
         return []

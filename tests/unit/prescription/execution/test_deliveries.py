@@ -161,6 +161,21 @@ def test_three_months_on_one_line_are_delivered_a_month_at_a_time() -> None:
     assert first.standing.next_date == date(2026, 2, 5)
 
 
+def test_what_is_less_than_a_pack_is_not_delivered_early_either() -> None:
+    request = medicine("3400890020275", system=UCD, lasting=28, renewals=2)  # packs of 30
+    for on in ("2026-01-06", "2026-01-07", "2026-02-02"):
+        rule, text = refused(Unprocessable, request, delivery(28), delivery(29, on=on))
+        assert rule == "prescription-early-delivery"
+        assert "0 comprimé peuvent être délivrés à ce jour" in text
+    assert run(request, delivery(27), delivery(30))[1].standing.remaining == tablets(27)
+
+
+def test_nor_is_less_than_a_pack_of_an_assimilated_medicine_without_the_mention() -> None:
+    request, pack = medicine("N07BC01", lasting=28), tablets(7)
+    asked = delivery(7, pack=pack), delivery(6, on="2026-01-07", pack=pack)
+    assert refused(Unprocessable, request, *asked)[0] == "prescription-overlap"
+
+
 def test_contraceptives_are_delivered_for_three_months() -> None:
     request = medicine("G03AA07", lasting=84, renewals=3)
     assert run(request, delivery(84))[0].standing.next_date == date(2026, 3, 31)
