@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -118,19 +119,20 @@ def unique_id(number: str, document_type: str, *parts: str) -> str:
     return f"urn:oid:2.25.{uuid.uuid5(_ROOT, '/'.join((number, document_type, *sorted(parts)))).int}"
 
 
-def document(issued: Issued, content: bytes, binary: str) -> dict[str, Any]:
+def document(issued: Issued, content: bytes, binary: str, hidden: Collection[str] = ()) -> dict[str, Any]:
     """Return the DocumentReference of a document that the server makes.
 
     Args:
         issued: what it tells.
         content: its PDF.
         binary: reference to the Binary that keeps it.
+        hidden: visibility labels of the document that it takes the place of: they hold for it as well.
     """
     moment = issued.at.isoformat(timespec="seconds")
     title = _NAMES[issued.type]
     system = _LOINC if issued.type[0].isdigit() else _FRENCH
-    hidden = labels.HIDDEN_FROM_REPRESENTATIVES
-    label = (labels.SYSTEM, hidden) if issued.secret else (labels.CONFIDENTIALITY, "N")
+    held = sorted({*hidden, *((labels.HIDDEN_FROM_REPRESENTATIVES,) if issued.secret else ())})
+    shown = [(labels.SYSTEM, label) for label in held] or [(labels.CONFIDENTIALITY, "N")]
     context: dict[str, Any] = {"period": {"start": moment}}
     if issued.related:
         context["related"] = [{"reference": reference} for reference in issued.related]
@@ -147,7 +149,7 @@ def document(issued: Issued, content: bytes, binary: str) -> dict[str, Any]:
         "author": [{"reference": "#auteur"}],
         **(replaced if issued.replaces else {}),
         "description": title,
-        "securityLabel": [{"coding": [{"system": label[0], "code": label[1]}]}],
+        "securityLabel": [{"coding": [{"system": system, "code": code}]} for system, code in shown],
         "content": [
             {
                 "attachment": {

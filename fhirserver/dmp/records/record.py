@@ -275,9 +275,13 @@ def unrepresent(record: Record, who: str) -> Record:
 
 
 def absorb(record: Record, former: Record) -> Record:
-    """Return a record into which that of a replaced identity of the same patient goes: what either opposes holds."""
-    if record.state is State.ABSENT and former.state is State.ACTIVE:
-        record = replace(record, state=State.ACTIVE, created=former.created)
+    """Return a record into which that of a replaced identity of the same patient goes: what either opposes holds.
+
+    One that was closed for having gone into that very record opens again: the merge is taken back by its contrary.
+    """
+    merged = record.state is State.CLOSED and record.key in former.former
+    if former.state is State.ACTIVE and (record.state is State.ABSENT or merged):
+        record = replace(record, state=State.ACTIVE, created=record.created or former.created, closure=None)
     return replace(
         record,
         attached=record.attached or former.attached,
@@ -287,7 +291,9 @@ def absorb(record: Record, former: Record) -> Record:
         team=tuple(dict.fromkeys((*record.team, *former.team))),
         consents=tuple(dict.fromkeys((*record.consents, *former.consents))),
         representatives=tuple(dict.fromkeys((*record.representatives, *former.representatives))),
-        former=tuple(dict.fromkeys((*record.former, *former.former, former.key))),
+        former=tuple(
+            each for each in dict.fromkeys((*record.former, *former.former, former.key)) if each != record.key
+        ),
     )
 
 

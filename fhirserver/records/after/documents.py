@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fhirserver import jsontext
-from fhirserver.dmp import issued, marks
+from fhirserver.dmp import issued, labels, marks
 from fhirserver.dmp.issued import Issued
 from fhirserver.dmp.names import URI
 from fhirserver.dmp.submissions import derived
@@ -17,8 +17,6 @@ from fhirserver.store import Draft, Stored, Transaction
 from fhirserver.workflow.context import Work
 
 KIND: Final = "DocumentReference"
-_MERGES: Final = 10
-"""How many identities of a patient are followed, one merged into the next."""
 _SENDER: Final = "fhirserver"
 """Who submits what the server makes itself: its sourceId comes from this name."""
 
@@ -29,7 +27,7 @@ def store(work: Work, key: str, told: Issued, content: bytes) -> None:
     patient = told.subject.partition("/")[2]
     identity = transaction.reserve(KIND, None, patient)
     binary = transaction.reserve("Binary", None, identity)
-    document = issued.document(told, content, f"Binary/{binary}")
+    document = issued.document(told, content, f"Binary/{binary}", _hidden(transaction, told))
     held = {
         "resourceType": "Binary",
         "contentType": "application/pdf",
@@ -40,6 +38,12 @@ def store(work: Work, key: str, told: Issued, content: bytes) -> None:
     made = derived.submission_set(document, f"{KIND}/{identity}", _SENDER, told.at)
     _create(work, made, transaction.reserve("List", None, identity), marks.of_list(key, [identity]))
     notices.of_document(transaction, key, identity, told.author.name)
+
+
+def _hidden(transaction: Transaction, told: Issued) -> frozenset[str]:
+    """Return the visibility labels of the document that another takes the place of: who hid it hid what it tells."""
+    replaced = transaction.read(KIND, told.replaces.partition("/")[2]) if told.replaces else None
+    return frozenset() if replaced is None or replaced.deleted else labels.of(jsontext.read(replaced.body))
 
 
 def find(work: Work, parameter: str, value: str) -> list[str]:
@@ -82,7 +86,7 @@ def place_of(work: Work, subject: str) -> tuple[str, str] | None:
     Of a patient who was merged into another, both are the survivor's. None where he is not here, or has no INS.
     """
     place: tuple[str, str] | None = None
-    for _ in range(_MERGES):
+    for _ in range(merging.MOST):
         stored = patient_of(work.transaction, subject)
         if stored is None:
             break

@@ -195,12 +195,16 @@ def test_a_delivery_taken_back_leaves_the_record_and_the_others_stay_told(
     pharmacist = another_pharmacist(server)
     first, second = deliver(pharmacist, answer, 15_000, 1_120)
     (document,) = documents(patient, active, 1)
+    masked = b'[{"op":"replace","path":"/securityLabel/0/coding/0","value":{"code":"MASQUE_PS"}}]'
+    place = f"DocumentReference/{document['id']}"
+    assert patient.patch(place, masked, Content_Type="application/json-patch+json").status_code == 200
     assert pharmacist.post(f"{first}/$cancel", REASON).status_code == 200
     (old,) = documents(patient, active, 1, status="superseded")
     assert old["id"] == document["id"]
     (new,) = documents(patient, active, 1)
     assert new["relatesTo"] == [{"code": "replaces", "target": {"reference": f"DocumentReference/{document['id']}"}}]
     assert [each["reference"] for each in new["context"]["related"]] == [second]
+    assert new["securityLabel"][0]["coding"][0]["code"] == "MASQUE_PS", "what he hid stays hidden"
     assert pharmacist.post(f"{second}/$cancel", REASON).status_code == 200
     assert documents(patient, active, 0) == []
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+from pymongo.database import Database
+
 from fhirserver.demo import people
+from fhirserver.store.kept import ids as ids_of
 from tests.http.conftest import Client, Server
 from tests.http.dmp.conftest import Record, act, ids, join, professional
 from tests.http.dmp.test_patients_own_part import by_patient, place
@@ -93,3 +97,57 @@ def test_only_an_operator_merges_records(
     document = hospital.get(f"DocumentReference/{fed['DocumentReference']}").json()
     assert document["subject"]["reference"] == former.reference
     assert count(hospital, other) == 0
+
+
+def test_a_survivor_who_was_merged_himself_stands_for_whom_he_was_merged_into(
+    as_role: Callable[[str], Client], hospital: Client, new_record: Callable[[], Record], submit: Submit
+) -> None:
+    operator = as_role("operator")
+    first, second, last = new_record(), new_record(), new_record()
+    for each in (first, second, last):
+        assert act(operator, each, "create").status_code == 200
+    assert hospital.post("", submit(first)).status_code == 200
+    assert operator.put(second.reference, replaced_by(second, last)).status_code == 200
+    closed = f"{second.reference}/$dmp"
+    until = time.monotonic() + PATIENCE
+    while "dmp-fermeture" not in operator.get(closed).text and time.monotonic() < until:
+        time.sleep(0.1)
+    assert operator.put(first.reference, replaced_by(first, second)).status_code == 200
+    assert count(operator, last, expected=1) == 1
+
+
+def test_a_link_that_somebody_else_had_put_there_merges_nothing_when_an_operator_sends_it_back(
+    as_role: Callable[[str], Client], hospital: Client, new_record: Callable[[], Record], submit: Submit
+) -> None:
+    operator = as_role("operator")
+    former, other = new_record(), new_record()
+    assert hospital.post("", submit(former)).status_code == 200
+    assert hospital.put(former.reference, replaced_by(former, other)).status_code == 200
+    telecom = [{"system": "phone", "value": "0102030405"}]
+    for body in (replaced_by(former, other) | {"telecom": telecom}, replaced_by(former, other)):
+        assert operator.put(former.reference, body).status_code == 200
+    time.sleep(1.0)
+    assert count(operator, former, expected=1) == 1
+
+
+def test_what_was_under_way_when_the_former_record_closed_moves_as_well(
+    profile: Database[dict[str, Any]],
+    as_role: Callable[[str], Client],
+    hospital: Client,
+    new_record: Callable[[], Record],
+    submit: Submit,
+) -> None:
+    operator = as_role("operator")
+    former, survivor = new_record(), new_record()
+    fed = ids(hospital.post("", submit(former)))
+    assert act(operator, survivor, "create").status_code == 200
+    assert operator.put(former.reference, replaced_by(former, survivor)).status_code == 200
+    assert count(operator, survivor, expected=1) == 1
+    key = f"{people.INS_TEST}|{former.ins}"
+    # as a submission leaves it that began before the record closed and committed after it
+    for name in fed.items():
+        profile["resources"].update_one({"_id": ids_of.key(*name)}, {"$set": {"w.dmp.record": key, "s": {}}})
+    identity = former.reference.removeprefix("Patient/")
+    waiting = {"kind": "dmp-merge", "state": "waiting", "body.patient": identity}
+    assert profile["outbox"].update_many(waiting, {"$set": {"due": datetime.now(UTC)}}).modified_count == 1
+    assert count(operator, survivor, expected=1) == 1

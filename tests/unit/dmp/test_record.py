@@ -229,3 +229,10 @@ def test_a_record_that_absorbs_another_keeps_what_the_patient_opposed_in_either(
     assert acts.absorb(kept, former) == kept
     closed = Record("s|new", state=State.CLOSED)
     assert acts.absorb(closed, former).state is State.CLOSED
+
+
+def test_a_merge_is_taken_back_by_its_contrary_and_opens_the_record_that_it_had_closed() -> None:
+    merged = acts.absorb(Record("s|right", state=State.ACTIVE), Record("s|wrong", state=State.ACTIVE))
+    closed = acts.close(Record("s|wrong", state=State.ACTIVE), date(2026, 4, 1), "administratif", None)
+    opened = acts.absorb(closed, merged)
+    assert (opened.state, opened.closure, opened.former) == (State.ACTIVE, None, ("s|right",))
