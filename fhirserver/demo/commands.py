@@ -60,6 +60,7 @@ def _keep(server: RunningServer, tokens: dict[str, str], console: Console, stopp
         'curl -s -H "Authorization: Bearer $TOKEN_DOCTOR" "$BASE/DocumentReference?status=current&_count=1"',
         'curl -s -H "Authorization: Bearer $TOKEN_PHARMACIST" "$BASE/MedicationRequest?status=active&_count=1"',
         'curl -s -H "Authorization: Bearer $TOKEN_PATIENT" "$BASE/Task?_sort=-authored-on&_count=1"',
+        f"FHIRSERVER_STATE={server.state} .venv/bin/fhirserver audit | tail -n 3",
     ):
         console.print(f"  {line}", markup=False, soft_wrap=True)
     console.print("\nCtrl-C arrête tout.")

@@ -17,6 +17,7 @@ from fhirserver.dmp import habilitation
 from fhirserver.prescription.rules import tables
 from fhirserver.settings import SettingError, Settings
 from fhirserver.validation.policy import Policy
+from fhirserver.workflow.after import receipts
 
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ def checked(settings: Settings) -> Settings:
         _usable("FHIRSERVER_PRESCRIPTION_RULES", lambda: tables.load(_folder(folder)))
     _usable("FHIRSERVER_PROFILES", lambda: _folder(settings.profiles))
     _usable("FHIRSERVER_STATE", lambda: settings.state.mkdir(parents=True, exist_ok=True))
+    _usable("FHIRSERVER_STATE", lambda: receipts.published(settings.state))
     _names(settings, _usable("FHIRSERVER_PACKAGES, FHIRSERVER_PROFILES", lambda: in_force(settings)))
     host, port = _usable("FHIRSERVER_HOST, FHIRSERVER_PORT", lambda: _address(settings.host, settings.port))
     return replace(settings, host=host, port=port)

@@ -24,8 +24,8 @@ from fhirserver.interactions.services import Services
 from fhirserver.serving.running import prepare
 from fhirserver.serving.worker import keep
 from fhirserver.settings import Settings
-from fhirserver.store import Store
-from fhirserver.store.local import LocalMongod
+from fhirserver.store import Store, local
+from fhirserver.store.local import LocalMongod, LocalMongodError
 
 _SUFFIXES: Final = (".json", ".ndjson", ".jsonl")
 _AHEAD: Final = 3
@@ -44,14 +44,22 @@ _services: list[Services] = []
 @click.option("--again", is_flag=True, help="Begin anew instead of going on where an earlier run stopped.")
 @click.option("--language", type=click.Choice(["fr", "en"]), help="Language of the report.")
 def load(places: tuple[Path, ...], workers: int, *, no_validation: bool, again: bool, language: str | None) -> None:
-    """Load resources, Bundles and NDJSON from files and folders, and report what cannot be stored."""
+    """Load resources, Bundles and NDJSON from files and folders, and report what cannot be stored.
+
+    It may run beside the server. MONGODB_URI names the database; without it, that of FHIRSERVER_STATE.
+    """
     settings = configuration.read()
     if no_validation:
         settings = replace(settings, validation="off")
-    if settings.mongodb_uri:
-        _load(settings, _files(places), workers, again=again, language=language)
+    address = settings.mongodb_uri or local.running(settings.state / "mongodb")
+    if address:
+        _load(replace(settings, mongodb_uri=address), _files(places), workers, again=again, language=language)
         return
-    with LocalMongod(settings.state / "mongodb") as mongod:
+    try:
+        mongod = LocalMongod(settings.state / "mongodb")
+    except LocalMongodError as error:
+        raise click.ClickException(str(error)) from error
+    with mongod:
         _load(replace(settings, mongodb_uri=mongod.uri), _files(places), workers, again=again, language=language)
 
 

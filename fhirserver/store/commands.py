@@ -8,6 +8,7 @@ import click
 import orjson
 
 from fhirserver import settings
+from fhirserver.store import local
 from fhirserver.store.kept import trail
 from fhirserver.store.store import Store
 
@@ -16,7 +17,8 @@ from fhirserver.store.store import Store
 def collect() -> None:
     """Remove content that no version uses, and uploads that no commit kept, after a day of grace.
 
-    Run it daily; it may run beside the server. MONGODB_URI names the database.
+    Run it daily; it may run beside the server. MONGODB_URI names the database; without it, that of a server of this
+    FHIRSERVER_STATE.
     """
     store = _opened("whose content is to be collected")
     try:
@@ -33,7 +35,8 @@ def collect() -> None:
 def audit(since: datetime | None, until: datetime | None, resource: str | None, person: str | None) -> None:
     """Print the audit trail, an access a line, as JSON: reads, searches, refusals and writes, the oldest first.
 
-    MONGODB_URI names the database. A span of some days is read at once; the filters look at each access in it.
+    MONGODB_URI names the database; without it, that of a server of this FHIRSERVER_STATE. A span of some days is read
+    at once; the filters look at each access in it.
     """
     end = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
     begin = since.replace(tzinfo=UTC) if since else end - timedelta(days=1)
@@ -50,6 +53,7 @@ def audit(since: datetime | None, until: datetime | None, resource: str | None, 
 
 def _opened(purpose: str) -> Store:
     read = settings.read()
-    if not read.mongodb_uri:
+    address = read.mongodb_uri or local.running(read.state / "mongodb")
+    if not address:
         raise click.UsageError(f"MONGODB_URI is not set: it names the replica set {purpose}.")
-    return Store(read.mongodb_uri, read.database)
+    return Store(address, read.database)

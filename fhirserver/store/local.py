@@ -29,6 +29,8 @@ _ENGINE: Final = "eviction_dirty_target=50,eviction_dirty_trigger=75"
 """Parts of the cache, in %, that may wait to be written. With 5 and 20, as mongod comes, a load of many resources
 writes each leaf of the index of keys for a few keys; the checkpoint of each minute writes them anyway."""
 _POLL: Final = 0.005
+_ADDRESS: Final = "address"
+"""File beside the data that tells other commands where the mongod of a folder listens."""
 
 # mongod lives as long as somebody holds the other end of the keeper's standard input: when this process dies, even by
 # SIGKILL, the shell reads end-of-file and ends mongod. (PR_SET_PDEATHSIG would act when the starting *thread* ends.)
@@ -71,6 +73,18 @@ def find_mongod() -> Path:
     )
 
 
+def running(folder: Path) -> str:
+    """Return the address of the mongod that a server has started on a folder; empty: there is none."""
+    with suppress(OSError, PyMongoError):
+        address = (folder / _ADDRESS).read_text()
+        client: MongoClient[dict[str, Any]] = MongoClient(address, serverSelectionTimeoutMS=1000)
+        with client:
+            served = client.admin.command("getCmdLineOpts")["parsed"]["storage"]["dbPath"]
+        # after a kill, the port that was written down may be another's
+        return address if Path(served).resolve() == folder.resolve() else ""
+    return ""
+
+
 class LocalMongod:
     """A running mongod; ends when `stop` is called or this process dies.
 
@@ -84,7 +98,7 @@ class LocalMongod:
     """
 
     def __init__(self, folder: Path, *, cache_gb: float | None = None) -> None:
-        self._folder = folder
+        self._folder = folder.resolve()
         self._cache_gb = max(0.25, _share_of_memory() if cache_gb is None else cache_gb)
         self._mongod = find_mongod()
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,6 +123,7 @@ class LocalMongod:
             self.port = self.port if self.port and _is_free(self.port) else _free_port()
             self._launch()
             if self._becomes_primary():
+                (self._folder / _ADDRESS).write_text(self.uri)
                 return
         raise LocalMongodError(f"mongod does not start in {self._folder}:\n{self._complaints()}")
 
@@ -121,7 +136,9 @@ class LocalMongod:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             self.kill()
-        self._release()
+        else:
+            self._release()
+        (self._folder / _ADDRESS).unlink(missing_ok=True)
 
     def kill(self) -> None:
         """End it at once, as a crash would (`kill -9`); `start` recovers what was acknowledged."""
@@ -172,7 +189,7 @@ class LocalMongod:
                     self._release()
                     if "Address already in use" in self._complaints():
                         return False
-                    raise LocalMongodError(f"mongod does not start in {self._folder}:\n{self._complaints()}")
+                    raise LocalMongodError(self._reason())
                 # a driver that is refused a connection looks again only after half a second
                 if not _listens(self.port):
                     time.sleep(_POLL)
@@ -184,6 +201,14 @@ class LocalMongod:
                 time.sleep(_POLL)
         self.kill()
         raise LocalMongodError(f"mongod does not become primary in {self._folder}:\n{self._complaints()}")
+
+    def _reason(self) -> str:
+        if running(self._folder):
+            return (
+                f"Another server runs on {self._folder}: end it, or give this one a FHIRSERVER_STATE or a MONGODB_URI "
+                f"of its own.\n{self._complaints()}"
+            )
+        return f"mongod does not start in {self._folder}:\n{self._complaints()}"
 
     def _complaints(self) -> str:
         """Return what mongod said last of errors in its log, one JSON object a line."""

@@ -5,7 +5,8 @@ the moment of the commit, so tasks of one key sort as their commits did.
 
 A worker takes a task for the length of a lease; if it dies, another takes the task when the lease ends. So a task may
 be begun more than once, and its effect must come with `Outbox.complete` in one transaction: then it happens exactly
-once, since completing fails for a worker whose lease was lost.
+once, since completing fails for a worker whose lease was lost. A task of which every worker died is set aside as one
+that failed is: it would end the worker of all others again and again.
 """
 
 from __future__ import annotations
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 LEASE: Final = 60.0
 """Seconds that a worker has for one task."""
 TRIES: Final = 12
-"""Attempts after which a task is set aside as failed (about a day)."""
+"""Attempts after which a task is set aside as failed (about 19 hours)."""
+_FIRST_PAUSE: Final = 2.0
+_LONGER: Final = 4.0
+"""By what a pause is longer than the one before."""
 _LONGEST_PAUSE: Final = 4 * 3600.0
+_DIED: Final = "whoever did it died of it, or took longer than the lease, each time"
 _CANDIDATES: Final = 20
 
 
@@ -95,11 +100,17 @@ class Outbox:
                     if task["key"] is not None and self._has_earlier(task):
                         blocked.append(task["key"])
                         continue
+                    # a task that its worker gave back, or an operator, has no token
+                    if task["tries"] >= TRIES and "token" in task:
+                        self._set_aside(task)
+                        blocked.clear()
+                        break
                     taken = self._lease(task, lease, present)
                     if taken is not None:
                         return taken
-                if len(candidates) < _CANDIDATES:
-                    return None
+                else:
+                    if len(candidates) < _CANDIDATES:
+                        return None
 
     def complete(self, transaction: Transaction, lease: Lease) -> None:
         """Mark a task as done in the transaction that holds its effect.
@@ -123,7 +134,7 @@ class Outbox:
 
     def fail(self, lease: Lease, error: str, *, now: datetime | None = None) -> None:
         """Give a task back after a failure: it is tried again later, and set aside after `TRIES` attempts."""
-        pause = min(2.0**lease.tries, _LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads, keeps no secret
+        pause = min(_FIRST_PAUSE * _LONGER ** (lease.tries - 1), _LONGEST_PAUSE) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads, keeps no secret
         state = "failed" if lease.tries >= TRIES else "waiting"
         due = (now or datetime.now(UTC)) + timedelta(seconds=pause)
         with translated():
@@ -135,6 +146,18 @@ class Outbox:
         """Return the tasks that were set aside, oldest first."""
         with translated():
             return list(self._tasks.find({"state": "failed"}).sort("due", 1).limit(1000))
+
+    def again(self) -> int:
+        """Have the tasks that were set aside tried again, as if for the first time; return how many."""
+        anew = {"$set": {"state": "waiting", "tries": 0, "due": datetime.now(UTC)}}
+        with translated():
+            return self._tasks.update_many({"state": "failed"}, anew).modified_count
+
+    def _set_aside(self, task: Mapping[str, Any]) -> None:
+        self._tasks.update_one(
+            {"_id": task["_id"], "state": "waiting", "due": task["due"]},
+            {"$set": {"state": "failed", "error": _DIED}, "$unset": {"token": ""}},
+        )
 
     def _has_earlier(self, task: Mapping[str, Any]) -> bool:
         earlier = {"key": task["key"], "state": "waiting", "_id": {"$lt": task["_id"]}}

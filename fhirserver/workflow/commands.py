@@ -15,7 +15,7 @@ from fhirserver.prescription.lines import paris_day
 from fhirserver.prescription.rules.calendar import months_after
 from fhirserver.prescription.rules.validity import purge_day
 from fhirserver.prescription.tasks import View
-from fhirserver.store import Store
+from fhirserver.store import Store, local
 from fhirserver.store.commits import claims
 from fhirserver.store.kept.erasing import erase
 from fhirserver.workflow import context
@@ -32,12 +32,14 @@ _SHORTEST = 48
 def purge(*, dry_run: bool) -> None:
     """Erase prescriptions whose time of retention is over, with their versions, prints and receipts.
 
-    Run it daily, and `fhirserver collect` after it; both may run beside the server. MONGODB_URI names the database.
+    Run it daily, and `fhirserver collect` after it; both may run beside the server. MONGODB_URI names the database;
+    without it, that of a server of this FHIRSERVER_STATE.
     """
     settings = configuration.read()
-    if not settings.mongodb_uri:
+    address = settings.mongodb_uri or local.running(settings.state / "mongodb")
+    if not address:
         raise click.UsageError("MONGODB_URI is not set: it names the replica set whose prescriptions are looked at.")
-    store = Store(settings.mongodb_uri, settings.database)
+    store = Store(address, settings.database)
     try:
         services = app.services(settings, store)
         found = list(due(context.workflow(settings), services, paris_day(context.present())))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,18 @@ def test_collect_without_a_database_says_what_is_missing(monkeypatch: pytest.Mon
     ran = CliRunner().invoke(cli.main, ["collect"])
     assert ran.exit_code == 2
     assert "MONGODB_URI" in ran.output
+
+
+def test_commands_beside_a_server_with_a_local_mongod_find_it_by_its_state(
+    mongod: LocalMongod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    monkeypatch.setenv("FHIRSERVER_STATE", str(tmp_path))
+    monkeypatch.setenv("FHIRSERVER_DATABASE", "nothing-yet")
+    (tmp_path / "mongodb").symlink_to(mongod._folder)
+    for command, output in (("collect", "0 contents removed\n"), ("audit", ""), ("purge", "0 prescriptions erased\n")):
+        ran = CliRunner().invoke(cli.main, [command])
+        assert (ran.exit_code, ran.output) == (0, output)
 
 
 def told(store: Store, mongod: LocalMongod, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> list[dict[str, Any]]:

@@ -51,10 +51,20 @@ def test_it_ends_with_the_process_that_started_it_even_if_that_is_killed(tmp_pat
         time.sleep(0.05)
 
 
-def test_a_folder_in_use_is_refused_with_the_reason(mongod: LocalMongod) -> None:
-    with pytest.raises(LocalMongodError, match="DBPathInUse"):
+def test_a_folder_in_use_is_refused_with_the_reason_and_what_to_do(mongod: LocalMongod) -> None:
+    with pytest.raises(LocalMongodError, match=r"Another server runs on .*FHIRSERVER_STATE") as refused:
         LocalMongod(mongod._folder)
+    assert "DBPathInUse" in str(refused.value)
     assert is_alive(mongod.pid)
+
+
+def test_others_learn_where_the_mongod_of_a_folder_listens_and_not_of_another_one_on_its_port(
+    mongod: LocalMongod, tmp_path: Path
+) -> None:
+    assert local.running(mongod._folder) == mongod.uri
+    assert not local.running(tmp_path)
+    (tmp_path / "address").write_text(mongod.uri)
+    assert not local.running(tmp_path)
 
 
 def test_a_crash_by_itself_is_noticed_and_it_can_be_started_again(tmp_path: Path) -> None:

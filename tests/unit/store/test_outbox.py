@@ -90,6 +90,39 @@ def test_a_task_that_fails_is_tried_later_and_set_aside_in_the_end(store: Store)
     assert [task["error"] for task in store.outbox.failed()] == ["no printer"]
 
 
+def test_a_task_of_which_every_worker_dies_is_set_aside_and_tried_again_when_an_operator_says_so(store: Store) -> None:
+    enqueue(store, Task("pdf", {"number": 1}, key="a"), Task("pdf", {"number": 2}, key="a"))
+    now = datetime.now(UTC)
+    for attempt in range(1, TRIES + 1):
+        assert take(store, now).tries == attempt
+        now += LATER
+    assert take(store, now).body["number"] == 2, "those behind it go on"
+    assert [task["body"]["number"] for task in store.outbox.failed()] == [1]
+    assert store.outbox.again() == 1
+    anew = take(store, now)
+    assert (anew.body["number"], anew.tries) == (1, 1)
+
+
+def test_a_task_that_an_operator_gives_back_by_hand_is_tried_once_more(store: Store) -> None:
+    enqueue(store, Task("pdf", {}))
+    store.outbox.fail(lease := take(store), "no printer")
+    by_hand = {"$set": {"tries": TRIES, "due": datetime.now(UTC)}}
+    store.database["outbox"].update_one({"_id": lease.id}, by_hand)
+    store.outbox.fail(take(store), "no printer")
+    assert [task["error"] for task in store.outbox.failed()] == ["no printer"]
+
+
+def test_attempts_are_spread_over_most_of_a_day(store: Store) -> None:
+    enqueue(store, Task("pdf", {}))
+    begun = now = datetime.now(UTC)
+    for _ in range(TRIES - 1):
+        store.outbox.fail(lease := take(store, now), "no printer", now=now)
+        found = store.database["outbox"].find_one({"_id": lease.id})
+        assert found is not None
+        now = found["due"]
+    assert timedelta(hours=12) < now - begun < timedelta(hours=24)
+
+
 def test_workers_at_once_do_each_task_once(store: Store) -> None:
     enqueue(store, *(Task("pdf", {"number": number}, key=f"k{number % 7}") for number in range(60)))
 
