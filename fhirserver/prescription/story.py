@@ -86,7 +86,7 @@ def events(reference: str, versions: Sequence[Version], titles: Mapping[str, str
 def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, str]) -> Iterator[Event]:
     state: State | None = None
     delivered = closed = 0
-    withdrawn: set[str] = set()
+    withdrawn: set[tuple[str, str]] = set()
     for version in versions:
         view = View(version.task)
         kind = KINDS[view.kind]
@@ -104,8 +104,8 @@ def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, st
         delivered = max(delivered, len(outputs))
         for entry in outputs:
             what = entry["valueReference"]["reference"]
-            if _part(entry) == _WITHDRAWN and what not in withdrawn:
-                withdrawn.add(what)
+            if _part(entry) == _WITHDRAWN and (what, _line(entry)) not in withdrawn:
+                withdrawn.add((what, _line(entry)))
                 text = _withdrawal(entry, titles)
                 yield Event(version.when, version.who, "withdrawn", text, execution=True, reference=what)
         if view.state is not state:
@@ -132,10 +132,18 @@ def _part(entry: Resource) -> str:
     return str(entry["type"]["coding"][0]["code"])
 
 
-def _withdrawal(entry: Resource, titles: Mapping[str, str]) -> Text:
+def _line(entry: Resource) -> str:
     note = next(elements.extensions(entry, elements.url("delivered")))
-    title = titles.get(elements.part(note, "line")["reference"], "")
-    return Text(f"Délivrance de « {title} » annulée par son auteur", f'Delivery of "{title}" taken back by its author')
+    return str(elements.part(note, "line")["reference"])
+
+
+def _withdrawal(entry: Resource, titles: Mapping[str, str]) -> Text:
+    title = titles.get(_line(entry), "")
+    said = elements.part(next(elements.extensions(entry, elements.url("delivered"))), "taken-back")
+    why = f" : {said}" if said else ""
+    return Text(
+        f"Délivrance de « {title} » annulée par son auteur{why}", f'Delivery of "{title}" taken back by its author{why}'
+    )
 
 
 def _why(reason: Resource) -> str:

@@ -260,13 +260,17 @@ class View:
             if entry["type"]["coding"][0]["code"] == part
         ]
 
-    def withdraw(self, reference: str) -> bool:
-        """Take back a delivery; False where it is not of this Task."""
+    def withdraw(self, reference: str, why: str = "") -> bool:
+        """Take back a delivery, of all lines that it executed; False where it is not of this Task."""
+        found = False
         for entry in self.task.get("output", ()):
             if entry["valueReference"]["reference"] == reference and entry["type"]["coding"][0]["code"] == "dispense":
+                found = True
                 entry["type"] = _part("withdrawn", "Délivrance annulée")
-                return True
-        return False
+                if why:
+                    note = next(elements.extensions(entry, elements.url("delivered")))
+                    note["extension"] = [*note["extension"], {"url": "taken-back", "valueString": why}]
+        return found
 
     def delivered(self, line: str | None = None) -> tuple[Delivered, ...]:
         """Return the deliveries of a line (None: of all), in order; those taken back left out."""

@@ -117,6 +117,11 @@ class PrescriptionGuard(Guard):
         given = issuing.again(services, request, transaction, found)
         return dispensing.again(services, request, transaction, found) if given is None else given
 
+    def check(self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
+        """Take deliveries that were recorded before out of what is new."""
+        del transaction
+        dispensing.settle(services, request, found)
+
     def plan(
         self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
     ) -> Finish | None:

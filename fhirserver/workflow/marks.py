@@ -1,12 +1,12 @@
 """What belongs to an issued prescription: a mark in the audit data of each write, which no client can forge.
 
-`w.rx` of a document: `{n: number, part, by: […], secret, minor, opposed}`. Current and superseded versions
+`w.rx` of a document: `{n: number, part, by: […], of: […], secret, minor, opposed}`. Current and superseded versions
 carry it alike.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from fhirserver.dmp import labels
@@ -17,6 +17,7 @@ from fhirserver.store import Stored
 Part = Literal["line", "group", "task", "dispense", "receipt", "print"]
 NUMBER: Final = "rx.n"
 BY: Final = "rx.by"
+OF: Final = "rx.of"
 SECRET: Final = "rx.secret"  # noqa: S105 - the name of a field
 MINOR: Final = "rx.minor"
 OPPOSED: Final = "rx.opposed"
@@ -35,6 +36,7 @@ class Mark:
         minor: his legal representatives may not know of it (a minor's secret, CSP L1111-5).
         task: id of the Task that it is of; None for a Task itself.
         opposed: the patient opposed that prescribers see the execution, and the resource tells of it.
+        of: who prescribed what it executes, where that is secret: he knows of it.
     """
 
     number: str
@@ -44,6 +46,11 @@ class Mark:
     opposed: bool = False
     task: str | None = None
     minor: bool = False
+    of: tuple[str, ...] = ()
+
+    def executed(self, part: Part, by: tuple[str, ...], task: str) -> Mark:
+        """Return the mark of what executes a Task of this mark."""
+        return replace(self, part=part, by=by, task=task, of=self.by if self.secret else ())
 
     def kept(self) -> dict[str, Any]:
         """Return the mark as `w` keeps it; false flags are absent, so that a condition can ask for absence."""
@@ -54,6 +61,8 @@ class Mark:
             found["minor"] = "1"
         if self.opposed:
             found["opposed"] = "1"
+        if self.of:
+            found["of"] = list(self.of)
         if self.task:
             found["task"] = self.task
         return {"rx": found}
@@ -77,4 +86,5 @@ def mark_of(stored: Stored | None) -> Mark | None:
     if kept is None:
         return None
     flags = {name: name in kept for name in ("secret", "opposed", "minor")}
-    return Mark(kept["n"], kept["part"], tuple(kept["by"]), task=kept.get("task"), **flags)
+    of = tuple(kept.get("of", ()))
+    return Mark(kept["n"], kept["part"], tuple(kept["by"]), task=kept.get("task"), of=of, **flags)

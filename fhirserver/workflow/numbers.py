@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, presen
 from fhirserver.workflow.marks import mark_of
 
 _PARAMETERS: Final = ("group-identifier", "requisition")
+_PARTS: Final = re.compile("[.:]")
 _ANYTHING: Final = ("_filter", "_content", "_text")
 """Parameters in whose values a number may stand as well."""
 _MARKS: Final = str.maketrans(dict.fromkeys('(),"', " "))
@@ -164,9 +166,14 @@ def as_stored(pairs: Pairs, root: str) -> list[tuple[str, str]]:
         root: system of the numbers.
     """
     return [
-        (name, ",".join(_as_stored(each, root) for each in value.split(",")) if name in _PARAMETERS else value)
+        (name, ",".join(_as_stored(each, root) for each in value.split(",")) if _is_number(name) else value)
         for name, value in pairs
     ]
+
+
+def _is_number(name: str) -> bool:
+    """Tell whether a criterion is a number, in a chain or `_has` too."""
+    return not set(_PARTS.split(name)).isdisjoint(_PARAMETERS)
 
 
 def _as_stored(value: str, root: str) -> str:

@@ -1,16 +1,14 @@
 """A push that was sent before: recognised by the editor's own key, and answered as the first time.
 
 The key is the editor's group identifier (of a prescription) or the dispenser's identifier (of a delivery), with the
-client. What is compared is the content: resources with the links between entries, not the urns that name them.
+client. What is compared is the content (`digests`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from hashlib import blake2b
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, cast
 
-from fhirserver import jsontext
 from fhirserver.errors import Conflict
 from fhirserver.interactions.bundles import entries as bundle_entries
 from fhirserver.interactions.bundles.entries import Entry
@@ -20,6 +18,7 @@ from fhirserver.interactions.writes import writing
 from fhirserver.issues import Text
 from fhirserver.store import Transaction
 from fhirserver.store.commits import claims
+from fhirserver.workflow.digests import Digests, digests
 from fhirserver.workflow.marks import mark_of
 
 DIGEST: Final = "prescription-digest"
@@ -45,31 +44,11 @@ def changes_issued(transaction: Transaction, entry: Entry) -> bool:
     )
 
 
-def told(request: Request, found: Sequence[Entry]) -> str:
-    """Return the digest of a push as it was sent: it is taken before references are resolved, and remembered."""
+def told(request: Request, found: Sequence[Entry]) -> Digests:
+    """Return the digests of a push as it was sent: taken before references are resolved, and remembered."""
     if DIGEST not in request.memory:
-        request.memory[DIGEST] = digest(found)
-    return str(request.memory[DIGEST])
-
-
-def digest(found: Sequence[Entry]) -> str:
-    """Return what tells the content of a push from another: equal for the same push under other urns."""
-    content = [
-        [
-            entry.method,
-            list(entry.path),
-            entry.query,
-            {name: value for name, value in entry.request.items() if name not in ("method", "url")},
-            entry.asked.none_exist if entry.asked else None,
-            entry.resource,
-        ]
-        for entry in found
-    ]
-    text = jsontext.canonical(content)
-    for entry in found:
-        if entry.full_url and entry.full_url.startswith("urn:"):
-            text = text.replace(entry.full_url.encode(), b"urn:entry:%d" % entry.position)
-    return blake2b(text, digest_size=16).hexdigest()
+        request.memory[DIGEST] = digests(found)
+    return cast("Digests", request.memory[DIGEST])
 
 
 def claim_of(kind: str, request: Request, *parts: str) -> str:
@@ -78,7 +57,7 @@ def claim_of(kind: str, request: Request, *parts: str) -> str:
 
 
 def before(
-    transaction: Transaction, names: Sequence[str], told: str, what: Text, found: Sequence[Entry]
+    transaction: Transaction, names: Sequence[str], told: Digests, what: Text, found: Sequence[Entry]
 ) -> dict[str, Any] | None:
     """Return what the first push under one of these names left; None: it is new, or would change what is issued.
 
@@ -89,20 +68,37 @@ def before(
         claimed = transaction.claimed(name)
         if claimed is None:
             continue
-        if claimed["digest"] != told:
+        if claimed["digest"] != told.whole:
             if any(changes_issued(transaction, entry) for entry in found):
                 return None
-            raise Conflict(
-                Text(
-                    f"{what.fr} a déjà été envoyé avec un autre contenu : donnez un nouvel identifiant à un nouvel "
-                    "envoi.",
-                    f"{what.en} was already sent with other content: give a new identifier to a new push.",
-                ),
-                rule="prescription-key",
-                code="duplicate",
-            )
+            raise other_content(what)
         return claimed
     return None
+
+
+def other_content(what: Text) -> Conflict:
+    """409: another content was pushed under the same key."""
+    return Conflict(
+        Text(
+            f"{what.fr} a déjà été envoyé avec un autre contenu : donnez un nouvel identifiant à un nouvel envoi.",
+            f"{what.en} was already sent with other content: give a new identifier to a new push.",
+        ),
+        rule="prescription-key",
+        code="duplicate",
+    )
+
+
+def kept(told: Digests, answers: Sequence[Answer]) -> dict[str, Any]:
+    """Return what a claim keeps of a push: what tells it from another, and what it was answered."""
+    return {"digest": told.whole, "entries": list(told.entries), "answers": remembered(answers)}
+
+
+def in_order(claimed: Mapping[str, Any], told: Digests) -> list[list[Any]]:
+    """Return what the entries of the first push were answered, in the order of the same push now."""
+    left: dict[str, list[list[Any]]] = {}
+    for own, answer in zip(claimed["entries"], claimed["answers"], strict=True):
+        left.setdefault(own, []).append(answer)
+    return [left[own].pop(0) for own in told.entries]
 
 
 def remembered(answers: Sequence[Answer]) -> list[list[Any]]:
@@ -122,12 +118,17 @@ def answered(
     services: Services, request: Request, transaction: Transaction, found: Sequence[Entry], kept: Sequence[list[Any]]
 ) -> list[Answer]:
     """Return the answers of the first push."""
-    answers = []
-    for entry, (status, kind, identity, version) in zip(found, kept, strict=True):
-        if entry.method in _READS:
-            answers.append(services.router.perform(bundle_entries.as_request(request, entry, transaction)))
-            continue
-        stored = services.store.vread(kind, identity, version) if kind else None
-        place = writing.location(kind, identity, version) if kind else None
-        answers.append(Answer(status, stored, location=place, written=True))
-    return answers
+    return [
+        services.router.perform(bundle_entries.as_request(request, entry, transaction))
+        if entry.method in _READS
+        else first_answer(services, answer)
+        for entry, answer in zip(found, kept, strict=True)
+    ]
+
+
+def first_answer(services: Services, kept: Sequence[Any]) -> Answer:
+    """Return the answer of an entry of the first push."""
+    status, kind, identity, version = kept
+    stored = services.store.vread(kind, identity, version) if kind else None
+    place = writing.location(kind, identity, version) if kind else None
+    return Answer(status, stored, location=place, written=True)

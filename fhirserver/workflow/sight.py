@@ -18,7 +18,7 @@ from fhirserver.prescription.lines import LINE_TYPES
 from fhirserver.search.asked.query import And, Node, Or, Written
 from fhirserver.store import Stored
 from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, prescriber_keys, present
-from fhirserver.workflow.marks import BY, MINOR, NUMBER, OPPOSED, SECRET, mark_of
+from fhirserver.workflow.marks import BY, MINOR, NUMBER, OF, OPPOSED, SECRET, mark_of
 
 DISPENSE_TYPES: Final = frozenset({"MedicationDispense", "Procedure", "DiagnosticReport", "SupplyDelivery"})
 TYPES: Final = LINE_TYPES | DISPENSE_TYPES | {"Task", "RequestGroup", "Binary"}
@@ -76,7 +76,8 @@ def shows(workflow: Workflow, services: Services, request: Request, stored: Stor
         return is_open(services, request, mark.number)
     if mark.opposed:
         return False
-    return not mark.secret or is_open(services, request, mark.number)
+    by_him = not set(mark.of).isdisjoint(prescriber_keys(request.caller))
+    return by_him or not mark.secret or is_open(services, request, mark.number)
 
 
 def limit(workflow: Workflow, services: Services, request: Request, kind: str) -> Node | None:
@@ -95,4 +96,5 @@ def limit(workflow: Workflow, services: Services, request: Request, kind: str) -
         return Or((Written(NUMBER, ()), own, *by_number))
     unopposed = Written(OPPOSED, ())
     mine = own if kind != "Task" else And((own, unopposed))
-    return Or((mine, And((unopposed, Or((Written(SECRET, ()), *by_number))))))
+    of_his = Written(OF, prescriber_keys(request.caller))
+    return Or((mine, And((unopposed, Or((Written(SECRET, ()), of_his, *by_number))))))

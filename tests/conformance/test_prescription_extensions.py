@@ -107,6 +107,7 @@ VALUES: list[tuple[Any, str, str, Any]] = [
     (dispense, "remaining-deliveries", "UnsignedInt", 1),
     (supply, "executed-line", "Reference", {"reference": "DeviceRequest/1"}),
     (supply, "not-delivered-reason", "CodeableConcept", {"text": "rupture"}),
+    (supply, "taken-back-reason", "CodeableConcept", {"text": "erreur de délivrance"}),
 ]
 
 

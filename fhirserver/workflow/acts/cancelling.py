@@ -43,7 +43,7 @@ REASONS: Final[dict[str, str]] = {
 }
 """Codes of REASON_SYSTEM, with their names in French."""
 _WHY: Final = {"MedicationDispense": "statusReasonCodeableConcept", "Procedure": "statusReason"}
-"""Where a delivery says why it was taken back; R4 has no such element on the others."""
+"""Where a delivery says why it was taken back; the others, for which R4 has no such element, in an extension."""
 UNPUBLISH: Final = "prescription-unpublish"
 """Kind of the outbox task that takes a prescription's document out of the DMP."""
 UNDISPENSE: Final = "prescription-undispense"
@@ -134,7 +134,7 @@ def withdraw(  # noqa: PLR0913, PLR0917 - what is taken back, and why
         task = taskwork.load(work, mark.task)
         _require_time(task, stored.updated + timedelta(minutes=workflow.settings.prescription_withdrawal), work)
         resource: dict[str, Any] = jsontext.read(stored.body)
-        if resource.get("status") in _WITHDRAWN or not task.view.withdraw(f"{kind}/{identity}"):
+        if resource.get("status") in _WITHDRAWN or not task.view.withdraw(f"{kind}/{identity}", elements.words(reason)):
             raise Conflict(
                 Text("Cette délivrance est déjà annulée.", "This delivery was taken back already."),
                 rule="prescription-withdraw",
@@ -144,8 +144,12 @@ def withdraw(  # noqa: PLR0913, PLR0917 - what is taken back, and why
         task.save()
         if kind in DISPENSES:
             transaction.enqueue(Task(UNDISPENSE, {"delivery": f"{kind}/{identity}"}, dmp_order(mark.number)))
-        told = {_WHY[kind]: dict(reason)} if kind in _WHY else {}
-        return work.update({**resource, "status": "entered-in-error", **told}, mark, identity)
+        resource["status"] = "entered-in-error"
+        if kind in _WHY:
+            resource[_WHY[kind]] = dict(reason)
+        else:
+            elements.set_value(resource, "taken-back-reason", "CodeableConcept", dict(reason))
+        return work.update(resource, mark, identity)
 
     return services.store.transact(attempt) if request.unit is None else attempt(request.unit)
 

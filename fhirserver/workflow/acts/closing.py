@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 from fhirserver.interactions.exchange import Answer
@@ -86,8 +85,7 @@ def _keep(task: TaskWork, receipt: str) -> str:
     work = task.work
     identity = work.transaction.reserve("Binary", beside=task.stored.id)
     content: FileRef = work.transaction.put_file(receipt.encode("ascii"))
-    by = prescriber_keys(work.request.caller)
-    mark = replace(task.mark, part="receipt", by=by, task=task.stored.id)
+    mark = task.mark.executed("receipt", prescriber_keys(work.request.caller), task.stored.id)
     resource = {
         "resourceType": "Binary",
         "contentType": MEDIA,

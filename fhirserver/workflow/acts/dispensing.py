@@ -37,6 +37,8 @@ TASK: Final = "prescription-task"
 PUBLISH: Final = "prescription-publish-dispense"
 """Kind of the outbox task that puts what was delivered into the DMP."""
 _KEY: Final = "dispense"
+_REPEATED: Final = "prescription-repeated"
+"""`Request.memory`: what deliveries of the push were answered that were recorded before, by position."""
 _AN_IDENTIFIER: Final = Text("Cet identifiant de délivrance", "This delivery's identifier")
 _UNFINISHED: Final = frozenset(
     {"preparation", "in-progress", "on-hold", "unknown", "entered-in-error", "registered", "partial", "preliminary"}
@@ -64,14 +66,39 @@ def recorded(request: Request, found: Sequence[Entry]) -> list[Entry]:
 def again(
     services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
 ) -> list[Answer] | None:
-    """Return the answers of the same push made before, by the dispenser's own identifiers."""
-    names = [name for entry in recorded(request, found) for name in _claims(request, entry.resource or {})]
-    if not names:
-        return None
-    claimed = pushes.before(transaction, names, pushes.told(request, found), _AN_IDENTIFIER, found)
-    if claimed is None:
-        return None
-    return pushes.answered(services, request, transaction, found, claimed["answers"])
+    """Return the answers of the same push made before, by the dispenser's own identifiers.
+
+    Of a push that repeats some deliveries among others, those are noted for `settle`.
+
+    Raises:
+        Conflict: another delivery was recorded under the same identifier.
+    """
+    told = pushes.told(request, found)
+    request.memory[_REPEATED] = repeated = {}
+    own = {entry.position: digest for entry, digest in zip(found, told.entries, strict=True)}
+    names = {entry.position: _claims(request, entry.resource or {}) for entry in recorded(request, found)}
+    claimed = transaction.claimed_of([name for each in names.values() for name in each])
+    for first in claimed.values():
+        if first["digest"] == told.whole:
+            return pushes.answered(services, request, transaction, found, pushes.in_order(first, told))
+    for entry in recorded(request, found):
+        firsts = [claimed[name] for name in names[entry.position] if name in claimed]
+        digest = own[entry.position]
+        same = next((first for first in firsts if digest in first.get("entries", ())), None)
+        if same is not None:
+            repeated[entry.position] = same["answers"][same["entries"].index(digest)]
+        elif firsts and not pushes.changes_issued(transaction, entry):
+            raise pushes.other_content(_AN_IDENTIFIER)
+    return None
+
+
+def settle(services: Services, request: Request, found: Sequence[Entry]) -> None:
+    """Answer the deliveries of a push that were recorded before as they were then; the others are new."""
+    for entry in found:
+        first = request.memory.get(_REPEATED, {}).get(entry.position)
+        if first is not None:
+            entry.settled = pushes.first_answer(services, first)
+            entry.identity = first[2]
 
 
 def plan(
@@ -107,9 +134,9 @@ def plan(
         _publish(task, executed)
 
     def finish(answers: Sequence[Answer]) -> None:
-        kept = pushes.remembered(answers)
+        kept = pushes.kept(told, answers)
         for name in dict.fromkeys(names):
-            transaction.claim(name, {"digest": told, "answers": kept})
+            transaction.claim(name, kept)
 
     return finish
 
@@ -135,7 +162,6 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
     _require_finished(resource, place)
     asked = executions.read(resource, work.today, place)
     asked = replace(asked, dispenser=asked.dispenser | _names(work))
-    caller = work.request.caller
     if len(execution.lines) > 1 and entry.kind in DISPENSES:
         raise Unprocessable(
             Text("Une délivrance exécute une seule ligne.", "A delivery executes one line."),
@@ -164,8 +190,7 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
         if decision.standing.remaining is not None:
             elements.set_value(resource, "remaining-quantity", "Quantity", decision.standing.remaining.quantity())
     entry.resource = resource
-    mark = replace(task.mark, part="dispense", by=prescriber_keys(caller), task=task.stored.id)
-    entry.marks = mark.kept()
+    entry.marks = task.mark.executed("dispense", prescriber_keys(work.request.caller), task.stored.id).kept()
 
 
 def _require_choice(task: TaskWork, name: str, line: Line, place: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import orjson
 
 from fhirserver.access.caller import Caller, Role
@@ -13,6 +15,7 @@ from fhirserver.prescription.states import ENDED, Action
 from fhirserver.prescription.tasks import View
 from fhirserver.store import Stored
 from fhirserver.workflow import taskwork
+from fhirserver.workflow.acts import issuing
 from fhirserver.workflow.context import Workflow, present
 from fhirserver.workflow.taskwork import TaskWork
 
@@ -35,21 +38,27 @@ def up_to_date(workflow: Workflow, services: Services, stored: Stored) -> Stored
     return services.store.read("Task", stored.id) or stored
 
 
-def expire(workflow: Workflow, services: Services, identity: str) -> bool:
-    """Let a Task expire if its validity has ended and nobody holds it; tell whether it did."""
+def expire(workflow: Workflow, services: Services, identity: str) -> datetime | None:
+    """Let a Task expire if its validity has ended and nobody holds it.
 
-    def act(task: TaskWork) -> bool:
+    Returns:
+        When it is to be looked at again; None where it has ended, or nothing ends it by itself.
+    """
+
+    def act(task: TaskWork) -> datetime | None:
         if task.view.state in ENDED:
-            return False
-        case = task.situation()
-        if case.valid or case.held:
-            return False
+            return None
+        case, hold = task.situation(), task.hold
+        if case.valid:
+            return issuing.day_after(task.view.ends(task.lines, workflow.tables))
+        if hold is not None:
+            return hold.until
         target = task.decide(Action.EXPIRE).target
         task.end_finished(target)
         task.view.move(target, task.work.now)
         task.view.give(None)
         task.save()
-        return True
+        return None
 
     return taskwork.move(workflow, services, server_request(), identity, act)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from fhirserver import jsontext
@@ -95,7 +95,8 @@ def again(
     names = _claims(request, [entry.resource or {} for entry in orders(request, found)])
     if not names:
         return None
-    claimed = pushes.before(transaction, names, pushes.told(request, found), _A_GROUP, found)
+    told = pushes.told(request, found)
+    claimed = pushes.before(transaction, names, told, _A_GROUP, found)
     if claimed is None:
         return None
     by = claimed.get("by")
@@ -105,7 +106,7 @@ def again(
     request.memory[ISSUED] = claimed["issued"]
     if len(claimed["issued"]) == 1:
         request.memory[BUNDLE] = {"identifier": claimed["identifier"]}
-    return pushes.answered(services, request, transaction, found, claimed["answers"])
+    return pushes.answered(services, request, transaction, found, pushes.in_order(claimed, told))
 
 
 def plan(
@@ -139,8 +140,7 @@ def plan(
 
     def finish(answers: Sequence[Answer]) -> None:
         claim = {
-            "digest": told,
-            "answers": pushes.remembered(answers),
+            **pushes.kept(told, answers),
             "issued": summary,
             "identifier": identifier,
             "by": issued[0].rpps,
@@ -230,12 +230,15 @@ def _strangers(group: Entry, reference: str) -> Unprocessable:
 
 def expire_later(work: Work, task: dict[str, Any], identity: str, by_reference: dict[str, lines.Line]) -> None:
     """Have the Task expire after the last day on which anything of it may be executed, as things stand."""
-    last = View(task).ends(by_reference, work.workflow.tables)
-    if last is None:
-        return
-    due = datetime.combine(last + timedelta(days=1), time(), PARIS)
-    delay = max(0.0, (due - work.now).total_seconds())
-    work.transaction.enqueue(Task(EXPIRE, {"task": identity}, delay=delay))
+    due = day_after(View(task).ends(by_reference, work.workflow.tables))
+    if due is not None:
+        delay = max(0.0, (due - work.now).total_seconds())
+        work.transaction.enqueue(Task(EXPIRE, {"task": identity}, delay=delay))
+
+
+def day_after(last: date | None) -> datetime | None:
+    """Return the moment at which a last day is over."""
+    return None if last is None else datetime.combine(last + timedelta(days=1), time(), PARIS)
 
 
 def _sent(entry: Entry, parties: Parties, workflow: Workflow) -> Sent:

@@ -8,11 +8,11 @@ from functools import partial
 from fhirserver.interactions.outbox import Handler
 from fhirserver.interactions.services import Services
 from fhirserver.records.after import dispensings, prescriptions
-from fhirserver.store import Transaction
+from fhirserver.store import Task, Transaction
 from fhirserver.store.outbox import Lease
 from fhirserver.workflow.acts import cancelling, dispensing, expiring, issuing
 from fhirserver.workflow.after import printing
-from fhirserver.workflow.context import Workflow
+from fhirserver.workflow.context import Workflow, present
 
 
 def handlers(workflow: Workflow) -> Mapping[str, Handler]:
@@ -28,9 +28,12 @@ def handlers(workflow: Workflow) -> Mapping[str, Handler]:
 
 
 def _expire(workflow: Workflow, services: Services, lease: Lease) -> None:
-    expiring.expire(workflow, services, lease.body["task"])
+    again = expiring.expire(workflow, services, lease.body["task"])
 
     def done(transaction: Transaction) -> None:
+        if again is not None:
+            delay = max(0.0, (again - present()).total_seconds())
+            transaction.enqueue(Task(issuing.EXPIRE, dict(lease.body), delay=delay))
         services.store.outbox.complete(transaction, lease)
 
     services.store.transact(done)

@@ -245,6 +245,13 @@ def test_a_form_takes_a_number_as_it_was_typed(prescriber: Client, pharmacist: C
         answer = pharmacist.send("POST", "MedicationRequest/_search", form, Content_Type=FORM)
         lines = {entry["resource"]["id"] for entry in answer.json().get("entry", ())}
         assert issued.reference("MedicationRequest").split("/")[1] in lines, answer.text
+    chained = {
+        "MedicationRequest/_search": "patient:Patient._has:Task:patient:group-identifier",
+        "Patient/_search": "_has:MedicationRequest:subject:group-identifier",
+    }
+    for path, name in chained.items():
+        answer = pharmacist.send("POST", path, urlencode({name: typed}).encode(), Content_Type=FORM)
+        assert answer.json().get("entry"), answer.text
 
 
 def test_unknown_numbers_are_counted_and_slow_their_client_down(pharmacist: Client) -> None:
@@ -295,6 +302,16 @@ def test_pregnancy_termination_is_seen_by_prescriber_and_executor_only(
     assert as_role("hospital").get(line).status_code == 404
     assert find(pharmacist, issued.number).status_code == 200
     assert pharmacist.get(line).status_code == 200
+    taken = pharmacist.post("$take", parameters(number=issued.number))
+    assert taken.status_code == 200, taken.text
+    made = pharmacist.post("MedicationDispense", dispense(line))
+    assert made.status_code == 201, made.text
+    seen = {"prescriber": (200, 1), "doctor": (404, 0)}
+    for name, (status, count) in seen.items():
+        client = as_role(name)
+        assert client.get(f"MedicationDispense/{made.json()['id']}").status_code == status
+        listed = client.get(f"MedicationDispense?prescription={line}").json()
+        assert len(listed.get("entry", ())) == count, name
 
 
 def test_a_delivery_of_a_line_that_is_not_here_is_refused_as_one_that_is_hidden(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterable
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
+import mongoengine
 from flask.testing import FlaskClient
 
 from fhirserver import app, jsontext
@@ -17,7 +18,8 @@ from fhirserver.demo import people
 from fhirserver.settings import Settings
 from fhirserver.store import Store
 from fhirserver.workflow import context
-from fhirserver.workflow.acts import expiring
+from fhirserver.workflow.acts import expiring, issuing
+from fhirserver.workflow.after.handlers import handlers
 
 Json = dict[str, Any]
 _CALLERS: dict[str, dict[str, Any]] = {
@@ -63,6 +65,7 @@ class InProcess:
 
     def close(self) -> None:
         self._store.close()
+        mongoengine.disconnect_all()
 
     def send(self, caller: str, method: str, path: str, body: Json | None = None) -> tuple[int, Json]:
         """Send a request; return status and body."""
@@ -94,6 +97,13 @@ class InProcess:
     def expire(self, task: str) -> None:
         """Do what the outbox does on the day after a Task's last."""
         expiring.expire(self._workflow, self._services, task)
+
+    def look(self) -> bool:
+        """Do what the outbox does next of expiry, whenever it is due; tell whether anything waited."""
+        lease = self._store.outbox.take([issuing.EXPIRE], now=Clock.present + timedelta(days=3650))
+        if lease is not None:
+            handlers(self._workflow)[issuing.EXPIRE](self._services, lease)
+        return lease is not None
 
 
 def push(kinds: list[str], drafted: datetime, until: date | None) -> Json:
