@@ -177,7 +177,7 @@ def create_app(settings: Settings, *, ahead: bool = False) -> Flask:
     gateway = Gateway(settings, formats, believed, made.router, store.audit.record)
     surface = Surface(made.types, made.operations.all, made.definitions, made.registry)
     app = build(gateway, store.ping, surface)
-    signing = published(workflow(settings).key)
+    signing = published(settings.state)
     app.add_url_rule("/.well-known/jwks.json", "keys", lambda: signing)
     browser.add(app, gateway, believed, facts(made, tuple(issuer.PERSONAS)))
     if ahead:

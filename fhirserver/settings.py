@@ -174,7 +174,9 @@ class Settings:
     database: str = _setting(
         "fhirserver", "Name of the database.", _matching(r"[^\s/\\.\"$*<>:|?\0]{1,38}", "a name of MongoDB's")
     )
-    state: Path = _setting(_STATE, "Folder of the local mongod's data, the demo issuer's key, and caches.", Path)  # noqa: RUF009 - a field, not a value
+    state: Path = _setting(  # noqa: RUF009 - a field, not a value
+        _STATE, "Folder of the local mongod's data, the keys of receipts and of the demo issuer, and caches.", Path
+    )
     profiles: Path = _setting(  # noqa: RUF009 - a field, not a value
         _PROFILES, "Folder of the project's own profiles and of `packages.lock`.", Path
     )
@@ -319,7 +321,10 @@ class Settings:
         (), "Issuers (`iss`) that are believed with those keys. Empty: tokens of those keys are refused.", _words
     )
     cursor_secret: str = _setting(
-        "", "Secret of page links, the same on all machines of one service. Empty: made in the state folder."
+        "",
+        "Secret of page links, the same on all machines of one service: 32 characters at least. Empty: made in the "
+        "state folder.",
+        _matching(r"(.{32,})?", "32 characters at least"),
     )
     token_audience: str = _setting("fhirserver", "Audience (`aud`) that a token must name.", _name)
     demo_issuer: Literal["auto", "on", "off"] = _setting(

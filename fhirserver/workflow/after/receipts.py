@@ -1,7 +1,8 @@
 """Receipts: what was delivered, signed by the server (JWS, RFC 7515), verifiable with the keys that it publishes.
 
-`GET /.well-known/jwks.json` (RFC 7517) needs no token. The key is the installation's own, in its state folder; the
-machines of one service share it.
+`GET /.well-known/jwks.json` (RFC 7517) needs no token. The key is the installation's own, `receipt-key.pem` in its
+state folder; the machines of one service share it. Former keys (`receipt-key-*.pem` beside it) sign nothing any more
+and stay published: a receipt is kept longer than the key that signed it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -20,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
     load_pem_private_key,
+    load_pem_public_key,
 )
 
 from fhirserver.access.secrets import kept
@@ -32,24 +35,52 @@ def signing_key(state: Path) -> ec.EllipticCurvePrivateKey:
     """Return the installation's key for receipts, made at first use in a file that only its owner reads."""
     path = state / "receipt-key.pem"
     data = kept(path, lambda: ec.generate_private_key(ec.SECP256R1()).private_bytes(*_WRITTEN))
-    key = load_pem_private_key(data, password=None)
+    key = _read(path, data)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise TypeError(f"{path} holds no elliptic curve key")
+        raise ValueError(f"{path}: only a private key signs receipts")  # noqa: TRY004 - of a file, not of an argument
     return key
+
+
+def former_keys(state: Path) -> list[ec.EllipticCurvePublicKey]:
+    """Return the keys that signed receipts before.
+
+    Raises:
+        ValueError: a file that holds no key of this kind; the text names it.
+    """
+    found = (_read(path, path.read_bytes()) for path in sorted(state.glob("receipt-key-*.pem")))
+    return [key.public_key() if isinstance(key, ec.EllipticCurvePrivateKey) else key for key in found]
+
+
+def _read(path: Path, data: bytes) -> ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey:
+    try:
+        key = load_pem_public_key(data) if b"BEGIN PUBLIC KEY" in data else load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError(f"{path}: {error}") from error
+    if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    raise ValueError(f"{path}: a key on the curve P-256 is expected (ES256)")
 
 
 def sign(key: ec.EllipticCurvePrivateKey, content: Mapping[str, Any]) -> str:
     """Return a receipt as a compact JWS."""
-    return jwt.encode(dict(content), key, algorithm="ES256", headers={"kid": key_id(key), "typ": TYPE})
+    return jwt.encode(dict(content), key, algorithm="ES256", headers={"kid": key_id(key.public_key()), "typ": TYPE})
 
 
-def key_id(key: ec.EllipticCurvePrivateKey) -> str:
-    """Return the id of a key: a digest of the public part."""
-    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return sha256(public).hexdigest()[:16]
+def key_id(key: ec.EllipticCurvePublicKey) -> str:
+    """Return the id of a key: a digest of it."""
+    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()[:16]
 
 
-def published(key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
-    """Return the JSON Web Key Set that the server publishes."""
-    jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key()))
-    return {"keys": [{**jwk, "kid": key_id(key), "use": "sig", "alg": "ES256"}]}
+def published(state: Path) -> dict[str, Any]:
+    """Return the JSON Web Key Set that the server publishes: the key that signs, then former ones.
+
+    Raises:
+        ValueError: a key file that cannot be used.
+    """
+    keys = {key_id(key): key for key in (signing_key(state).public_key(), *former_keys(state))}
+    return {"keys": [_told(identity, key) for identity, key in keys.items()]}
+
+
+def _told(identity: str, key: ec.EllipticCurvePublicKey) -> dict[str, Any]:
+    jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key))
+    return {**jwk, "kid": identity, "use": "sig", "alg": "ES256"}
