@@ -306,7 +306,8 @@ class Settings:
     dmp_notify_url: str = _setting(
         "",
         "Address of the operator's gateway for messages to patients (e-mail, SMS): each notification is sent there by "
-        "POST, as a Communication without anything about health, until it is taken. Empty: none is sent.",
+        "POST, as a Communication without anything about health, until it is taken, for most of a day. Empty: none is "
+        "sent.",
         _address,
     )
     dmp_class_mismatch: Literal["warn", "refuse"] = _setting(

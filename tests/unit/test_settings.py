@@ -37,6 +37,7 @@ def test_a_setting_comes_from_its_variable_and_goes_on_to_worker_processes() -> 
         {"FHIRSERVER_NONSENSE": "1"},
         {"FHIRSERVER_PORT": "70000"},
         {"FHIRSERVER_HOST": ""},
+        {"FHIRSERVER_CURSOR_SECRET": "hush"},
         {"FHIRSERVER_THREADS": "0"},
         {"FHIRSERVER_PAGE_SIZE": "0"},
         {"FHIRSERVER_SEARCH_SECONDS": "0"},
