@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from decimal import Decimal
 from typing import Final
@@ -14,6 +15,7 @@ _TENS: Final = ("", "dix", "vingt", "trente", "quarante", "cinquante", "soixante
                 "quatre-vingt")  # fmt: skip
 _HALF: Final = Decimal("0.5")
 _LARGEST: Final = 10**12
+_COUNTING: Final = re.compile(r"\A\s*\d|\d\s*[^\W\d_]|\d\s*%")
 _ACCUSTOMED: Final = {Decimal("0.25"): "un quart", Decimal("0.75"): "trois quarts"}
 _FOUR_TWENTIES: Final = 8
 
@@ -53,6 +55,13 @@ def says(text: str, value: Decimal | int) -> bool:
             said.append([])
     runs = {" ".join(run).removesuffix(" et") for run in said if run}
     return any(_plain(number(value, feminine=feminine)) in runs for feminine in (False, True))
+
+
+def in_letters(text: str) -> bool:
+    """Whether a text is written out: figures that count (`10 mg`) stand, if at all, beside numbers in words."""
+    if not _COUNTING.search(text):
+        return bool(text.strip())
+    return not _VOCABULARY.isdisjoint(_plain(text).split())
 
 
 def _plain(text: str) -> str:

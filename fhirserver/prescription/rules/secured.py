@@ -21,6 +21,8 @@ from fhirserver.prescription.timing import repeat_of
 
 _PLURAL_FROM: Final = 2
 _SPEAKABLE: Final = 1_000_000
+_THOUSANDS: Final = (Decimal(1), Decimal(1000), Decimal("0.001"))
+_A_DAY: Final = "fois par jour"
 LABELS: Final[dict[InWords, tuple[str, str]]] = {
     InWords.STRENGTH: ("le dosage", "the strength"),
     InWords.DOSE: ("les unités par prise", "the units per intake"),
@@ -38,7 +40,7 @@ def in_words(case: Case) -> Iterator[Alert]:
         return
     written = elements.in_words(line.resource)
     wanted = sorted({InWords(part) for row in rows for part in row.value}, key=list(InWords).index)
-    missing = [part for part in wanted if part not in written]
+    missing = [part for part in wanted if not words.in_letters(written.get(part, ""))]
     if missing:
         proposed = propose(case)
         hints = " ; ".join(f"{part} = « {proposed[part]} »" for part in missing if part in proposed)
@@ -57,28 +59,37 @@ def in_words(case: Case) -> Iterator[Alert]:
 
 
 def _contradictions(case: Case, written: dict[InWords, str], source: str) -> Iterator[Alert]:
-    doses = _doses(case)
-    figures: list[tuple[InWords, list[Amount]]] = [(InWords.DOSE, doses)]
-    if case.line.days is not None:
-        figures.append((InWords.DURATION, [Amount(Decimal(case.line.days))]))
-    for part, amounts in figures:
+    for part, shown, accepted in _figures(case, written):
         text = written.get(part)
-        if text is None or not amounts or any(character.isdigit() for character in text):
+        if text is None or not accepted or any(character.isdigit() for character in text):
             continue
-        if part is InWords.DURATION and any(word in text.lower() for word in ("semaine", "mois")):
-            continue
-        if not any(words.says(text, amount.value) for amount in amounts):
+        if not any(words.says(text, value) for value in accepted):
             yield case.confirm(
                 "in-words",
                 Text(
-                    f"« {case.line.title} » : « {text} » ne dit pas ce que disent les chiffres "
-                    f"({', '.join(str(amount) for amount in amounts)}).",
-                    f'"{case.line.title}": "{text}" does not say what the figures say '
-                    f"({', '.join(str(amount) for amount in amounts)}).",
+                    f"« {case.line.title} » : « {text} » ne dit pas ce que disent les chiffres ({shown}).",
+                    f'"{case.line.title}": "{text}" does not say what the figures say ({shown}).',
                 ),
                 "extension",
                 source,
             )
+
+
+def _figures(case: Case, written: dict[InWords, str]) -> Iterator[tuple[InWords, str, list[Decimal]]]:
+    """What the figures say of each part: as it is shown, and the numbers of which the words must say one."""
+    doses = _doses(case)
+    yield InWords.DOSE, ", ".join(str(dose) for dose in doses), [dose.value for dose in doses]
+    if case.line.days is not None and not any(
+        word in written.get(InWords.DURATION, "").lower() for word in ("semaine", "mois")
+    ):
+        yield InWords.DURATION, str(case.line.days), [Decimal(case.line.days)]
+    contents, strength = case.medicine.contents, written.get(InWords.STRENGTH, "")
+    if contents is not None and "gramme" in strength.lower():
+        # one gram is a thousand milligrams
+        yield InWords.STRENGTH, str(contents), [contents.value * size for size in _THOUSANDS]
+    times = _times(case) if len(case.line.dosages) == 1 else 0
+    if times and _A_DAY in " ".join(written.get(InWords.INTAKES, "").lower().split()):
+        yield InWords.INTAKES, f"{times} / j", [Decimal(times)]
 
 
 def propose(case: Case) -> dict[InWords, str]:
@@ -89,10 +100,7 @@ def propose(case: Case) -> dict[InWords, str]:
         found[InWords.STRENGTH] = spelled(case.medicine.contents)
     if doses:
         found[InWords.DOSE] = spelled(doses[0])
-    repeat = repeat_of(case.line.dosages[0].get("timing", {})) if case.line.dosages else {}
-    times = len(repeat.get("timeOfDay", ())) + len(repeat.get("when", ()))
-    if not times and repeat.get("periodUnit") == "d" and repeat.get("period") in (None, 1):
-        times = repeat.get("frequencyMax") or repeat.get("frequency") or 0
+    times = _times(case)
     if 0 < times < _SPEAKABLE:
         found[InWords.INTAKES] = f"{words.number(times, feminine=True)} fois par jour"
     if doses and InWords.INTAKES in found:
@@ -100,6 +108,15 @@ def propose(case: Case) -> dict[InWords, str]:
     if case.line.days is not None:
         found[InWords.DURATION] = f"{words.number(case.line.days)} jours"
     return found
+
+
+def _times(case: Case) -> int:
+    """Intakes a day of the first dosage; 0 where they are not so many each day."""
+    repeat = repeat_of(case.line.dosages[0].get("timing", {})) if case.line.dosages else {}
+    times = len(repeat.get("timeOfDay", ())) + len(repeat.get("when", ()))
+    if not times and repeat.get("periodUnit") == "d" and repeat.get("period") in (None, 1):
+        times = repeat.get("frequencyMax") or repeat.get("frequency") or 0
+    return times
 
 
 def spelled(amount: Amount) -> str:

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from datetime import date
 from typing import Any
 
@@ -47,6 +48,31 @@ def test_words_that_contradict_the_figures_are_to_be_confirmed() -> None:
     assert serious(written(medicine(TRAMADOL), **parts)) == {"in-words": "confirm"}
     parts = {**OF_AN_OPIOID, "duration": "quatre semaines"}
     assert serious(written(medicine(TRAMADOL), **parts)) == {}
+
+
+def test_so_are_a_strength_and_a_number_of_intakes_other_than_the_figures() -> None:
+    actiskenan = medicine(
+        "3400892083926",
+        system="http://data.esante.gouv.fr/ansm/medicament/UCD",
+        lasting=7,  # 10 mg
+    )
+    right = {"strength": "dix milligrammes", "dose": "un comprimé", "intakes": "une fois par jour"}
+    assert serious(written(deepcopy(actiskenan), **right)) == {}
+    for part, text, level in (
+        ("strength", "cent milligrammes", {"in-words": "confirm"}),
+        ("strength", "un centième de gramme ou dix milligrammes", {}),
+        ("intakes", "trois fois par jour", {"in-words": "confirm"}),
+        ("intakes", "une le soir", {}),
+    ):
+        assert serious(written(deepcopy(actiskenan), **{**right, part: text})) == level, text
+
+
+@pytest.mark.parametrize("text", ["10 mg", "1 comprimé", "   "])
+def test_figures_are_no_words(text: str) -> None:
+    for part in OF_A_NARCOTIC:
+        assert serious(written(medicine(OXYCODONE), **{**OF_A_NARCOTIC, part: text})) == {"in-words": "blocking"}
+    both = {**OF_A_NARCOTIC, "strength": "dix milligrammes (10 mg)"}
+    assert serious(written(medicine(OXYCODONE), **both)) == {}
 
 
 def test_the_words_that_follow_from_the_structure_are_proposed() -> None:
