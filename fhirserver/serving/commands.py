@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import click
+import orjson
 
 from fhirserver import settings as configuration
 from fhirserver.serving.outbox import work
 from fhirserver.serving.running import run
+from fhirserver.store import Store, local
 from fhirserver.store.local import LocalMongodError
+
+_TOLD: Final = ("_id", "kind", "key", "tries", "due", "error")
+"""What an operator sees of a task; its body may tell of a patient."""
 
 
 @click.command()
@@ -30,18 +35,29 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
 
 
 @click.command()
-def outbox() -> None:
+@click.option("--failed", is_flag=True, help="Only print the tasks that were set aside, one a line, as JSON.")
+@click.option("--again", is_flag=True, help="Only have these tried again.")
+def outbox(*, failed: bool, again: bool) -> None:
     """Do what commits leave to be done (prints, expiry, publication), as `serve` does by itself.
 
-    For further machines that only do this: MONGODB_URI names the database.
+    For further machines that only do this. MONGODB_URI names the database; without it, that of a server which runs on
+    FHIRSERVER_STATE.
     """
-    try:
-        chosen = configuration.read()
-    except configuration.SettingError as error:
-        raise click.ClickException(str(error)) from error
-    if not chosen.mongodb_uri:
+    chosen = configuration.read()
+    address = chosen.mongodb_uri or local.running(chosen.state / "mongodb")
+    if not address:
         raise click.UsageError("MONGODB_URI is not set: it names the replica set whose outbox is worked through.")
-    work(chosen)
+    if not failed and not again:
+        work(replace(chosen, mongodb_uri=address))
+        return
+    store = Store(address, chosen.database)
+    try:
+        for task in store.outbox.failed() if failed else ():
+            click.echo(orjson.dumps({name: task.get(name) for name in _TOLD}, default=str))
+        if again:
+            click.echo(f"{store.outbox.again()} tasks will be tried again", err=failed)
+    finally:
+        store.close()
 
 
 @click.command()
