@@ -32,6 +32,7 @@ STATE_SYSTEM: Final = "urn:fhirserver:CodeSystem:prescription-state"
 KIND_SYSTEM: Final = "urn:fhirserver:CodeSystem:execution-kind"
 PART_SYSTEM: Final = "urn:fhirserver:CodeSystem:prescription-task-part"
 _ALTERNATIVE: Final = elements.url("alternative-to")
+_DELIVERED: Final = elements.url("delivered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ class View:
             parts.append({"url": "reason", "valueString": delivered.reason})
         self.task.setdefault("output", []).append(
             {
-                "extension": [{"url": elements.url("delivered"), "extension": parts}],
+                "extension": [{"url": _DELIVERED, "extension": parts}],
                 "type": _part("dispense", "Délivrance"),
                 "valueReference": {"reference": reference},
             }
@@ -268,8 +269,11 @@ class View:
                 found = True
                 entry["type"] = _part("withdrawn", "Délivrance annulée")
                 if why:
-                    note = next(elements.extensions(entry, elements.url("delivered")))
-                    note["extension"] = [*note["extension"], {"url": "taken-back", "valueString": why}]
+                    told = [{"url": "taken-back", "valueString": why}]
+                    entry["extension"] = [
+                        {**each, "extension": [*each["extension"], *told]} if each["url"] == _DELIVERED else each
+                        for each in entry["extension"]
+                    ]
         return found
 
     def delivered(self, line: str | None = None) -> tuple[Delivered, ...]:
@@ -278,7 +282,7 @@ class View:
         for entry in self.task.get("output", ()):
             if entry["type"]["coding"][0]["code"] != "dispense":
                 continue
-            note = next(elements.extensions(entry, elements.url("delivered")))
+            note = next(elements.extensions(entry, _DELIVERED))
             if line is None or elements.part(note, "line")["reference"] == line:
                 found.append(
                     Delivered(

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/http.html#transaction
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from fhirserver.interactions.shown.outcomes import outcome
 from fhirserver.issues import Issue, Text
 from fhirserver.store import Transaction
 
-_ALONE: Final = "Bundle.entry[0]"
+_PLACE: Final = re.compile(r"Bundle\.entry\[(\d+)\](?:\.resource)?")
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _OF_BUNDLE: Final = frozenset(
     "resourceType id meta implicitRules language identifier type timestamp total link entry signature".split()  # noqa: SIM905 - one line
@@ -249,13 +250,19 @@ def place(issues: Sequence[Issue], position: int) -> list[Issue]:
 
 def taken_out(issues: Sequence[Issue], kind: str) -> list[Issue]:
     """Return findings on the only entry with expressions that begin at its resource."""
+    return located(issues, [kind])
+
+
+def located(issues: Sequence[Issue], places: Sequence[str]) -> list[Issue]:
+    """Return findings on entries with expressions that begin where the resource of each stood in what was sent."""
     found = []
     for issue in issues:
-        expression = issue.expression
-        if expression is not None and expression.startswith(_ALONE):
-            expression = expression.removeprefix(_ALONE).removeprefix(".resource")
-            expression = f"{kind}{expression}" if expression else kind
-        found.append(replace(issue, expression=expression))
+        match = _PLACE.match(issue.expression or "")
+        if match is not None and int(match[1]) < len(places):
+            rest = str(issue.expression)[match.end() :]
+            found.append(replace(issue, expression=f"{places[int(match[1])]}{rest}"))
+        else:
+            found.append(issue)
     return found
 
 

@@ -45,15 +45,7 @@ def inputs(call: Call, allowed: Collection[str]) -> Inputs:
     Raises:
         BadRequest: parameters in the address, or ones that the operation does not have.
     """
-    stray = [name for name, _ in call.request.pairs() if not name.startswith("_")]
-    if stray:
-        raise BadRequest(
-            Text(
-                f"« {stray[0][:40]} » ne s'écrit pas dans l'adresse : envoyez une ressource Parameters.",
-                f'"{stray[0][:40]}" does not stand in the address: send a Parameters resource.',
-            ),
-            rule="prescription-parameters",
-        )
+    nothing_in_address(call)
     body = _body(call)
     if body and body.get("resourceType") != "Parameters":
         raise BadRequest(
@@ -62,6 +54,23 @@ def inputs(call: Call, allowed: Collection[str]) -> Inputs:
             rule="prescription-parameters",
         )
     return Inputs(body, allowed)
+
+
+def nothing_in_address(call: Call) -> None:
+    """Require that all that is asked stands in the body.
+
+    Raises:
+        BadRequest: parameters in the address.
+    """
+    stray = [name for name, _ in call.request.pairs() if name not in OF_THE_ANSWER]
+    if stray:
+        raise BadRequest(
+            Text(
+                f"« {stray[0][:40]} » ne s'écrit pas dans l'adresse : envoyez une ressource Parameters.",
+                f'"{stray[0][:40]}" does not stand in the address: send a Parameters resource.',
+            ),
+            rule="prescription-parameters",
+        )
 
 
 def readable(call: Call) -> None:

@@ -25,6 +25,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
         InvalidResource: a resource that is not readable as FHIR.
     """
     asked.professional(call)
+    asked.nothing_in_address(call)
     sent = _resources(call)
     if not any(str(each.get("resourceType")) in lines.LINE_TYPES for each in sent):
         raise BadRequest(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fhirserver import jsontext
-from fhirserver.errors import BadRequest
+from fhirserver.errors import BadRequest, Failure
 from fhirserver.interactions import transaction
+from fhirserver.interactions.bundles import entries
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer
 from fhirserver.issues import Text
@@ -19,6 +20,8 @@ from fhirserver.workflow.acts import dispensing
 from fhirserver.workflow.context import Workflow
 from fhirserver.workflow.marks import mark_of
 
+_TAKEN = ("dispense", "resource")
+
 
 def run(workflow: Workflow, call: Call) -> Answer:
     """Answer Parameters: the Task, each resource recorded, and the next possible date of each.
@@ -29,8 +32,8 @@ def run(workflow: Workflow, call: Call) -> Answer:
     """
     asked.professional(call)
     given = call.parameters()
-    unknown = set(given) - {"resource", "dispense"}
-    resources = [each for name in ("dispense", "resource") for each in given.get(name, [])]
+    unknown = set(given) - {*_TAKEN}
+    resources = [each for name in _TAKEN for each in given.get(name, [])]
     if unknown or not resources or not all(isinstance(each, dict) for each in resources):
         raise BadRequest(
             Text(
@@ -43,9 +46,25 @@ def run(workflow: Workflow, call: Call) -> Answer:
     if call.identity is not None:
         call.request.memory[dispensing.TASK] = taskwork.task_of(call.services, call.request, call.identity).id
     found = [_entry(position, resource) for position, resource in enumerate(resources)]
-    answers = transaction.commit(call.services, call.request, found)
+    try:
+        answers = transaction.commit(call.services, call.request, found)
+    except Failure as failure:
+        failure.issues = tuple(entries.located(failure.issues, _places(call.request.parse())))
+        raise
     recorded = [jsontext.read(answer.stored.body) for answer in answers if answer.stored is not None]
     return Answer(200, resource=asked.answer(task=_tasks(workflow, call, answers), dispense=[*map(_told, recorded)]))
+
+
+def _places(body: dict[str, Any]) -> list[str]:
+    """Return where each execution stood in what was sent, in the order in which they are recorded."""
+    if body.get("resourceType") != "Parameters":
+        return [str(body.get("resourceType"))]
+    return [
+        f"Parameters.parameter[{at}].resource"
+        for name in _TAKEN
+        for at, each in enumerate(body["parameter"])
+        if each["name"] == name
+    ]
 
 
 def _entry(position: int, resource: dict[str, Any]) -> Entry:

@@ -109,7 +109,7 @@ def _ended(call: Call, reference: str, title: str, mark: Mark, over: set[datetim
             stored.updated, _who(stored), title, reference, jsontext.read(stored.body).get("statusReason", {})
         )
         for stored in halted[-1:]
-        if f"rpps:{stored.origin.get('who', {}).get('rpps')}" in mark.by
+        if any(f"{name}:{stored.origin.get('who', {}).get(name)}" in mark.by for name in ("rpps", "structure"))
     ]
 
 

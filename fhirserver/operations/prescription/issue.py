@@ -20,7 +20,7 @@ from fhirserver.workflow.acts import issuing
 from fhirserver.workflow.after import printing
 from fhirserver.workflow.context import Workflow
 
-_TAKEN = ("resource", "prescription", "bundle", "line", "with")
+_TAKEN = ("line", "bundle", "resource")
 
 
 def run(workflow: Workflow, call: Call) -> Answer:
@@ -31,6 +31,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
         Failure: as for a push.
     """
     asked.professional(call)
+    asked.nothing_in_address(call)
     return issued(workflow, call, call.request.parse())
 
 
@@ -38,8 +39,14 @@ def issued(workflow: Workflow, call: Call, body: dict[str, Any]) -> Answer:
     """Issue what a body holds; also for `$replace`."""
     request = call.request
     request.memory[issuing.ISSUE] = True
-    found = _entries(call, body)
-    answers = transaction.commit(call.services, request, found)
+    sent = _resources(body)
+    found = _entries(call, [resource for _, resource in sent])
+    try:
+        answers = transaction.commit(call.services, request, found)
+    except Failure as failure:
+        if not _is_bundle(sent[0][1]):
+            failure.issues = tuple(entries.located(failure.issues, [place for place, _ in sent]))
+        raise
     made = request.memory.get(issuing.ISSUED)
     if not made:
         raise BadRequest(
@@ -70,21 +77,45 @@ def _attachment(name: str, media: str, data: bytes) -> dict[str, Any]:
     return {"name": name, "valueAttachment": {"contentType": media, "data": base64.b64encode(data).decode("ascii")}}
 
 
-def _resources(body: dict[str, Any]) -> list[Any]:
+def _resources(body: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the resources that were sent, each with its place.
+
+    Raises:
+        BadRequest: none; a parameter that the operation does not have, or without a resource; a Bundle beside others.
+    """
     if body.get("resourceType") != "Parameters":
-        return [body]
+        return [(str(body.get("resourceType")), body)]
     listed = body.get("parameter")
-    return [
-        each.get("resource")
-        for each in (listed if isinstance(listed, list) else [])
-        if isinstance(each, dict) and each.get("name") in _TAKEN
-    ]
+    found = []
+    for at, each in enumerate(listed if isinstance(listed, list) else []):
+        resource = each.get("resource") if isinstance(each, dict) and each.get("name") in _TAKEN else None
+        if not isinstance(resource, dict):
+            raise _expected(f"Parameters.parameter[{at}]")
+        found.append((f"Parameters.parameter[{at}].resource", resource))
+    bundle = next((place for place, resource in found if _is_bundle(resource)), None)
+    if not found or (bundle is not None and len(found) > 1):
+        raise _expected(bundle or "Parameters")
+    return found
 
 
-def _entries(call: Call, body: dict[str, Any]) -> list[Entry]:
+def _expected(place: str) -> BadRequest:
+    return BadRequest(
+        Text(
+            "Envoyez un Bundle (« bundle »), seul, ou des paramètres « line » qui portent chacun une ligne.",
+            'Send a Bundle ("bundle"), by itself, or parameters "line" that hold one line each.',
+        ),
+        expression=place,
+        rule="prescription-parameters",
+    )
+
+
+def _is_bundle(resource: dict[str, Any]) -> bool:
+    return resource.get("resourceType") == "Bundle"
+
+
+def _entries(call: Call, resources: list[dict[str, Any]]) -> list[Entry]:
     """Return what was sent as the entries of a transaction; draft lines become active: they are being issued."""
-    resources = _resources(body)
-    if len(resources) == 1 and isinstance(resources[0], dict) and resources[0].get("resourceType") == "Bundle":
+    if _is_bundle(resources[0]):
         bundle = resources[0]
         listed = bundle.get("entry", [])
         for entry in listed if isinstance(listed, list) else []:
@@ -98,19 +129,10 @@ def _entries(call: Call, body: dict[str, Any]) -> list[Entry]:
         found = [each for each in read if isinstance(each, Entry)]
     else:
         found = [
-            Entry(at, "POST", (str(each.get("resourceType")),), "", each, None, {})
-            for at, each in enumerate(resources)
-            if isinstance(each, dict)
+            Entry(at, "POST", (str(each.get("resourceType")),), "", each, None, {}) for at, each in enumerate(resources)
         ]
     if not found:
-        raise BadRequest(
-            Text(
-                "Envoyez un Bundle, ou des paramètres « line » qui portent chacun une ligne.",
-                'Send a Bundle, or parameters "line" that hold one line each.',
-            ),
-            expression="Parameters",
-            rule="prescription-parameters",
-        )
+        raise _expected("Bundle")
     for entry in found:
         if entry.kind in LINE_TYPES and entry.resource is not None and entry.resource.get("status") == "draft":
             entry.resource = {**entry.resource, "status": "active"}

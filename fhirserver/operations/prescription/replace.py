@@ -22,6 +22,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
         Locked, Gone, Conflict, Forbidden: the former one cannot be replaced.
     """
     asked.acting(call)
+    asked.nothing_in_address(call)
     body = call.request.parse()
     listed = body.get("parameter") if body.get("resourceType") == "Parameters" else None
     if not isinstance(listed, list):

@@ -165,7 +165,9 @@ def _issue(
     if refusals:
         raise Unprocessable(refusals[0].text, issues=refusals)
     chosen = number.issue(workflow.settings.prescription_prefix)
-    by = (f"rpps:{rpps}",) if rpps else prescriber_keys(caller)
+    # a structure that pushes for its own may end it for them
+    pushing = () if caller.rpps or caller.role is Role.OPERATOR else prescriber_keys(caller)
+    by = (f"rpps:{rpps}", *pushing) if rpps else prescriber_keys(caller)
     planned = issuing.plan(prescription, chosen, workflow.root, _reference(rpps), work.now, workflow.tables)
     by_reference = {each.reference: each.line for each in prescription.sent}
     tasks = {kind: transaction.reserve("Task", *placing.place(task)) for kind, task in planned.tasks.items()}

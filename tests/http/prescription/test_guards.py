@@ -160,6 +160,9 @@ def test_the_number_of_anothers_push_is_not_told_to_who_repeats_it(prescriber: C
 def test_a_structure_pushes_for_its_professionals(as_role: AsRole, pharmacist: Client) -> None:
     issued = issue(as_role("hospital"))
     assert find(pharmacist, issued.number).status_code == 200
+    ended = {"number": issued.number, "reason": "error"}
+    assert as_role("doctor").post("$cancel", parameters(**ended)).status_code == 403
+    assert as_role("hospital").post("$cancel", parameters(**ended)).status_code == 200
 
 
 def test_an_executing_professional_sees_nothing_before_he_found_the_number(

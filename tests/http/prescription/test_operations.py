@@ -73,6 +73,25 @@ def test_the_pdf_of_a_push_is_made_after_the_commit_once(prescriber: Client, pha
     assert prescriber.delete(reference).status_code == 405
 
 
+def test_what_parameters_hold_is_issued_or_refused_where_it_stands(prescriber: Client, pharmacist: Client) -> None:
+    issued = issue(prescriber)
+    line = prescriber.get(issued.reference("MedicationRequest", 1)).json()
+    fresh = {name: line[name] for name in line if name not in ("id", "meta", "groupIdentifier", "identifier")}
+    for strange in ({"name": "lines", "resource": fresh}, {"name": "line", "valueString": "x"}):
+        told = {"resourceType": "Parameters", "parameter": [{"name": "line", "resource": fresh}, strange]}
+        refused = prescriber.post("$issue-prescription", told)
+        assert refused.status_code == 400, refused.text
+        assert refused.json()["issue"][0]["expression"] == ["Parameters.parameter[1]"]
+    nobody = {name: content for name, content in fresh.items() if name != "requester"}
+    refused = prescriber.post("$issue-prescription", parameters(line=[fresh, nobody]))
+    assert refused.json()["issue"][0]["expression"] == ["Parameters.parameter[1].resource.requester"]
+    task = task_of(pharmacist, issued.number)["id"]
+    pharmacist.post(f"Task/{task}/$take", parameters())
+    none = dispense(issued.reference("MedicationRequest"), 0)
+    refused = pharmacist.post(f"Task/{task}/$dispense", parameters(dispense=none))
+    assert refused.json()["issue"][0]["expression"] == ["Parameters.parameter[0].resource.quantity"]
+
+
 def test_check_prescription_tells_alerts_and_stores_nothing(prescriber: Client) -> None:
     bundle = issue(prescriber).bundle
     lone = copy.deepcopy(bundle["entry"][2]["resource"])
