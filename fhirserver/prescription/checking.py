@@ -18,6 +18,7 @@ OF_ONE_LINE: Final[tuple[Callable[[Case], Iterator[Alert]], ...]] = (
     mentions.of_line,
     mentions.weight,
     durations.maximum,
+    durations.beyond,
     durations.renewal,
     durations.ended,
     secured.in_words,

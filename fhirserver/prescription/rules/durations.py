@@ -11,12 +11,15 @@ from typing import Final
 
 from fhirserver.issues import Text
 from fhirserver.prescription.alerts import Alert
+from fhirserver.prescription.execution.quantities import Amount, converted, covered_days, prescribed_quantity
 from fhirserver.prescription.rules.case import Case
 from fhirserver.prescription.rules.course import renewals
 from fhirserver.prescription.rules.validity import window
 
 _DAYS_OF_A_YEAR: Final = 366
 _MONTHS_OF_A_YEAR: Final = 12
+_MISTAKEN: Final = 2
+"""How many times the written duration a quantity lasts where figures were probably mistaken."""
 
 
 def maximum(case: Case) -> Iterator[Alert]:
@@ -62,6 +65,45 @@ def maximum(case: Case) -> Iterator[Alert]:
             "dispenseRequest.numberOfRepeatsAllowed",
             year.source,
         )
+
+
+def beyond(case: Case) -> Iterator[Alert]:
+    """A stated quantity lasts no longer, by the posology, than what is written of the duration and than is allowed."""
+    line, stated = case.line, case.line.stated_quantity
+    if not line.is_medicine or line.days is None or stated is None or stated.value <= 0:
+        return
+    covered = covered_days(stated, line.dosages, line.drafted)
+    if covered is None or covered <= line.days:
+        return
+    row = case.tables.least("maximum-days", case.names, case.on)
+    longer = row is not None and covered * (1 + (line.renewals or 0)) > row.value
+    if not longer and not case.medicine.is_narcotic and covered < _MISTAKEN * line.days:
+        return
+    text = Text(
+        f"« {line.title} » : {stated} durent {covered} jours selon la posologie ; {line.days} jours sont écrits"
+        + (f", et {row.value} au plus, renouvellements compris." if row and longer else "."),
+        f'"{line.title}": {stated} last {covered} days by the posology; {line.days} days are written'
+        + (f", and {row.value} at most, renewals included." if row and longer else "."),
+    )
+    path, source = "dispenseRequest.quantity", row.source if row and longer else "CSP R5132-3"
+    if longer and case.medicine.is_narcotic:
+        yield case.blocking("maximum-duration", text, path, source)
+    elif longer and not _within_one_pack(case, stated):
+        yield case.confirm("maximum-duration", text, path, source)
+    elif case.medicine.is_narcotic:
+        yield case.confirm("quantity", text, path, source)
+    else:
+        yield case.inform("quantity", text, path, source)
+
+
+def _within_one_pack(case: Case, stated: Amount) -> bool:
+    """Whether it exceeds posology and duration by less than the smallest pack, or the double where none is known."""
+    computed = prescribed_quantity(case.line.dosages, case.line.days, case.line.drafted)
+    same = computed and converted(stated, computed)
+    if computed is None or same is None:
+        return True
+    packs = case.medicine.packs
+    return same.value - computed.value < (packs[0] if packs else computed.value * (_MISTAKEN - 1))
 
 
 def ended(case: Case) -> Iterator[Alert]:

@@ -1,10 +1,12 @@
 from datetime import date
+from typing import Any
 
 import pytest
 
 from fhirserver.prescription.rules.course import renewals
 from tests.unit.prescription.building import TABLES, UCD, alerts, line, medicine, serious, spelled
 
+SMS = "http://data.esante.gouv.fr/ansm/medicament/codeSMS"
 WORDS = {
     "strength": "dix milligrammes",
     "dose": "un comprimé",
@@ -70,6 +72,36 @@ def test_a_stated_quantity_gives_the_duration_by_its_daily_amount() -> None:
     assert serious(request) == {}
     request["dispenseRequest"]["quantity"]["value"] = 29
     assert serious(request) == {"maximum-duration": "blocking"}
+
+
+def counting(code: str, quantity: int, lasting: int, **changes: Any) -> dict[str, Any]:
+    request = medicine(code, lasting=lasting, **changes)
+    request["dispenseRequest"]["quantity"] = {"value": quantity, "unit": "comprimé"}
+    return request
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (counting("N02AA05", 28, 28), {}),  # oxycodone, one a day
+        (counting("N02AA05", 100, 28), {"maximum-duration": "blocking"}),
+        (counting("N02AA05", 14, 7), {"quantity": "confirm"}),
+        (counting("N05CF01", 28, 28), {}),  # zopiclone
+        (counting("N05CF01", 56, 28), {"maximum-duration": "confirm"}),
+        (counting("N05BA12", 30, 28, renewals=2), {}),
+        (counting("MV00000531", 90, 84, system=SMS), {}),  # diazepam in packs of 30
+        (counting("MV00000531", 120, 84, system=SMS), {"maximum-duration": "confirm"}),
+        (counting("C07AB07", 30, 28), {}),
+    ],
+)
+def test_a_quantity_does_not_outlast_what_is_written_and_allowed(request_: dict, expected: dict) -> None:
+    found = serious(request_)
+    assert {rule: level for rule, level in found.items() if rule in ("quantity", "maximum-duration")} == expected
+
+
+def test_a_quantity_of_many_times_the_duration_is_told() -> None:
+    assert alerts(counting("C07AB07", 300, 30))["quantity"] == "information"
+    assert "quantity" not in alerts(counting("C07AB07", 50, 30))
 
 
 def test_narcotics_are_never_renewed() -> None:
