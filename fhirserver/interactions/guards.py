@@ -64,6 +64,10 @@ class Guard:
         """
         return None
 
+    def keeps(self, stored: Stored) -> bool:  # noqa: ARG002 - see shows
+        """Tell whether this guard decides who sees a version: a copy elsewhere would show it to others."""
+        return False
+
     def form(self, pairs: Pairs) -> Pairs:
         """Return the criteria of a form as the store knows them, where people type them otherwise."""
         return pairs
@@ -144,6 +148,10 @@ class Guards:
         if not nodes:
             return None
         return nodes[0] if len(nodes) == 1 else And(tuple(nodes))
+
+    def keeps(self, stored: Stored) -> bool:
+        """Tell whether some guard decides who sees a version."""
+        return any(guard.keeps(stored) for guard in self.all)
 
     def form(self, pairs: Pairs) -> Pairs:
         """Return the criteria of a form as every guard understands them."""

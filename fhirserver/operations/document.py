@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from fhirserver import jsontext
-from fhirserver.errors import BadRequest, Forbidden, Gone, NotFound
+from fhirserver.errors import BadRequest, Forbidden, Gone, NotFound, Unprocessable
 from fhirserver.interactions import create
 from fhirserver.interactions import read as reading
 from fhirserver.interactions.exchange import Answer
@@ -28,6 +28,7 @@ def document(call: Call) -> Answer:
     Raises:
         NotFound: no such Composition, or not for this caller.
         BadRequest: another parameter, or one that is neither true nor false.
+        Unprocessable: a copy to be stored would show others what they may not read.
     """
     assert call.identity is not None, "offered on instances"
     persist = call.parameters(("persist",)).get("persist", ["false"])
@@ -37,7 +38,8 @@ def document(call: Call) -> Answer:
             expression="persist",
             rule="parameter",
         )
-    composition = _read(call, "Composition", call.identity)
+    kept: list[str] = []
+    composition = _read(call, "Composition", call.identity, kept)
     base = call.request.base
     found: dict[tuple[str, str], dict[str, Any]] = {("Composition", call.identity): composition}
     for _, text in literals(composition, "Composition"):
@@ -45,7 +47,7 @@ def document(call: Call) -> Answer:
         if target is None or target in found or target[0] not in call.services.types:
             continue
         try:
-            found[target] = _read(call, *target)
+            found[target] = _read(call, *target, kept)
         except (NotFound, Gone, Forbidden):
             continue
     bundle = {
@@ -60,13 +62,32 @@ def document(call: Call) -> Answer:
     }
     if persist[0] in ("true", True):
         writing.allow(call.request, "c", "Bundle")
+        if kept:
+            raise _not_copied(kept[0])
         return create.store(call.services, call.request, bundle, ())
     return Answer(200, resource=bundle)
 
 
-def _read(call: Call, kind: str, identity: str) -> dict[str, Any]:
+def _not_copied(name: str) -> Unprocessable:
+    return Unprocessable(
+        Text(
+            f"{name} se lit selon les règles de l'ordonnance ou du DMP ; une copie stockée le montrerait à d'autres : "
+            "demandez le document sans persist.",
+            f"{name} is read by the rules of its prescription or DMP; a stored copy would show it to others: ask for "
+            "the document without persist.",
+        ),
+        expression="persist",
+        rule="document-copy",
+        code="business-rule",
+    )
+
+
+def _read(call: Call, kind: str, identity: str, kept: list[str]) -> dict[str, Any]:
+    """Return what the caller may read; note in `kept` what a guard keeps from others."""
     stored = reading.read(call.services, call.request, kind, identity).stored
     assert stored is not None, "a read answers a version"
+    if call.services.guards.keeps(stored):
+        kept.append(f"{kind}/{identity}")
     resource: dict[str, Any] = jsontext.read(stored.body)
     return resource
 

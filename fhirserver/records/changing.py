@@ -15,6 +15,7 @@ from fhirserver.dmp import attributes, marks
 from fhirserver.dmp import labels as label
 from fhirserver.dmp.attributes import Changer
 from fhirserver.dmp.habilitation import Habilitation
+from fhirserver.dmp.identity import SYSTEMS
 from fhirserver.dmp.records.views import age
 from fhirserver.dmp.visibility import DELETED, Part, State
 from fhirserver.errors import Forbidden, InvalidResource, MethodNotAllowed, Unprocessable
@@ -156,20 +157,22 @@ def _by_patient(services: Services, request: Request, write: Write) -> None:
         Forbidden: anything else.
     """
     caller = request.caller
-    own = callers.key(caller)
+    record = callers.key(caller)
     marked = request.marks.get("dmp", {})
-    if write.interaction == "create" and own is not None and marked.get("record") == own:
+    if write.interaction == "create" and record is not None and marked.get("record") == record:
         return
     if write.kind == "Observation" and write.interaction in ("create", "update") and not caller.representative:
         resource = dict(write.proposed or {})
         profile = _profile_of_measure(resource)
-        if profile and _is_about(services, request, resource) and _was_his(services, request, write):
+        own = _is_about(services, request, resource) and _by_himself(services, request, resource)
+        if profile and own and _was_his(services, request, write):
             _require_profile(services, resource, profile)
             return
         raise Forbidden(
             Text(
-                "Un patient enregistre ses propres mesures : poids, taille, tension artérielle.",
-                "A patient stores his own measures: weight, height, blood pressure.",
+                "Un patient enregistre ses propres mesures (subject, performer : lui-même) : poids, taille, tension "
+                "artérielle.",
+                "A patient stores his own measures (subject, performer: himself): weight, height, blood pressure.",
             ),
             rule="patient-measures",
         )
@@ -197,11 +200,23 @@ def _require_profile(services: Services, resource: dict[str, Any], profile: str)
 
 
 def _is_about(services: Services, request: Request, resource: dict[str, Any]) -> bool:
+    return _names_himself(services, request, resource.get("subject", {}))
+
+
+def _by_himself(services: Services, request: Request, resource: dict[str, Any]) -> bool:
+    """Tell whether nobody else is said to have measured: the measure would be among his data, or in his name."""
+    return all(_names_himself(services, request, each) for each in resource.get("performer", ()))
+
+
+def _names_himself(services: Services, request: Request, reference: dict[str, Any]) -> bool:
     ins = request.caller.ins
     assert ins is not None, "a patient's token carries the INS"
-    reference = str(resource.get("subject", {}).get("reference", ""))
+    number = reference.get("identifier", {})
+    if number.get("system") in SYSTEMS and (number["system"], number.get("value")) != (ins.system, ins.value):
+        return False
+    text = str(reference.get("reference", ""))
     own = services.searcher.ids("Patient", [("identifier", f"{ins.system}|{ins.value}")])
-    return any(reference in (f"Patient/{identity}", f"{request.base}/Patient/{identity}") for identity in own)
+    return any(text in (f"Patient/{identity}", f"{request.base}/Patient/{identity}") for identity in own)
 
 
 def _was_his(services: Services, request: Request, write: Write) -> bool:

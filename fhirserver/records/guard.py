@@ -45,6 +45,10 @@ class RecordGuard(Guard):
         """Return the same as a condition."""
         return conditions.limit(services, request, self.matrix, kind)
 
+    def keeps(self, stored: Stored) -> bool:
+        """Tell whether a version belongs to a record."""
+        return sight.mark_of(stored) is not None
+
     def search(self, services: Services, request: Request, pairs: Pairs, *, form: bool) -> None:
         """Note which records a search concerns."""
         del form

@@ -53,11 +53,13 @@ class PrescriptionGuard(Guard):
         Raises:
             MethodNotAllowed: names the operation to use.
             NotFound: the caller may not know of it.
-            Unprocessable: a patch that would make a draft active without issuing it.
+            Unprocessable: a patch that would make a draft active without issuing it, or record a delivery that
+                nobody decided upon.
         """
         mark = mark_of(write.current)
         if mark is None or write.current is None or write.current.deleted:
             issuing.require_issued(request, write)
+            dispensing.require_decided(self._workflow, services, request, write)
             return
         if not self.shows(services, request, write.current):
             raise NotFound(
@@ -82,6 +84,10 @@ class PrescriptionGuard(Guard):
     def limit(self, services: Services, request: Request, kind: str) -> Node | None:
         """Return the same as a condition."""
         return sight.limit(self._workflow, services, request, kind)
+
+    def keeps(self, stored: Stored) -> bool:
+        """Tell whether a version belongs to a prescription."""
+        return mark_of(stored) is not None
 
     def form(self, pairs: Pairs) -> Pairs:
         """Understand a number as it was typed."""

@@ -40,15 +40,18 @@ _SUBSTITUTED: Final = {"G": Outcome.GENERIC, "B": Outcome.BIOSIMILAR}
 
 def lines_of(resource: Resource) -> tuple[str, ...]:
     """References to the lines that it executes."""
+    return tuple(each["reference"] for each in executed(resource) if isinstance(each.get("reference"), str))
+
+
+def executed(resource: Resource) -> tuple[Resource, ...]:
+    """What names the lines that it executes: references, logical ones included."""
     kind = resource["resourceType"]
     if kind == "MedicationDispense":
-        found = resource.get("authorizingPrescription", ())
-    elif kind == "SupplyDelivery":
+        return tuple(resource.get("authorizingPrescription", ()))
+    if kind == "SupplyDelivery":
         line = elements.value(resource, "executed-line")
-        found = (*((line,) if isinstance(line, Mapping) else ()), *resource.get("basedOn", ()))
-    else:
-        found = resource.get("basedOn", ())
-    return tuple(each["reference"] for each in found if isinstance(each.get("reference"), str))
+        return (*((line,) if isinstance(line, Mapping) else ()), *resource.get("basedOn", ()))
+    return tuple(resource.get("basedOn", ()))
 
 
 def read(resource: Resource, today: date, location: str | None = None) -> Delivery:

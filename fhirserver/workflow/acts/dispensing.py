@@ -6,15 +6,16 @@ so does `$dispense`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from fhirserver import jsontext
 from fhirserver.access.caller import Role
 from fhirserver.errors import Conflict, Gone, NotFound, Unprocessable
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
-from fhirserver.interactions.guards import Finish
+from fhirserver.interactions.guards import Finish, Write
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.writes.references import local
 from fhirserver.issues import Text
@@ -61,6 +62,57 @@ def recorded(request: Request, found: Sequence[Entry]) -> list[Entry]:
     return [
         entry for entry, resource in pushes.written(found) if entry.kind in EXECUTION_TYPES and names_lines(resource)
     ]
+
+
+def require_decided(workflow: Workflow, services: Services, request: Request, write: Write) -> None:
+    """Refuse what would tell of a delivery that nobody decided upon, unless an operator writes plain FHIR.
+
+    Raises:
+        Unprocessable: a patch by which a record comes to execute an issued line; a number in place of the line.
+    """
+    role, resource = request.caller.role, dict(write.proposed or {})
+    if role in (Role.OPERATOR, Role.PATIENT) or write.kind not in EXECUTION_TYPES or not _names_any(resource):
+        return
+    for named in executions.executed(resource):
+        if "reference" not in named and (named.get("identifier") or {}).get("system") == workflow.root:
+            raise Unprocessable(
+                Text(
+                    "Une délivrance nomme la ligne qu'elle exécute par sa référence ; un numéro d'ordonnance en "
+                    "désigne plusieurs : cherchez-la par $find-prescription.",
+                    "A delivery names the line that it executes by its reference; a prescription's number means "
+                    "several: find it by $find-prescription.",
+                ),
+                expression=write.kind,
+                rule="prescription-line",
+                code="business-rule",
+            )
+    if write.interaction != "patch" or write.current is None:
+        return
+    before = executions.lines_of(jsontext.read(write.current.body))
+    reader = services.store if request.unit is None else request.unit
+    for text in executions.lines_of(resource):
+        target = local(text, request.base) if text not in before else None
+        stored = reader.read(*target) if target is not None and target[0] in services.types else None
+        if target is not None and (mark_of(stored) is not None or (stored is None and role in EXECUTING)):
+            raise Unprocessable(
+                Text(
+                    "L'exécution d'une ligne s'enregistre par POST, PUT ou $dispense, non par PATCH : c'est alors "
+                    "qu'elle est contrôlée et comptée.",
+                    "The execution of a line is recorded by POST, PUT or $dispense, not by PATCH: that is when it is "
+                    "checked and counted.",
+                ),
+                expression=write.kind,
+                rule="prescription-line",
+                code="business-rule",
+            )
+
+
+def _names_any(resource: dict[str, Any]) -> bool:
+    """Tell whether a resource says in a readable way what it executes; what is malformed is told by validation."""
+    try:
+        return all(isinstance(each, Mapping) for each in executions.executed(resource))
+    except (AttributeError, TypeError, KeyError):
+        return False
 
 
 def again(

@@ -180,6 +180,23 @@ def test_a_patient_measures_only_himself_and_only_what_he_may(
     assert patient.put(f"Observation/{by_doctor.json()['id']}", changed).status_code == 403
 
 
+def test_a_patient_measures_in_nobody_elses_name_and_into_nobody_elses_record(
+    patient: Client, record: Record, new_record: Callable[[], Record]
+) -> None:
+    other = new_record()
+    himself, another = {"reference": record.reference}, {"reference": other.reference}
+    number = {"identifier": {"system": people.INS_TEST, "value": other.ins}}
+    for change in (
+        {"performer": [another]},
+        {"performer": [himself, {"reference": "Practitioner/1"}]},
+        {"performer": [number]},
+        {"subject": himself | number},
+    ):
+        refused = patient.post("Observation", measure(record) | change)
+        assert refused.status_code == 403, change
+    assert patient.post("Observation", measure(record) | {"performer": [himself]}).status_code == 201
+
+
 def test_the_patient_is_told_who_accessed_his_record_when_and_how(  # noqa: PLR0913, PLR0917 - fixtures
     server: Server, patient: Client, member: Client, hospital: Client, record: Record, submit: Submit
 ) -> None:
