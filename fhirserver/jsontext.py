@@ -48,6 +48,37 @@ class Number(Decimal):
         return self
 
 
+_FAULTS: Final = {
+    "Expecting value": Text("une valeur est attendue", "a value is expected"),
+    "Expecting property name enclosed in double quotes": Text(
+        "un nom de propriété entre guillemets doubles est attendu", "a property name in double quotes is expected"
+    ),
+    "Illegal trailing comma before end of object": Text(
+        "virgule superflue avant la fin de l'objet", "superfluous comma before the end of the object"
+    ),
+    "Illegal trailing comma before end of array": Text(
+        "virgule superflue avant la fin du tableau", "superfluous comma before the end of the array"
+    ),
+    "Expecting ':' delimiter": Text("« : » est attendu", "a colon is expected"),
+    "Expecting ',' delimiter": Text("« , » ou la fin est attendue", "a comma or the end is expected"),
+    "Extra data": Text("du texte suit la fin de la ressource", "text follows the end of the resource"),
+    "Unterminated string starting at": Text(
+        "chaîne sans guillemet de fin, commencée là", "string without a closing quote, begun there"
+    ),
+    "Invalid control character at": Text(
+        "caractère de contrôle dans une chaîne (un saut de ligne s'écrit \\n)",
+        "control character in a string (a line break is written \\n)",
+    ),
+    "Invalid \\escape": Text("échappement inconnu après « \\ »", "unknown escape after a backslash"),
+    "Invalid \\uXXXX escape": Text(
+        "« \\u » demande quatre chiffres hexadécimaux", "\\u asks for four hexadecimal digits"
+    ),
+    "Unexpected UTF-8 BOM (decode using utf-8-sig)": Text(
+        "marque d'ordre des octets (BOM) ; envoyez de l'UTF-8 sans BOM",
+        "byte order mark (BOM); send UTF-8 without one",
+    ),
+}
+"""What the standard library says of JSON, in both languages."""
 _decoder: Final = msgspec.json.Decoder(float_hook=Number)
 _SHORT: Final = 1 << 20
 _LOOKED_AT: Final = 100
@@ -181,10 +212,11 @@ def _read_slowly(data: bytes) -> Any:
             text, parse_float=Number, parse_constant=_refuse_constant, object_pairs_hook=_object_of_unique_keys
         )
     except json.JSONDecodeError as error:
+        said = _FAULTS.get(error.msg, Text(error.msg, error.msg))
         raise Unreadable(
             Text(
-                f"JSON illisible, ligne {error.lineno}, colonne {error.colno} : {error.msg}.",
-                f"Unreadable JSON, line {error.lineno}, column {error.colno}: {error.msg}.",
+                f"JSON illisible, ligne {error.lineno}, colonne {error.colno} : {said.fr}.",
+                f"Unreadable JSON, line {error.lineno}, column {error.colno}: {said.en}.",
             ),
             rule="json",
         ) from None

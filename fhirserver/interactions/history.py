@@ -62,10 +62,7 @@ def _whole(request: Request, kind: str | None) -> Grant:
 
 def _answer(services: Services, request: Request, query: HistoryQuery, grant: Grant) -> Answer:
     pairs = request.pairs()
-    given = dict(pairs)
-    unknown = [name for name, _ in pairs if name not in _PARAMETERS]
-    if unknown and not request.prefer.lenient:
-        raise _fault(unknown[0], "paramètre inconnu de _history", "unknown parameter of _history")
+    given = _given(pairs, lenient=request.prefer.lenient)
     most = services.settings.max_page_size
     count = min(_count(given.get("_count"), services.settings.page_size), most)
     since = given.get("_since")
@@ -94,6 +91,22 @@ def _answer(services: Services, request: Request, query: HistoryQuery, grant: Gr
     if not bundle["entry"] or given.get("_summary") == "count":
         del bundle["entry"]
     return Answer(200, resource=bundle)
+
+
+def _given(pairs: list[tuple[str, str]], *, lenient: bool) -> dict[str, str]:
+    """Return the parameters that hold; raises BadRequest."""
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in _PARAMETERS:
+            if lenient:
+                continue
+            raise _fault(name, "paramètre inconnu de _history", "unknown parameter of _history")
+        if name in given:
+            raise _fault(name, "donné deux fois", "given twice")
+        if not value:
+            raise _fault(name, "valeur vide", "empty value")
+        given[name] = value
+    return given
 
 
 def _visible(services: Services, request: Request, grant: Grant, query: HistoryQuery) -> HistoryPage:

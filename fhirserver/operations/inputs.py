@@ -154,7 +154,7 @@ class Inputs:
     def _wrong(self, name: str, fr: str, en: str) -> BadRequest:
         at = self._given[name][0][0]
         return BadRequest(
-            Text(f"Paramètre « {name} » : {fr} est attendu.", f'Parameter "{name}": {en} is expected.'),
+            Text(f"Paramètre « {name} » : il faut {fr}.", f'Parameter "{name}": {en} is expected.'),
             code="value",
             expression=f"Parameters.parameter[{at}]",
         )

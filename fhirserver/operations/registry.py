@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fhirserver.interactions.exchange import Answer, Request
     from fhirserver.interactions.services import Services
 
-_OF_THE_ANSWER: Final = ("_format", "_pretty")
+OF_THE_ANSWER: Final = ("_format", "_pretty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Call:
     def parameters(self, offered: Collection[str] | None = None) -> dict[str, list[Any]]:
         """Return the input by parameter name: from the query, and for a POST from a Parameters body as well.
 
-        A body that is no Parameters is the one resource that the operation takes, named `resource`. Beside a body, what
-        begins with an underscore in the query is about the answer, not for the operation.
+        A body that is no Parameters is the one resource that the operation takes, named `resource`. Beside a body,
+        `_format` and `_pretty` in the query are about the answer, not for the operation.
 
         Args:
             offered: names that the operation has; None: it looks for itself.
@@ -49,7 +49,7 @@ class Call:
         if offered is None:
             return given
         for name in given:
-            if name not in (*offered, *_OF_THE_ANSWER):
+            if name not in (*offered, *OF_THE_ANSWER):
                 told = ", ".join(offered)
                 raise BadRequest(
                     Text(
@@ -66,7 +66,7 @@ class Call:
         bodiless = self.request.method == "GET" or (content is not None and not content.read())
         found: dict[str, list[Any]] = {}
         for name, value in self.request.pairs():
-            if bodiless or not name.startswith("_"):
+            if bodiless or name not in OF_THE_ANSWER:
                 found.setdefault(name, []).append(value)
         if bodiless:
             return found
@@ -150,11 +150,11 @@ class Operations:
                     rule="method",
                 )
             return operation.run(Call(services, request, kind, identity))
-        where = "/".join(part for part in (kind, identity and "[id]") if part) or "système"
+        where = "/".join(part for part in (kind, identity and "[id]") if part) or ""
         raise NotFound(
             Text(
-                f"L'opération ${name[:64]} n'est pas offerte ici ({where}).",
-                f"The operation ${name[:64]} is not offered here ({where}).",
+                f"L'opération ${name[:64]} n'est pas offerte ici ({where or 'système'}).",
+                f"The operation ${name[:64]} is not offered here ({where or 'system'}).",
             ),
             code="not-supported",
             rule="unknown-operation",

@@ -12,7 +12,7 @@ from fhirserver.interactions.exchange import Answer
 from fhirserver.interactions.shown.outcomes import outcome
 from fhirserver.interactions.writes import referrers
 from fhirserver.issues import Issue, Text
-from fhirserver.operations.registry import Call, Operation
+from fhirserver.operations.registry import OF_THE_ANSWER, Call, Operation
 
 _PARAMETERS: Final = ("resource", "mode", "profile")
 _MODES: Final = ("create", "update", "delete", "profile")
@@ -28,7 +28,7 @@ def validate(call: Call) -> Answer:
     decide(call.request.caller, "r", call.kind)
     given = call.parameters() if call.request.method == "POST" or call.request.query else {}
     for name in given:
-        if name not in _PARAMETERS and not name.startswith("_"):
+        if name not in _PARAMETERS and name not in OF_THE_ANSWER:
             offered = ", ".join(_PARAMETERS)
             text = Text(
                 f"$validate n'offre pas le paramètre « {name[:40]} » ; offerts : {offered}.",
@@ -79,10 +79,10 @@ def _route_issues(call: Call, resource: dict[str, Any], mode: str | None) -> lis
         text = Text(f"La ressource n'est pas du type {call.kind}.", f"The resource is not of the type {call.kind}.")
         return [Issue("error", "invalid", text, str(call.kind), "resource-type")]
     if mode == "update" and (own is None or call.identity not in (None, own)):
-        shown = call.identity or "…"
+        shown, sent = call.identity or "…", str(own)[:64]
         text = Text(
-            f"Une mise à jour porte l'id de l'adresse ({shown}), le corps a {str(own)[:64]}.",
-            f"An update has the address's id ({shown}), the body has {str(own)[:64]}.",
+            f"Une mise à jour porte l'id de l'adresse ({shown}), le corps {f'a {sent}' if own else 'est sans id'}.",
+            f"An update has the address's id ({shown}), the body has {sent if own else 'none'}.",
         )
         return [Issue("error", "invalid", text, f"{call.kind}.id", "id-mismatch")]
     return []

@@ -122,7 +122,7 @@ class Gateway:
         asked = Request(
             method=effective,
             path=segments,
-            query=environ["QUERY_STRING"],
+            query=_query(environ),
             caller=caller,
             base=self.base(environ),
             parse=lambda: self._parse(environ, asked),
@@ -144,7 +144,7 @@ class Gateway:
             body.take(environ, limit)
             if segments[-1:] == ("_search",):
                 self._form_decides(body.read(environ, limit), representation)
-        self.working.begin(environ.get("REMOTE_ADDR", ""))
+        self.working.begin(environ.get("REMOTE_ADDR", ""), f"{caller.issuer} {caller.client} {caller.subject}")
         try:
             answer = self._router.perform(asked)
             return self._write(answer, asked.prefer, language, representation, environ)
@@ -283,6 +283,12 @@ class Gateway:
         response = Response(data, status, content_type=representation.format.content_type)
         response.headers["Content-Language"] = language
         return response
+
+
+def _query(environ: dict[str, Any]) -> str:
+    """Return the query string: what is unescaped in it is UTF-8, of which WSGI makes each byte a letter (PEP 3333)."""
+    query: str = environ["QUERY_STRING"]
+    return query if query.isascii() else query.encode("latin-1").decode("utf-8", "replace")
 
 
 def _conditions(environ: dict[str, Any]) -> Conditions:

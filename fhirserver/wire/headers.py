@@ -31,22 +31,26 @@ def moment(value: str) -> datetime | None:
 
 @lru_cache(maxsize=256)
 def preference(value: str) -> Preference:
-    """Read a `Prefer` header; what it does not know is ignored, as RFC 7240 says."""
+    """Read a `Prefer` header; what it does not know is ignored, and of several alike the first holds (RFC 7240)."""
     returning: Returning | None = None
     lenient = asynchronous = False
+    seen: set[str] = set()
     for part in value.replace(";", ",").split(","):
         name, _, given = part.strip().partition("=")
-        name, given = name.rstrip(), given.strip().strip('"')
-        if name.lower() == "return":
+        name, given = name.rstrip().lower(), given.strip().strip('"')
+        if name in seen:
+            continue
+        seen.add(name)
+        if name == "return":
             if given == "minimal":
                 returning = "minimal"
             elif given == "representation":
                 returning = "representation"
             elif given.lower() == "operationoutcome":
                 returning = "OperationOutcome"
-        elif name.lower() == "handling":
+        elif name == "handling":
             lenient = given.lower() == "lenient"
-        elif name.lower() == "respond-async":
+        elif name == "respond-async":
             asynchronous = True
     return Preference(returning, lenient, asynchronous)
 

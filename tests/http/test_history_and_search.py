@@ -68,10 +68,26 @@ def test_since_gives_only_what_came_later(operator: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["_count=-1", "_count=x", "_since=yesterday", "_at=nonsense", "nonsense=1", "_page=x"]
+    "query",
+    [
+        "_count=-1",
+        "_count=x",
+        "_since=yesterday",
+        "_at=nonsense",
+        "nonsense=1",
+        "_page=x",
+        "_since=",
+        "_count=1&_count=2",
+        "_since=2026&_since=2025",
+    ],
 )
 def test_history_refuses_what_it_does_not_understand(operator: Client, query: str) -> None:
     assert operator.get(f"Patient/_history?{query}").status_code == 400
+
+
+def test_a_lenient_history_does_not_state_what_it_passed_over(operator: Client) -> None:
+    told = operator.get("Patient/_history?nonsense=1&_count=1", Prefer="handling=lenient").json()
+    assert not [link for link in told["link"] if "nonsense" in link["url"]]
 
 
 def test_type_and_system_history_are_offered(operator: Client) -> None:

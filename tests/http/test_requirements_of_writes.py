@@ -116,6 +116,7 @@ def test_if_match_on_what_is_not_there_is_412(operator: Client) -> None:
     assert answer.status_code == 412
     assert operator.get(f"Patient/{identity}").status_code == 404
     assert operator.delete(f"Patient/{identity}", If_Match='W/"1"').status_code == 412
+    assert operator.delete(f"Patient?identifier={identity}", If_Match='W/"1"').status_code == 412
 
 
 def test_a_method_named_in_a_header_or_a_parameter_is_not_another_method(operator: Client) -> None:
@@ -159,6 +160,8 @@ def test_criteria_in_the_address_of_a_create_mean_what_they_mean_in_if_none_exis
     body = {**PATIENT, "identifier": [{"system": "urn:tests", "value": name}]}
     answers = [operator.post(f"Patient?identifier=urn:tests|{name}", body).status_code for _ in range(2)]
     assert answers == [201, 200]
+    both = operator.post(f"Patient?identifier=urn:tests|{name}", body, If_None_Exist="identifier=urn:tests|other")
+    assert both.status_code == 400
 
 
 def test_the_total_goes_by_two_names(operator: Client) -> None:

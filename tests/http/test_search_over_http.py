@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.http.conftest import Client, Server
+from tests.http.sockets import exchange
 
 
 def patient(family: str, **more: Any) -> dict[str, Any]:
@@ -32,6 +33,12 @@ def test_the_servers_own_absolute_url_finds_and_is_found(operator: Client, serve
     relative = operator.post("Observation", {**content, "subject": {"reference": f"Patient/{mine}"}}).json()["id"]
     for asked in (mine, f"Patient/{mine}", f"{server.base}/Patient/{mine}"):
         assert sorted(found(operator, f"Observation?subject={asked}")) == sorted([written, relative])
+
+
+def test_letters_that_curl_leaves_unescaped_in_an_address_are_found(operator: Client, server: Server) -> None:
+    mine = operator.post("Patient", patient("Éléonore-Œuvre")).json()["id"]
+    asked = f"GET /fhir/Patient?family=Éléonore-Œ HTTP/1.0\r\nAuthorization: Bearer {server.token('operator')}\r\n\r\n"
+    assert mine.encode() in exchange(server, asked.encode())
 
 
 def test_the_servers_own_absolute_url_selects_in_conditions_as_in_searches(operator: Client, server: Server) -> None:

@@ -47,6 +47,13 @@ def test_a_value_set_expands_in_pages_in_json_and_xml(operator: Client) -> None:
     assert len(etree.fromstring(answer.content).findall(".//{*}contains")) == 4
 
 
+def test_parameters_of_searches_are_no_parameters_of_operations_and_refused(operator: Client) -> None:
+    for name in ("_count", "_summary", "_elements"):
+        answer = operator.get(f"ValueSet/$expand?url={GENDERS}&{name}=1")
+        assert (answer.status_code, issue(answer)["code"]) == (400, "not-supported")
+    assert operator.get(f"ValueSet/$expand?url={GENDERS}&_format=json&_pretty=true").status_code == 200
+
+
 def test_stored_instances_are_asked_themselves(operator: Client) -> None:
     system = {
         "resourceType": "CodeSystem",

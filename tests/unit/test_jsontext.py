@@ -57,6 +57,30 @@ def test_what_is_not_one_unambiguous_json_text_is_refused_with_its_place(text: b
     assert caught.value.status == 400
 
 
+@pytest.mark.parametrize(
+    ("text", "fr"),
+    [
+        (b"\xef\xbb\xbf{}", "BOM"),
+        (b"{'a':1}", "guillemets doubles"),
+        (b'{"a":1,}', "guillemets doubles"),
+        (b'{"a" 1}', "« : »"),
+        (b'{"a":1 "b":2}', "« , »"),
+        (b"{} x", "suit la fin"),
+        (b'{"a":"b', "guillemet de fin"),
+        (b'{"a":"b\n"}', "contrôle"),
+        (b'{"a":"\\x"}', "échappement"),
+        (b'{"a":"\\u12"}', "hexadécimaux"),
+        (b'{"a":}', "une valeur est attendue"),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said_in_french_too(text: bytes, fr: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        jsontext.read(text)
+    said = caught.value.issues[0].text
+    assert fr in said.fr
+    assert said.en.rpartition(": ")[2] not in said.fr
+
+
 def test_strings_that_hold_quotes_and_colons_are_no_double_keys() -> None:
     assert jsontext.read(b'{"a":":\\":", "b":"\\"a\\":"}') == {"a": ':":', "b": '"a":'}
 

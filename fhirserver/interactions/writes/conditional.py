@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fhirserver.errors import Conflict, MultipleMatches, NotFound
+from fhirserver.errors import BadRequest, Conflict, MultipleMatches, NotFound
 from fhirserver.interactions import create as creation
 from fhirserver.interactions import delete as deletion
 from fhirserver.interactions import patch as patching
@@ -24,12 +24,24 @@ from fhirserver.store import Transaction
 
 
 def with_criteria(request: Request) -> Request:
-    """Return a create whose address holds criteria as one with If-None-Exist, unless it has that header too."""
-    if not request.query or request.in_bundle or request.conditions.none_exist is not None:
+    """Return a create whose address holds criteria as one with If-None-Exist.
+
+    Raises:
+        BadRequest: it has that header too, and other criteria in it.
+    """
+    if not request.query or request.in_bundle:
         return request
     names = (name.partition(":")[0] for name, _ in query_pairs(request.query))
     if all(name in CONTROL for name in names):
         return request
+    if request.conditions.none_exist not in (None, request.query):
+        raise BadRequest(
+            Text(
+                "If-None-Exist et l'adresse portent des critères différents : n'en gardez qu'un.",
+                "If-None-Exist and the address hold different criteria: keep one of them.",
+            ),
+            rule="criteria",
+        )
     return replace(request, conditions=replace(request.conditions, none_exist=request.query))
 
 
@@ -175,6 +187,7 @@ def delete(services: Services, request: Request, kind: str) -> Answer:
         if len(found) > most:
             raise several(kind, request.query)
         if not found:
+            writing.require_match(request.conditions, None, kind)
             return Answer(204, issues=(deletion.NOTHING,), written=True)
         together = replace(request.within(transaction), in_bundle=True)
         answers = {identity: deletion.delete(services, together, kind, identity) for identity in found}

@@ -81,10 +81,11 @@ def resource_of_id(resource: dict[str, Any], kind: str, identity: str) -> None:
     """Require that the body names the address's id (https://hl7.org/fhir/R4/http.html#update); raises BadRequest."""
     named = resource.get("id")
     if named != identity:
+        fr, en = ("absent", "none") if named is None else (str(named)[:64], str(named)[:64])
         raise BadRequest(
             Text(
-                f"L'id du corps ({str(named)[:64]}) doit être celui de l'adresse ({identity}).",
-                f"The id in the body ({str(named)[:64]}) must be the address's ({identity}).",
+                f"L'id du corps ({fr}) doit être celui de l'adresse ({identity}).",
+                f"The id in the body ({en}) must be the address's ({identity}).",
             ),
             expression=f"{kind}.id",
             rule="id-mismatch",

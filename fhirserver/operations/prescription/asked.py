@@ -12,7 +12,7 @@ from fhirserver.errors import BadRequest, Forbidden, NotFound
 from fhirserver.interactions.exchange import Answer
 from fhirserver.issues import Text
 from fhirserver.operations.inputs import Inputs, missing
-from fhirserver.operations.registry import Call, Operation
+from fhirserver.operations.registry import OF_THE_ANSWER, Call, Operation
 from fhirserver.prescription import tasks
 from fhirserver.prescription.lines import paris_day
 from fhirserver.prescription.professions import Kind

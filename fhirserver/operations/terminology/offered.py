@@ -14,7 +14,7 @@ from fhirserver.access.decide import decide
 from fhirserver.errors import InvalidResource
 from fhirserver.interactions import read as reading
 from fhirserver.interactions.exchange import Answer
-from fhirserver.operations.registry import Call, Operation
+from fhirserver.operations.registry import OF_THE_ANSWER, Call, Operation
 from fhirserver.operations.terminology import validate_code
 from fhirserver.operations.terminology.expand import expand
 from fhirserver.operations.terminology.lookup import lookup
@@ -30,7 +30,7 @@ _BODY: Final = {"ValueSet": "valueSet", "CodeSystem": "codeSystem", "ConceptMap"
 def _given(call: Call) -> dict[str, Any]:
     """Return the Parameters of a call, whichever way they came."""
     listed: list[Any] = [
-        {"name": name, "valueString": value} for name, value in call.request.pairs() if not name.startswith("_")
+        {"name": name, "valueString": value} for name, value in call.request.pairs() if name not in OF_THE_ANSWER
     ]
     if call.request.method == "POST":
         body = call.request.parse()

@@ -74,6 +74,11 @@ def test_preferences_are_read_and_unknown_ones_ignored() -> None:
     assert headers.preference("return=everything").returning is None
 
 
+def test_of_several_preferences_of_one_name_the_first_holds() -> None:
+    read = headers.preference("return=minimal, return=representation, handling=strict, handling=lenient")
+    assert read == ("minimal", False, False)
+
+
 @pytest.mark.parametrize(
     ("value", "language"),
     [
