@@ -80,8 +80,10 @@ def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date
         following = max(following, shown.resumes)
     following_amount = min(remaining, _due(plan, shown) or remaining, key=_value)
     if plan.implied and shown is not None and plan.step is not None and plan.step_days:
-        # the prescriber said nothing of renewals: what remains is what is due, the right to renew stays
-        remaining = min(remaining, plan.step.share(shown.days, plan.step_days), key=_value)
+        # the prescriber said nothing of renewals: beyond what he wrote remains what is due, the right to renew stays
+        written = plan.total.of(exact(plan.total.value) / Fraction(1 + plan.renewals) - sum_of(given))
+        due = plan.step.share(shown.days, plan.step_days)
+        remaining = min(remaining, max(due, written, key=_value), key=_value)
     if _within(opened, following) is None:
         return Standing(remaining, None, None, opened.last, finished=False)
     return Standing(remaining, None, following, opened.last, finished=False, next_amount=following_amount)

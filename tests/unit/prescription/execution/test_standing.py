@@ -60,3 +60,13 @@ def test_a_narcotic_that_cannot_be_counted_is_not_delivered_once_its_days_have_p
     request = medicine("N02AA01", lasting=14, dosageInstruction=[{"text": "selon le plan remis"}])
     late = delivery(10, on="2026-01-19", confirmed={"quantity-not-computable": "plan lu"})
     assert "présenté trop tard" in refused(Conflict, request, late)[1]
+
+
+def test_of_three_months_of_list_two_what_is_written_remains_before_any_renewal() -> None:
+    request = medicine("3400892402437", system=UCD, lasting=90, renewals=None)
+    first, second, third = run(request, delivery(30), delivery(30, on="2026-02-05"), delivery(30, on="2026-03-07"))
+    assert [each.standing.remaining for each in (first, second, third)] == [tablets(60), tablets(30), tablets(0)]
+    assert [each.standing.next_amount for each in (first, third)] == [tablets(30), tablets(30)]
+    assert refused(Unprocessable, request, delivery(90))[0] == "prescription-early-delivery"
+    assert run(request, delivery(90, confirmed={"early-delivery": "voyage"}))[0].standing.next_date == date(2026, 4, 6)
+    assert refused(Conflict, request, delivery(120))[0] == "prescription-remaining"
