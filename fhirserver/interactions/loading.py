@@ -5,6 +5,9 @@ of other Bundles but documents and messages are stored one by one, references am
 an id gets one made from its place in the file, so that loading again changes nothing. What cannot be stored is
 reported, the rest is loaded.
 
+What a transaction or an entry of a batch does is claimed in its commit, by its place and text: loaded again, it is not
+done again.
+
 Loading is an operator's import, by whoever holds the database's address: profiles, references, index values, versions
 and audit are as for any write; the rules of prescribing and of the DMP, which decide upon a caller's acts, and their
 numbering take part in the transactions of a file only (docs/operations.md).
@@ -12,6 +15,7 @@ numbering take part in the transactions of a file only (docs/operations.md).
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,15 +25,17 @@ from typing import Any, Final
 from fhirserver import jsontext
 from fhirserver.access.caller import Caller, Role
 from fhirserver.access.scopes import Scope
-from fhirserver.errors import BadRequest, Failure
+from fhirserver.errors import BadRequest, Failure, Unavailable
 from fhirserver.interactions.bundles import bundle, linking
-from fhirserver.interactions.exchange import Request
+from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.router import ID
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.writes import references, writing
 from fhirserver.issues import Issue, Text
-from fhirserver.store import Draft, Transaction
+from fhirserver.store import Draft, Store, Transaction
+from fhirserver.store.commits import claims
 from fhirserver.store.kept.files import Upload
+from fhirserver.store.outbox import LeaseLost
 
 BATCH: Final = 500
 """Resources of one commit."""
@@ -61,10 +67,17 @@ class Item:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch of items."""
+    """What became of a batch of items.
+
+    Attributes:
+        stored: how many resources are stored.
+        faults: where others were refused, and why.
+        away: the database did not answer: the batch is to be loaded again.
+    """
 
     stored: int = 0
     faults: list[tuple[str, tuple[Issue, ...]]] = field(default_factory=list)
+    away: bool = False
 
 
 def items(file: Path) -> Iterator[Item]:
@@ -78,19 +91,67 @@ def items(file: Path) -> Iterator[Item]:
         yield Item(str(file), 1, file.read_bytes())
 
 
+@dataclass(frozen=True, slots=True)
+class _Once:
+    """The course of what a transaction or an entry of a batch does: done by one load only, once.
+
+    Attributes:
+        last: False: a load waits for the database, it does not take its silence for a refusal.
+    """
+
+    store: Store
+    claim: str
+
+    @property
+    def last(self) -> bool:
+        return False
+
+    def seal(self, transaction: Transaction, answer: Answer) -> None:
+        """Claim it with its writes.
+
+        Raises:
+            LeaseLost: another load has done it.
+        """
+        if transaction.claimed(self.claim) is not None:
+            raise LeaseLost
+        entries = (answer.resource or {}).get("entry", ())
+        transaction.claim(self.claim, {"stored": len(entries) or 1})
+
+    def entry(self, position: int) -> _Once:
+        return _Once(self.store, claims.name("load", self.claim, str(position)))
+
+    def done(self) -> Answer | None:
+        return None if self.stored() is None else Answer(200)
+
+    def stored(self) -> int | None:
+        """Return how many resources an earlier load stored; None: there was none."""
+        found = self.store.transact(lambda transaction: transaction.claimed(self.claim))
+        return None if found is None else int(found["stored"])
+
+
 def load(services: Services, batch: Sequence[Item]) -> Outcome:
     """Store a batch of items; resources share commits of up to BATCH."""
     outcome = Outcome()
     pending: list[tuple[str, Draft, Upload | None]] = []
-    for item in batch:
-        try:
-            for place, resource in _resources(services, item, outcome):
-                pending.append((place, *_draft(services, place, resource)))
-        except Failure as failure:
-            outcome.faults.append((item.place, failure.issues))
-    for start in range(0, len(pending), BATCH):
-        _store(services, pending[start : start + BATCH], outcome)
+    try:
+        for item in batch:
+            try:
+                for place, resource in _resources(services, item, outcome):
+                    pending.append((place, *_draft(services, place, resource)))
+            except Failure as failure:
+                _note(outcome, item.place, failure)
+        for start in range(0, len(pending), BATCH):
+            _store(services, pending[start : start + BATCH], outcome)
+    except Unavailable:
+        outcome.away = True
     return outcome
+
+
+def _note(outcome: Outcome, place: str, failure: Failure) -> None:
+    """Note a refusal; raise the failure of a database that does not answer, which refuses nothing."""
+    if isinstance(failure, Unavailable) and failure.issues[0].code != "too-costly":
+        raise failure
+    outcome.faults.append((place, failure.issues))
 
 
 def _resources(services: Services, item: Item, outcome: Outcome) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -120,7 +181,15 @@ def _resources(services: Services, item: Item, outcome: Outcome) -> Iterator[tup
 
 def _perform(services: Services, item: Item, resource: dict[str, Any], outcome: Outcome) -> int:
     request = _request(resource)
-    answer = bundle.perform(services, request)
+    once = _Once(services.store, claims.name("load", item.place, hashlib.sha256(item.data).hexdigest()))
+    before = once.stored()
+    if before is not None:
+        return before
+    request.course = once
+    try:
+        answer = bundle.perform(services, request)
+    except LeaseLost:
+        return _perform(services, item, resource, outcome)
     stored = 0
     for position, entry in enumerate((answer.resource or {}).get("entry", ())):
         if entry["response"]["status"].startswith("2"):
@@ -167,8 +236,10 @@ def _store(services: Services, pending: Sequence[tuple[str, Draft, Upload | None
         outcome.stored += services.store.transact(work)
     except Failure as failure:
         if len(pending) == 1:
-            outcome.faults.append((pending[0][0], failure.issues))
+            _note(outcome, pending[0][0], failure)
             return
+        if isinstance(failure, Unavailable):
+            raise
         for one in pending:
             _store(services, [one], outcome)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -25,6 +27,8 @@ from fhirserver.serving.running import prepare
 from fhirserver.serving.worker import keep
 from fhirserver.settings import Settings
 from fhirserver.store import Store, local
+from fhirserver.store.connection import unavailable
+from fhirserver.store.loads import Journal
 from fhirserver.store.local import LocalMongod, LocalMongodError
 
 _SUFFIXES: Final = (".json", ".ndjson", ".jsonl")
@@ -33,6 +37,11 @@ _AHEAD: Final = 3
 _OF_A_CORE: Final = 2
 """Processes for each core: while one waits for its commit, another one works."""
 _SHOWN: Final = 50
+_PATIENCE: Final = 90.0
+"""Seconds to wait for a database that is away, or for what a load that was killed has left locked (60 s)."""
+_BROKEN: Final = (
+    "a process that loads was killed (out of memory?); the same command goes on where it was, --workers says how many"
+)
 
 _services: list[Services] = []
 
@@ -75,8 +84,22 @@ def _files(places: Sequence[Path]) -> list[Path]:
 
 def _load(settings: Settings, files: Sequence[Path], workers: int, *, again: bool, language: str | None) -> None:
     prepare(settings)
+    store = Store(settings.mongodb_uri, settings.database)
+    try:
+        faults = _all(
+            settings, files, workers, Journal(store, _fingerprint(files, settings.validation), again=again), language
+        )
+    except BrokenProcessPool as error:
+        raise click.ClickException(_BROKEN) from error
+    finally:
+        store.close()
+    if faults:
+        raise SystemExit(1)
+
+
+def _all(settings: Settings, files: Sequence[Path], workers: int, journal: Journal, language: str | None) -> int:
+    """Load what the journal does not have; return how much was refused."""
     console = Console(stderr=True)
-    journal = Journal(settings.state / "load" / f"{_fingerprint(files)}.json", again=again)
     workers = workers or _OF_A_CORE * (os.cpu_count() or 1)
     stored = faults = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -89,6 +112,8 @@ def _load(settings: Settings, files: Sequence[Path], workers: int, *, again: boo
             progress.advance(task, size)
             if outcome is None:
                 continue
+            if outcome.away:
+                raise unavailable()
             stored += outcome.stored
             for place, issues in outcome.faults:
                 faults += 1
@@ -100,8 +125,7 @@ def _load(settings: Settings, files: Sequence[Path], workers: int, *, again: boo
             journal.done(number)
     console.print(f"{stored} stored, {faults} refused" + (f" (the first {_SHOWN} shown)" if faults > _SHOWN else ""))
     journal.close()
-    if faults:
-        raise SystemExit(1)
+    return faults
 
 
 def _results(
@@ -140,35 +164,10 @@ def _size(file: Path) -> int:
         return sum(1 for line in lines if line.strip())
 
 
-def _fingerprint(files: Sequence[Path]) -> str:
+def _fingerprint(files: Sequence[Path], validation: str) -> str:
     told = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    told.append((validation, 0, 0))
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
-
-
-class Journal:
-    """Which batches of a load are done, so that a load that was cut off goes on there."""
-
-    def __init__(self, path: Path, *, again: bool) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if again:
-            path.unlink(missing_ok=True)
-        self._done = {int(line) for line in path.read_text().split()} if path.exists() else set()
-        self._file = path.open("a")
-        self._path = path
-
-    def has(self, number: int) -> bool:
-        """Tell whether a batch was done before."""
-        return number in self._done
-
-    def done(self, number: int) -> None:
-        """Remember a batch."""
-        self._file.write(f"{number}\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Forget all: the load is complete."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
 
 
 def _begin(settings: Settings) -> None:
@@ -177,4 +176,9 @@ def _begin(settings: Settings) -> None:
 
 
 def _work(batch: list[Item]) -> Outcome:
-    return load_items(_services[0], batch)
+    until = time.monotonic() + _PATIENCE
+    while True:
+        outcome = load_items(_services[0], batch)
+        if not outcome.away or time.monotonic() > until:
+            return outcome
+        time.sleep(1)

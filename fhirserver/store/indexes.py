@@ -44,6 +44,7 @@ COLLECTIONS: Final = (
     "clients",
     "jobs",
     "job_entries",
+    "loads",
 )
 _COMPARED: Final = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds")
 _WEEK: Final = 7 * 24 * 3600

@@ -103,6 +103,19 @@ def to_load(name: str) -> list[dict[str, Any]]:
                 {"fullUrl": person, "resource": {"resourceType": "Patient", "active": True}},
             ],
         },
+        *(
+            {
+                "resourceType": "Bundle",
+                "type": kind,
+                "entry": [
+                    {
+                        "resource": {"resourceType": "Basic", "code": CODE, "identifier": [{"value": f"{name}-made"}]},
+                        "request": {"method": "POST", "url": "Basic"},
+                    }
+                ],
+            }
+            for kind in ("transaction", "batch")
+        ),
         {"resourceType": "Basic", "id": f"{name}-7", "code": CODE, "subject": {"reference": unseen}},
     ]
 
@@ -131,6 +144,7 @@ def test_load_stores_what_is_good_reports_the_rest_and_again_changes_nothing(
         assert operator.get(f"{'Basic' if number == 6 else 'Patient'}/{name}-{number}").headers["ETag"] == 'W/"1"', (
             number
         )
+    assert operator.get(f"Basic?identifier={name}-made").json()["total"] == 2, "one by each of the Bundles"
     assert operator.get(f"Patient/{name}-2").status_code == 404
     assert operator.get(operator.get(f"Basic/{name}-6").json()["subject"]["reference"]).json()["active"] is True
 
