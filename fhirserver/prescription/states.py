@@ -133,7 +133,7 @@ _CONDITIONS: Final[dict[str, Callable[[Situation], bool]]] = {
     "an outcome was recorded, something remains and is still valid": lambda case: (
         case.recorded and case.remains and case.valid
     ),
-    "an outcome was recorded, nothing remains": lambda case: (
+    "an outcome was recorded, nothing remains or validity has ended": lambda case: (
         (case.recorded or (case.executed and not case.remains)) and not (case.remains and case.valid)
     ),
     "not held": lambda case: not case.held,
@@ -191,7 +191,7 @@ TRANSITIONS: Final = (
         (State.TAKEN,),
         Actor.HOLDER,
         State.EXECUTED,
-        "an outcome was recorded, nothing remains",
+        "an outcome was recorded, nothing remains or validity has ended",
         "receipt signed",
     ),
     Transition(

@@ -17,6 +17,8 @@ from fhirserver import jsontext
 from fhirserver.interactions.bundles.entries import Entry
 
 _URN: Final = re.compile(rb"""urn:[^"\\\s<>'&|,?#]+""")
+_NO_CONTENT: Final = ("method", "url", "ifNoneExist")
+"""Of an entry's request: its address is told apart, and what is created is the same under any condition."""
 _DEPTH: Final = 2
 """How far what an entry refers to is followed: a group names lines, which name a patient."""
 
@@ -60,8 +62,7 @@ def _content(entry: Entry) -> bytes:
             entry.method,
             list(entry.path),
             entry.query,
-            {name: value for name, value in entry.request.items() if name not in ("method", "url")},
-            entry.asked.none_exist if entry.asked else None,
+            {name: value for name, value in entry.request.items() if name not in _NO_CONTENT},
             entry.resource,
         ]
     )

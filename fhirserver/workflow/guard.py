@@ -15,7 +15,7 @@ from fhirserver.issues import Text
 from fhirserver.search.asked.query import Node
 from fhirserver.store import Stored, Transaction
 from fhirserver.workflow import numbers, pushes, sight
-from fhirserver.workflow.acts import dispensing, issuing
+from fhirserver.workflow.acts import dispensing, identified, issuing
 from fhirserver.workflow.context import Workflow
 from fhirserver.workflow.marks import Part, mark_of
 
@@ -126,7 +126,7 @@ class PrescriptionGuard(Guard):
     def check(self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]) -> None:
         """Take deliveries that were recorded before out of what is new."""
         del transaction
-        dispensing.settle(services, request, found)
+        identified.settle(services, request, found)
 
     def plan(
         self, services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]

@@ -190,7 +190,7 @@ def load(work: Work, identity: str) -> TaskWork:
     if stored is None or stored.deleted or mark is None or not _may_know(work.services, work.request, stored, mark):
         raise not_found(identity)
     task = jsontext.read(stored.body)
-    view = View(task, _delivered_elsewhere(transaction, View(task)))
+    view = View(task, delivered_elsewhere(transaction, View(task)))
     transaction.read_ahead((kind, line_id) for kind, _, line_id in (name.partition("/") for name in view.lines))
     parties = Parties(work)
     versions = {}
@@ -215,7 +215,7 @@ def _line(parties: Parties, work: Work, version: Stored, reference: str) -> Line
     return lines.read(jsontext.read(version.body), reference, resolve=parties.resolve, kinds=kinds)
 
 
-def _delivered_elsewhere(transaction: Transaction, view: View) -> set[str]:
+def delivered_elsewhere(transaction: Transaction, view: View) -> set[str]:
     """Return the alternatives to a Task's lines that were delivered under other Tasks."""
     found = set()
     for reference in {other for line in view.lines for other in view.alternatives(line)} - set(view.lines):

@@ -23,6 +23,7 @@ from fhirserver.store import Stored
 from fhirserver.workflow.context import Work, Workflow, present, reads
 from fhirserver.workflow.marks import mark_of
 from fhirserver.workflow.parties import Parties
+from fhirserver.workflow.taskwork import delivered_elsewhere
 
 _MOST: Final = 200
 
@@ -55,12 +56,15 @@ def run(workflow: Workflow, call: Call) -> Answer:
 
 
 def _medication(workflow: Workflow, call: Call, stored: Stored) -> dict[str, Any] | None:
-    """Return one line; None where its treatment is over."""
+    """Return one line; None where its treatment is over, or where its alternative was delivered in its place."""
     resource = jsontext.read(stored.body)
     today = paris_day(present())
     resolve = Parties(Work(workflow, call.services, call.request, reads(call.services), present())).resolve
     line = lines.read(resource, resolve=resolve, kinds=workflow.tables.kinds)
-    before = _before(call, stored)
+    task, reference = _task(call, stored), f"MedicationRequest/{stored.id}"
+    if task is not None and task.chosen_instead(reference) is not None:
+        return None
+    before = task.delivered(reference) if task is not None else ()
     now = standing(line, before, workflow.tables, today)
     until = _until(before, line, today)
     if (resource["status"] == "completed" or now.finished) and (until is None or until < today):
@@ -89,16 +93,17 @@ def _parts(
         yield {"name": "end", "valueDate": until.isoformat()}
 
 
-def _before(call: Call, stored: Stored) -> tuple[Delivered, ...]:
-    """Return what was delivered of a line, unless the caller may not see the execution."""
+def _task(call: Call, stored: Stored) -> View | None:
+    """Return the Task of a line, unless the caller may not see the execution."""
     mark = mark_of(stored)
     task = call.services.store.read("Task", mark.task) if mark is not None and mark.task else None
     if task is None or task.deleted:
-        return ()
+        return None
     hidden = not call.services.guards.shows(call.services, call.request, task)
     if hidden and call.request.caller.role is not Role.PATIENT:
-        return ()
-    return View(jsontext.read(task.body)).delivered(f"MedicationRequest/{stored.id}")
+        return None
+    view = jsontext.read(task.body)
+    return View(view, delivered_elsewhere(reads(call.services), View(view)))
 
 
 def _until(before: tuple[Delivered, ...], line: lines.Line, today: date) -> date | None:

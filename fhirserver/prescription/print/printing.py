@@ -6,7 +6,7 @@ Sources: Code de la santé publique R5132-3, R5132-5, R5132-29 (mentions), Code 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -59,6 +59,7 @@ class Sources:
         organization: where he practises.
         observations: weight and height.
         profession: code of TRE_G15 that the prescriber's token states, where the resources name none.
+        alternatives: pairs of lines, by location, of which one is executed and not the other.
     """
 
     patient: Resource
@@ -67,6 +68,7 @@ class Sources:
     organization: Resource | None = None
     observations: Sequence[Resource] = ()
     profession: str | None = None
+    alternatives: Collection[tuple[str, str]] = ()
 
 
 def prescription(
@@ -99,7 +101,7 @@ def prescription(
         date=_shown(drafted) if drafted else "",
         prescriber=_prescriber(sources, lines),
         patient=printed_patient(sources.patient, sources.observations),
-        lines=tuple(_line(line) for line in lines),
+        lines=tuple(_line(line, _instead(line, lines, sources.alternatives)) for line in lines),
         bizone=bool(flags & {Flag.BIZONE, Flag.LONG_TERM_ILLNESS}),
         secured=Flag.SECURED in flags or (not code_is_secured and any(_secured(line, known) for line in lines)),
         mentions=(_OPPOSITION,) if Flag.OPPOSITION in flags else (),
@@ -143,11 +145,17 @@ def _measures(facts: PatientFacts) -> Iterator[str]:
             yield f"{label} : {posology.quantity(amount.quantity())}"
 
 
-def _line(line: Line) -> PrintedLine:
+def _instead(line: Line, lines: Sequence[Line], alternatives: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """Return what tells that one of several lines is executed: the patient is not to take them all."""
+    others = [f"«{SPACE}{other.title}{SPACE}»" for other in lines if (line.location, other.location) in alternatives]
+    return (f"AU CHOIX avec {', '.join(others)}{SPACE}: une seule de ces lignes est délivrée",) if others else ()
+
+
+def _line(line: Line, instead: tuple[str, ...]) -> PrintedLine:
     return PrintedLine(
         title=line.title,
         sentences=tuple(_sentences(line)),
-        mentions=tuple(_mentions(line)),
+        mentions=(*instead, *_mentions(line)),
         long_term_illness=Flag.LONG_TERM_ILLNESS in line.flags,
     )
 

@@ -26,10 +26,9 @@ from fhirserver.prescription.lines import Line
 from fhirserver.prescription.states import Action
 from fhirserver.prescription.tasks import is_open
 from fhirserver.store import Task, Transaction
-from fhirserver.store.commits import claims
 from fhirserver.workflow import pushes, taskwork
-from fhirserver.workflow.acts import holding
-from fhirserver.workflow.context import EXECUTING, Work, Workflow, executor_of, prescriber_keys, present
+from fhirserver.workflow.acts import holding, identified
+from fhirserver.workflow.context import EXECUTING, Work, Workflow, prescriber_keys, present
 from fhirserver.workflow.marks import dmp_order, mark_of
 from fhirserver.workflow.taskwork import TaskWork
 
@@ -37,10 +36,6 @@ TASK: Final = "prescription-task"
 """`Request.memory`: the Task that `$dispense` was invoked on; what is recorded must be of it."""
 PUBLISH: Final = "prescription-publish-dispense"
 """Kind of the outbox task that puts what was delivered into the DMP."""
-_KEY: Final = "dispense"
-_REPEATED: Final = "prescription-repeated"
-"""`Request.memory`: what deliveries of the push were answered that were recorded before, by position."""
-_AN_IDENTIFIER: Final = Text("Cet identifiant de délivrance", "This delivery's identifier")
 _UNFINISHED: Final = frozenset(
     {"preparation", "in-progress", "on-hold", "unknown", "entered-in-error", "registered", "partial", "preliminary"}
 )
@@ -118,39 +113,8 @@ def _names_any(resource: dict[str, Any]) -> bool:
 def again(
     services: Services, request: Request, transaction: Transaction, found: Sequence[Entry]
 ) -> list[Answer] | None:
-    """Return the answers of the same push made before, by the dispenser's own identifiers.
-
-    Of a push that repeats some deliveries among others, those are noted for `settle`.
-
-    Raises:
-        Conflict: another delivery was recorded under the same identifier.
-    """
-    told = pushes.told(request, found)
-    request.memory[_REPEATED] = repeated = {}
-    own = {entry.position: digest for entry, digest in zip(found, told.entries, strict=True)}
-    names = {entry.position: _claims(request, entry.resource or {}) for entry in recorded(request, found)}
-    claimed = transaction.claimed_of([name for each in names.values() for name in each])
-    for first in claimed.values():
-        if first["digest"] == told.whole:
-            return pushes.answered(services, request, transaction, found, pushes.in_order(first, told))
-    for entry in recorded(request, found):
-        firsts = [claimed[name] for name in names[entry.position] if name in claimed]
-        digest = own[entry.position]
-        same = next((first for first in firsts if digest in first.get("entries", ())), None)
-        if same is not None:
-            repeated[entry.position] = same["answers"][same["entries"].index(digest)]
-        elif firsts and not pushes.changes_issued(transaction, entry):
-            raise pushes.other_content(_AN_IDENTIFIER)
-    return None
-
-
-def settle(services: Services, request: Request, found: Sequence[Entry]) -> None:
-    """Answer the deliveries of a push that were recorded before as they were then; the others are new."""
-    for entry in found:
-        first = request.memory.get(_REPEATED, {}).get(entry.position)
-        if first is not None:
-            entry.settled = pushes.first_answer(services, first)
-            entry.identity = first[2]
+    """Return the answers of the same push made before; raises as `identified.again`."""
+    return identified.again(services, request, transaction, found, recorded(request, found))
 
 
 def plan(
@@ -169,11 +133,14 @@ def plan(
         return None
     told = pushes.told(request, found)
     names: list[str] = []
+    seen: set[tuple[str, str]] = set()
     held: dict[str, TaskWork] = {}
     for execution in executed:
-        own = _claims(request, execution.entry.resource or {})
-        if not own:
-            raise _without_identifier(execution.entry)
+        own = identified.names_of(request, execution.entry)
+        of_lines = {(name, line) for name in own for line in execution.lines}
+        if not seen.isdisjoint(of_lines):
+            raise identified.twice(execution.entry)
+        seen |= of_lines
         names += own
         task = held.get(execution.task)
         if task is None:
@@ -368,25 +335,3 @@ def _lines(work: Work, resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
         target = local(text, work.request.base)
         if target is not None:
             yield target
-
-
-def _claims(request: Request, resource: dict[str, Any]) -> list[str]:
-    identifiers = resource.get("identifier")
-    executor = executor_of(request.caller).key
-    return [
-        claims.name(_KEY, executor, str(identifier.get("system", "")), str(identifier["value"]))
-        for identifier in (identifiers if isinstance(identifiers, list) else ())
-        if isinstance(identifier, dict) and identifier.get("value")
-    ]
-
-
-def _without_identifier(entry: Entry) -> Unprocessable:
-    return Unprocessable(
-        Text(
-            "Donnez un identifiant à cette délivrance (identifier) : il permet de la répéter sans la compter deux fois",
-            "Give this delivery an identifier: it lets you repeat it without its being counted twice.",
-        ),
-        expression=f"Bundle.entry[{entry.position}].resource.identifier",
-        rule="prescription-identifier",
-        code="required",
-    )

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.interactions.services import Services
-from fhirserver.prescription import lines
+from fhirserver.prescription import alternatives, lines
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.print import pdf, printing
 from fhirserver.prescription.print.printing import Sources
@@ -78,6 +78,7 @@ def drawn(work: Work, task: Stored, body: Mapping[str, Any]) -> bytes:
     first = read[0].resource
     person, role = parties.prescriber(first)
     pushed = [found for name in body["observations"] if (found := parties.resolve(name)) is not None]
+    view = View(jsontext.read(task.body))
     sources = Sources(
         patient=parties.of(first, "subject") or {"name": [{"text": first.get("subject", {}).get("display", "")}]},
         practitioner=person or {"name": [{"text": first.get("requester", {}).get("display", "")}]},
@@ -85,13 +86,23 @@ def drawn(work: Work, task: Stored, body: Mapping[str, Any]) -> bytes:
         organization=parties.of(role, "organization") if role else None,
         observations=parties.measures(read, pushed),
         profession=body["profession"],
+        alternatives=_alternatives(work, view),
     )
-    settings = work.workflow.settings
-    number = View(jsontext.read(task.body)).number
     printed = printing.prescription(
-        number, read, sources, work.workflow.tables, code_is_secured=settings.prescription_code_is_secured
+        view.number,
+        read,
+        sources,
+        work.workflow.tables,
+        code_is_secured=work.workflow.settings.prescription_code_is_secured,
     )
     return pdf.draw(printed)
+
+
+def _alternatives(work: Work, view: View) -> set[tuple[str, str]]:
+    """Return the pairs of lines of which one is executed, as the RequestGroups of a Task say."""
+    above = (each["reference"].partition("/") for each in view.task.get("basedOn", ()))
+    groups = (work.transaction.read(kind, identity) for kind, _, identity in above if kind == "RequestGroup")
+    return {pair for group in groups if group is not None for pair in alternatives.pairs(jsontext.read(group.body))}
 
 
 def _keep(work: Work, body: Mapping[str, Any], of: Mark, content: bytes) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
+import pypdfium2
+
+from fhirserver.demo import ordonnance, people
 from fhirserver.prescription.alternatives import RELATIONSHIP
 from tests.http.conftest import Client, Server
 from tests.http.prescription.conftest import (
@@ -74,6 +79,15 @@ def test_the_group_has_the_number_and_is_kept_and_shown_as_the_lines_are(
     assert operator.delete(group).status_code == prescriber.put(group, shown).status_code == 405
 
 
+def test_the_print_tells_the_patient_that_one_of_the_alternatives_is_delivered(prescriber: Client) -> None:
+    bundle = ordonnance.bundle(people.PRESCRIBER_RPPS, datetime.now(UTC))
+    grouped(bundle)
+    answer = prescriber.post("$issue-prescription", bundle).json()
+    (drawn,) = [each["valueAttachment"]["data"] for each in answer["parameter"] if each["name"] == "pdf"]
+    text = pypdfium2.PdfDocument(base64.b64decode(drawn))[0].get_textpage().get_text_range()
+    assert text.count("AU CHOIX") == 2
+
+
 def test_of_two_alternatives_one_is_delivered_and_that_ends_the_prescription(
     prescriber: Client, pharmacist: Client
 ) -> None:
@@ -85,6 +99,9 @@ def test_of_two_alternatives_one_is_delivered_and_that_ends_the_prescription(
     refused = pharmacist.post("MedicationDispense", dispense(first, None, quantity=tablets))
     assert refused.status_code == 409
     assert "alternative" in refused.text
+    taken = pharmacist.post(f"{issued.reference('Patient')}/$current-medications", parameters()).text
+    assert second in taken
+    assert first not in taken, "it is not to be taken: its alternative was delivered"
     closed = pharmacist.post(f"{task}/$close", parameters()).json()
     assert state(closed["parameter"][0]["resource"]) == "executed"
     assert pharmacist.get(second).json()["status"] == "completed"

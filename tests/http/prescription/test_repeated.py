@@ -50,10 +50,12 @@ def test_each_delivery_of_a_transaction_may_be_repeated_alone_and_beside_new_one
     assert (alone.status_code, alone.headers["Location"]) == (201, one), alone.text
     beside = _locations(pharmacist.post("", _transaction(third, second)))
     assert beside[1] == two
-    told = pharmacist.post("MedicationDispense", third)
+    told = pharmacist.post("MedicationDispense", third, If_None_Exist="identifier=none")
     assert told.headers["Location"] == beside[0]
     changed = pharmacist.post("", _transaction(dispense(line), second | {"note": [{"text": "autre"}]}))
     assert changed.status_code == 409, changed.text
+    twice = pharmacist.post("", _transaction(same := dispense(line), copy.deepcopy(same)))
+    assert twice.status_code == 422, twice.text
     counted = [
         each for each in task_of(pharmacist, issued.number)["output"] if each["type"]["coding"][0]["code"] == "dispense"
     ]

@@ -56,6 +56,17 @@ def test_the_date_is_that_of_drafting_in_paris() -> None:
     assert printed(medicine(drafted="2026-01-05T23:30:00Z")).date == "06/01/2026"
 
 
+def test_alternatives_say_of_each_other_that_one_is_delivered() -> None:
+    read = [lines.read(medicine(medication={"text": name}), name) for name in ("Un", "Deux", "Trois")]
+    sources = Sources(people.patient(), {}, alternatives={("Un", "Deux"), ("Deux", "Un")})
+    shown = prescription(NUMBER, read, sources)
+    said = [[each.replace("\u00a0", " ") for each in line.mentions if "AU CHOIX" in each] for line in shown.lines]
+    assert said == [
+        [f"AU CHOIX avec « {other} » : une seule de ces lignes est délivrée"] if other else []
+        for other in (shown.lines[1].title, shown.lines[0].title, None)
+    ]
+
+
 def test_the_posology_is_in_readable_french() -> None:
     assert printed(medicine()).lines[0].sentences == ("1\u00a0comprimé 1 fois par jour.",)
 
