@@ -148,14 +148,14 @@ def _measures(facts: PatientFacts) -> Iterator[str]:
 def _instead(line: Line, lines: Sequence[Line], alternatives: Collection[tuple[str, str]]) -> tuple[str, ...]:
     """Return what tells that one of several lines is executed: the patient is not to take them all."""
     others = [f"«{SPACE}{other.title}{SPACE}»" for other in lines if (line.location, other.location) in alternatives]
-    return (f"AU CHOIX avec {', '.join(others)}{SPACE}: une seule de ces lignes est délivrée",) if others else ()
+    return (f"AU CHOIX avec {', '.join(others)}{SPACE}: une seule de ces lignes est délivrée.",) if others else ()
 
 
 def _line(line: Line, instead: tuple[str, ...]) -> PrintedLine:
     return PrintedLine(
         title=line.title,
-        sentences=tuple(_sentences(line)),
-        mentions=(*instead, *_mentions(line)),
+        sentences=(*instead, *_sentences(line)),
+        mentions=tuple(_mentions(line)),
         long_term_illness=Flag.LONG_TERM_ILLNESS in line.flags,
     )
 

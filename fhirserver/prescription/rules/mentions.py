@@ -191,6 +191,7 @@ def of_people(facts: Facts) -> Iterator[Alert]:
         for present, level, french, english, path in (
             (prescriber.named, Level.BLOCKING, "le nom du prescripteur", "the prescriber's name", "name"),
             (prescriber.identified, Level.BLOCKING, "son identifiant", "his identifier", "identifier"),
+            (bool(prescriber.profession), Level.INFORMATION, "sa qualité", "his profession", "qualification"),
             (prescriber.address, Level.INFORMATION, "son adresse", "his address", "address"),
             (prescriber.phone, Level.INFORMATION, "son téléphone", "his phone number", "telecom"),
             (prescriber.email, Level.INFORMATION, "son adresse électronique", "his e-mail address", "telecom"),

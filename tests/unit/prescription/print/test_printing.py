@@ -60,9 +60,9 @@ def test_alternatives_say_of_each_other_that_one_is_delivered() -> None:
     read = [lines.read(medicine(medication={"text": name}), name) for name in ("Un", "Deux", "Trois")]
     sources = Sources(people.patient(), {}, alternatives={("Un", "Deux"), ("Deux", "Un")})
     shown = prescription(NUMBER, read, sources)
-    said = [[each.replace("\u00a0", " ") for each in line.mentions if "AU CHOIX" in each] for line in shown.lines]
+    said = [[each.replace("\u00a0", " ") for each in line.sentences if "AU CHOIX" in each] for line in shown.lines]
     assert said == [
-        [f"AU CHOIX avec « {other} » : une seule de ces lignes est délivrée"] if other else []
+        [f"AU CHOIX avec « {other} » : une seule de ces lignes est délivrée."] if other else []
         for other in (shown.lines[1].title, shown.lines[0].title, None)
     ]
 

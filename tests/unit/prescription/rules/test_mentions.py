@@ -125,6 +125,10 @@ def test_the_prescribers_name_and_identifier_are_mandatory_and_contacts_are_aske
         "prescriber-mentions": "blocking"
     }
     assert alerts(medicine(), prescriber=PrescriberFacts(**known)) == {"prescriber-mentions": "information"}
+    reached = {**known, "address": True, "phone": True, "email": True}
+    assert alerts(medicine(), prescriber=PrescriberFacts(**reached)) == {}
+    unqualified = PrescriberFacts(**{**reached, "profession": None})
+    assert alerts(medicine(), prescriber=unqualified) == {"prescriber-mentions": "information"}
 
 
 def test_what_is_not_known_here_is_not_judged() -> None:
