@@ -178,6 +178,11 @@ def check_command(only: tuple[str, ...], names: tuple[str, ...], files: tuple[Pa
     cache = settings.cache.expanduser()
     sources = sources_in_force(cache, _pins(settings, settings.packages), settings.profiles)
     definitions = _load_or_exit([*sources, *files], cache)
+    absent = set(only) - {package.name for package in definitions.packages}
+    if absent:
+        raise click.BadParameter(
+            f"no such package in force: {', '.join(sorted(absent))}; see `fhirserver packages list`"
+        )
     chosen = {name: checks[name] for name in checks if not names or name in names}
     with Console(stderr=True).status(f"{len(chosen)} checks"):
         faults = list(run(definitions, chosen, only))

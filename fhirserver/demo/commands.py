@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from fhirserver.access import issuer
+from fhirserver.demo import people
 from fhirserver.demo.running import NotStartedError, RunningServer, write_environment
 from fhirserver.demo.story import BrokenStoryError, Story
 from fhirserver.settings import Settings
@@ -51,13 +52,14 @@ def demo(*, keep: bool, port: int) -> None:
 
 
 def _keep(server: RunningServer, tokens: dict[str, str], console: Console, stopping: threading.Event) -> None:
+    whose = f"patient.identifier={people.INS_TEST}|{people.PATIENT_INS}"
     values = {"BASE": server.base} | {f"TOKEN_{name.upper()}": token for name, token in tokens.items()}
     write_environment(FOLDER / "env", values)
     console.print("\nÀ essayer dans un autre terminal :\n", style="bold")
     for line in (
         ". .demo/env",
         'curl -s "$BASE/metadata" | head -c 400',
-        'curl -s -H "Authorization: Bearer $TOKEN_DOCTOR" "$BASE/DocumentReference?status=current&_count=1"',
+        f'curl -s -H "Authorization: Bearer $TOKEN_DOCTOR" "$BASE/DocumentReference?{whose}&status=current&_count=1"',
         'curl -s -H "Authorization: Bearer $TOKEN_PHARMACIST" "$BASE/MedicationRequest?status=active&_count=1"',
         'curl -s -H "Authorization: Bearer $TOKEN_PATIENT" "$BASE/Task?_sort=-authored-on&_count=1"',
         f"FHIRSERVER_STATE={server.state} .venv/bin/fhirserver audit | tail -n 3",

@@ -24,11 +24,15 @@ def assumptions(path: Path | None, profession: str | None) -> None:
         matrix = habilitation.load(path or settings.read().dmp_habilitation or None)
     except habilitation.HabilitationError as error:
         raise click.ClickException(str(error)) from error
+    listed = matrix.listed(profession) if profession else None
+    if profession and listed is None:
+        known = ", ".join(matrix.professions)
+        raise click.ClickException(f"--profession {profession}: reads nothing, since it is none of {known}")
     for remark in matrix.remarks:
         click.echo(f"# {remark}")
     count = 0
     for cell in matrix.assumptions():
-        if profession in (None, cell.profession):
+        if listed in (None, cell.profession):
             count += 1
             verdict = "reads" if cell.reads else "does not read"
             click.echo(f"{cell.profession} {cell.profession_name}: {verdict} {cell.type} {cell.type_name}")

@@ -64,6 +64,11 @@ class Habilitation:
             return frozenset()
         return self._granted.get(self._same.get(profession, profession), frozenset())
 
+    def listed(self, profession: str) -> str | None:
+        """Return the listed profession that reads what this one reads, often itself; None where there is none."""
+        found = self._same.get(profession, profession)
+        return found if found in self._granted else None
+
     def assumptions(self) -> Iterator[Assumption]:
         """Give the cells without a source, profession by profession."""
         for position, (profession, name) in enumerate(self._names.items()):

@@ -21,6 +21,7 @@ from fhirserver.terminology.table import ABSTRACT, INACTIVE, Row
 
 RESOURCES: Final = ("CodeSystem", "ValueSet", "ConceptMap")
 CLOSED: Final = codesystem.CLOSED | {"i", "inactif", "supprimé", "supprime"}
+_TABLES: Final = (".csv", ".tsv", ".txt")
 _TRUE: Final = frozenset({"1", "true", "yes", "oui", "x"})
 
 
@@ -177,6 +178,13 @@ def resources(path: Path) -> list[dict[str, Any]]:
     """
     if path.suffix == ".ndjson":
         found = [value for _, value in json_lines(path)]
+    elif path.suffix in _TABLES:
+        raise unreadable(
+            path,
+            0,
+            "un fichier de codes demande --system, l'url du système de codes.",
+            "a file of codes needs --system, the url of the code system.",
+        )
     else:
         value = jsontext.read(path.read_bytes())
         found = [value] if isinstance(value, dict) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -38,6 +39,11 @@ def test_the_demonstration_leaves_a_server_and_tokens_to_go_on_with_and_ends_who
         assert told[-1] == f"ready {values['BASE']}\n", "".join(told)
         assert values.keys() == {"BASE", *(f"TOKEN_{persona.upper()}" for persona in PERSONAS)}
         assert requests.get(f"{values['BASE']}/metadata", timeout=30).ok
+        for line in (line for line in told if "Bearer $TOKEN" in line):
+            tried = subprocess.run(
+                ["bash", "-c", f". .demo/env\n{line}"], cwd=tmp_path, capture_output=True, check=True
+            )
+            assert json.loads(tried.stdout).get("entry"), line
         for persona in PERSONAS:
             token = values[f"TOKEN_{persona.upper()}"]
             claims = jwt.decode(token, options={"verify_signature": False})

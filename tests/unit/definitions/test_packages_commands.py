@@ -102,3 +102,9 @@ def test_an_unknown_check_is_refused_with_the_names_of_those_there_are(command: 
     result = command("check", "--check", "nothing")
     assert result.exit_code == 2
     assert "impossible-count" in result.output
+
+
+def test_a_package_that_is_not_in_force_is_not_said_to_be_without_faults(command: Command) -> None:
+    result = command("check", "--package", "mine", "--check", "impossible-count")
+    assert result.exit_code == 2
+    assert "mine" in result.output

@@ -112,6 +112,17 @@ def test_the_command_lists_each_assumed_cell_once() -> None:
     assert any(line.startswith("21 Pharmacien: does not read") for line in cells)
 
 
+def test_the_command_takes_each_profession_that_reads_and_no_other() -> None:
+    def cells(code: str) -> list[str]:
+        output = CliRunner().invoke(dmp, ["assumptions", "--profession", code]).output
+        return [line for line in output.splitlines() if not line.startswith("#")]
+
+    assert cells("69") == cells("60") != []
+    refused = CliRunner().invoke(dmp, ["assumptions", "--profession", "99"])
+    assert refused.exit_code == 1
+    assert "99" in refused.output
+
+
 def test_the_command_tells_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     result = CliRunner().invoke(dmp, ["assumptions", "--file", str(tmp_path / "absent.json")])
     assert result.exit_code == 1

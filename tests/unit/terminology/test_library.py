@@ -60,6 +60,11 @@ def test_a_missing_column_or_code_is_refused_naming_the_line(tmp_path: Path) -> 
         load(tmp_path, "a.csv", "code,display\n1,x\n,y\n", url=CIS)
 
 
+def test_a_table_without_the_url_of_its_code_system_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="--system"):
+        load(tmp_path, "a.csv", "code,display\na,A\n")
+
+
 def test_ndjson_of_concepts_is_read_and_a_bad_line_named(tmp_path: Path, core: Any) -> None:
     lines = [{"code": "a", "display": "A"}, {"code": "b", "parent": "a", "designation": [{"value": "Bé"}]}]
     text = "\n".join(map(json.dumps, lines))
