@@ -34,7 +34,7 @@ class RecordGuard(Guard):
         """Refuse what the DMP does not know; keep the marks of a changed document."""
         if self._documents.in_force:
             changing.require_feeding(request, write)
-        identities.require_same(request, write)
+        identities.require_same(services, request, write)
         changing.check(services, request, self.matrix, write)
 
     def shows(self, services: Services, request: Request, stored: Stored) -> bool:

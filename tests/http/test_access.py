@@ -152,6 +152,10 @@ def test_a_patient_who_has_an_ins_is_given_no_other_by_professionals(operator: C
         assert refused.status_code == 422, refused.text
         assert issue(refused)["expression"] == ["Patient.identifier"]
     assert pharmacist.put(place, {**made, "gender": "female"}).status_code == 200
+    bare = {key: value for key, value in made.items() if key != "identifier"}
+    assert pharmacist.put(place, bare).status_code == 200
+    assert pharmacist.put(place, {**made, "identifier": [second]}).status_code == 422, "in two steps as in one"
+    assert pharmacist.put(place, {**made, "gender": "male"}).status_code == 200, "his own comes back"
     assert operator.put(place, {**made, "identifier": [*made["identifier"], second]}).status_code == 200
     assert operator.delete(place).status_code == 204
 

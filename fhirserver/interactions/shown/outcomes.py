@@ -22,6 +22,8 @@ INTERNAL: Final = Issue(
     ),
 )
 """All that is told about a failure of our own."""
+_MOST: Final = 1_000
+"""Findings that one answer tells: what is sent to be checked may have any number of them."""
 _LONGEST: Final = 2000
 """Characters of a message, or of an expression."""
 
@@ -31,8 +33,17 @@ def outcome(issues: Iterable[Issue], language: Language) -> dict[str, Any]:
     other: Language = "fr" if language == "en" else "en"
     return {
         "resourceType": "OperationOutcome",
-        "issue": [_element(issue, language, other) for issue in (list(issues) or [ALL_OK])],
+        "issue": [_element(issue, language, other) for issue in _told(list(issues) or [ALL_OK])],
     }
+
+
+def _told(issues: list[Issue]) -> list[Issue]:
+    """Return as many findings as somebody can mend, those that refuse before others, and how many there are more."""
+    if len(issues) <= _MOST:
+        return issues
+    rest = len(issues) - _MOST
+    more = Text(f"… et {rest} autres constats.", f"… and {rest} other findings.")
+    return [*sorted(issues, key=lambda issue: not issue.refuses)[:_MOST], Issue("information", "incomplete", more)]
 
 
 def _element(issue: Issue, language: Language, other: Language) -> dict[str, Any]:

@@ -45,6 +45,9 @@ from fhirserver.validation.texts import values as value_texts
 
 _INLINE: Final = frozenset({"BackboneElement", "Element"})
 _ANY_RESOURCE: Final = frozenset({"Resource", "DomainResource"})
+_PROPOSED: Final = "names-proposed"
+_MOST_PROPOSED: Final = 20
+"""Unknown elements of one run for which similar names are looked for."""
 
 
 def compile_profile(kit: Kit, structure: dict[str, Any], root: Element) -> tuple[Check, frozenset[str]]:
@@ -213,7 +216,9 @@ class Compiler:
                     where = (path, f"{stem}.ofType({found})", -1)
                     run.error("value", where, "choice-type", texts.type_not_allowed(found, allowed, child.origin))
                     return
-        known = [child.name for child in element.below]
+        told = run.memory[_PROPOSED] = run.memory.get(_PROPOSED, 0) + 1
+        # to look for similar names takes long; who sends thousands of unknown elements has misspelt none
+        known = [child.name for child in element.below] if told <= _MOST_PROPOSED else ()
         run.error("structure", (path, key, -1), "unknown-element", texts.unknown_element(key, label, known))
 
     def _excluded(self, child: Element) -> list[str]:

@@ -31,7 +31,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def unknown_element(name: str, owner: str, known: Sequence[str]) -> Text:
     """Return: the owner's type has no such element; similar names are proposed."""
-    near = get_close_matches(name, known, n=2, cutoff=0.7)
+    near = get_close_matches(name, known, n=2, cutoff=0.7) if known else ()
     french = f" ; vouliez-vous dire {_listed(near)} ?" if near else " ; retirez-le ou portez-le par une extension."
     english = f"; did you mean {_listed(near)}?" if near else "; leave it out, or carry it in an extension."
     return Text(

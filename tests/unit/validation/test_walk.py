@@ -200,3 +200,11 @@ def test_a_profile_of_another_type_is_an_error(made: Made) -> None:
         OBSERVATION, ["http://test.example/P"]
     )
     assert errors(found) == [("Observation", "profile")]
+
+
+def test_similar_names_are_proposed_for_the_first_unknown_elements_of_many(plain: Validator) -> None:
+    found = plain.validate(OBSERVATION | {f"statu{at}": "final" for at in range(500)})
+    said = [issue.text.en for issue in found if issue.rule == "unknown-element"]
+    assert len(said) == 500
+    assert "did you mean status" in said[0]
+    assert not any("did you mean" in text for text in said[20:])
