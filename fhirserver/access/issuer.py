@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -45,12 +46,19 @@ SCOPES: Final = {"patient": "patient/*.rs", "operator": "system/*.cruds", "hospi
 
 
 def private_key(state: Path) -> ec.EllipticCurvePrivateKey:
-    """Return the installation's signing key, made at first use in a file that only its owner reads."""
+    """Return the installation's signing key, made at first use in a file that only its owner reads.
+
+    Raises:
+        ValueError: a file that holds no such key; the text names it.
+    """
     path = state / "demo-issuer.pem"
     data = kept(path, lambda: ec.generate_private_key(ec.SECP256R1()).private_bytes(*_WRITTEN))
-    key = load_pem_private_key(data, password=None)
+    try:
+        key = load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError(f"{path}: {error}") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise TypeError(f"{path} holds no elliptic curve key")
+        raise ValueError(f"{path}: an elliptic curve key is expected")  # noqa: TRY004 - of a file, not of an argument
     return key
 
 

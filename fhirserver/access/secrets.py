@@ -7,11 +7,21 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+_LENGTH: Final = 32
 
 
 def made_secret(path: Path) -> bytes:
-    """Return 32 random bytes that stay the same."""
-    return kept(path, lambda: secrets.token_bytes(32))
+    """Return 32 random bytes that stay the same.
+
+    Raises:
+        ValueError: the file holds fewer, with which anybody could guess it.
+    """
+    secret = kept(path, lambda: secrets.token_bytes(_LENGTH))
+    if len(secret) < _LENGTH:
+        raise ValueError(f"{path}: {_LENGTH} bytes are expected; remove it, and others are made")
+    return secret
 
 
 def kept(path: Path, make: Callable[[], bytes]) -> bytes:
@@ -24,6 +34,8 @@ def kept(path: Path, make: Callable[[], bytes]) -> bytes:
         draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(make())
+            file.flush()
+            os.fsync(file.fileno())
         with suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from fhirserver import app
+from fhirserver.access import issuer
+from fhirserver.access.secrets import made_secret
 from fhirserver.definitions.loaded import Definitions
 from fhirserver.definitions.packages import PackageError
 from fhirserver.definitions.pinned.inforce import in_force
@@ -16,6 +18,7 @@ from fhirserver.definitions.pinned.lock import LockError, pinned
 from fhirserver.dmp import habilitation
 from fhirserver.prescription.rules import tables
 from fhirserver.settings import SettingError, Settings
+from fhirserver.terminology.library import Library
 from fhirserver.validation.policy import Policy
 from fhirserver.workflow.after import receipts
 
@@ -36,10 +39,41 @@ def checked(settings: Settings) -> Settings:
         _usable("FHIRSERVER_PRESCRIPTION_RULES", lambda: tables.load(_folder(folder)))
     _usable("FHIRSERVER_PROFILES", lambda: _folder(settings.profiles))
     _usable("FHIRSERVER_STATE", lambda: settings.state.mkdir(parents=True, exist_ok=True))
-    _usable("FHIRSERVER_STATE", lambda: receipts.published(settings.state))
+    _usable("FHIRSERVER_STATE", lambda: _kept(settings))
     _names(settings, _usable("FHIRSERVER_PACKAGES, FHIRSERVER_PROFILES", lambda: in_force(settings)))
     host, port = _usable("FHIRSERVER_HOST, FHIRSERVER_PORT", lambda: _address(settings.host, settings.port))
     return replace(settings, host=host, port=port)
+
+
+def doubtful(settings: Settings) -> list[str]:
+    """Return what an operator of these settings hardly means, a line each."""
+    production = settings.mode == "production"
+    keys = "FHIRSERVER_TOKEN_KEYS, FHIRSERVER_TOKEN_ISSUERS"
+    found = {
+        f"{keys}: neither is set: no token is believed": not (
+            settings.token_keys or settings.token_issuers or settings.believes_demo_issuer
+        ),
+        f"{keys}: one is nothing without the other: no token of your issuers is believed": bool(settings.token_keys)
+        != bool(settings.token_issuers),
+        "FHIRSERVER_DEMO_ISSUER: in production, whoever reads FHIRSERVER_STATE can be anybody": production
+        and settings.believes_demo_issuer,
+        "FHIRSERVER_VALIDATION: in production, what is stored is not validated": production
+        and settings.validation == "off",
+        "MONGODB_URI: in production, a local mongod keeps one copy only": production and not settings.mongodb_uri,
+    }
+    return [line for line, holds in found.items() if holds]
+
+
+def _kept(settings: Settings) -> None:
+    """Look at what the state folder keeps."""
+    receipts.published(settings.state)
+    if settings.believes_demo_issuer:
+        issuer.private_key(settings.state)
+    if not settings.cursor_secret:
+        made_secret(settings.state / "cursor.key")
+    library = Library(settings.state / "terminology")
+    library.systems()
+    library.resources()
 
 
 def _usable(variable: str, look: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import time
 from collections import deque
 from contextlib import ExitStack
@@ -21,7 +22,7 @@ from granian.log import LogLevels
 
 from fhirserver import app
 from fhirserver.access import issuer
-from fhirserver.serving.checking import checked
+from fhirserver.serving.checking import checked, doubtful
 from fhirserver.serving.outbox import Companion
 from fhirserver.settings import Settings, environment
 from fhirserver.store import Store
@@ -47,6 +48,8 @@ def run(settings: Settings) -> None:
         LocalMongodError: no MONGODB_URI, and no local mongod.
     """
     settings = checked(settings)
+    for line in doubtful(settings):
+        print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever starts it
     with ExitStack() as stack:
         if not settings.mongodb_uri:
             mongod = stack.enter_context(LocalMongod(settings.state / "mongodb"))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fhirserver import jsontext
+from fhirserver.errors import Failure
 from fhirserver.terminology import codesystem, loading
 from fhirserver.terminology.codesystem import CodeSystem
 from fhirserver.terminology.loading import Columns
@@ -56,8 +57,12 @@ class Library:
         return sorted(found, key=lambda system: system.version, reverse=True)
 
     def resources(self) -> list[dict[str, Any]]:
-        """Read every value set and concept map."""
-        return [jsontext.read(path.read_bytes()) for path in sorted(self.folder.glob("*.json"))]
+        """Read every value set and concept map.
+
+        Raises:
+            ValueError: a file is damaged; the message names it.
+        """
+        return [_read(path) for path in sorted(self.folder.glob("*.json"))]
 
     def contents(self) -> Iterator[Loaded]:
         """Yield what is here."""
@@ -65,7 +70,7 @@ class Library:
             system = CodeSystem(CodeTable.open(path))
             yield Loaded("CodeSystem", system.url, system.version, len(system.table), path.stat().st_size, path)
         for path in sorted(self.folder.glob("*.json")):
-            resource = jsontext.read(path.read_bytes())
+            resource = _read(path)
             url, version = resource["url"], resource.get("version") or ""
             yield Loaded(resource["resourceType"], url, version, 0, path.stat().st_size, path)
 
@@ -123,3 +128,13 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     Path(temporary).replace(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        resource = jsontext.read(path.read_bytes())
+    except Failure as error:
+        raise ValueError(f"{path}: {error}") from error
+    if not isinstance(resource, dict):
+        raise ValueError(f"{path}: a resource is expected")  # noqa: TRY004 - of a file, not of an argument
+    return resource

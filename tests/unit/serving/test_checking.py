@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fhirserver.serving.checking import checked
+from fhirserver.serving.checking import checked, doubtful
 from fhirserver.serving.outbox import Companion
 from fhirserver.settings import SettingError, Settings, read
 from fhirserver.store import Store
@@ -33,6 +33,41 @@ def test_what_a_setting_names_in_vain_ends_the_start_and_is_told(tmp_path: Path,
     given = {"FHIRSERVER_STATE": str(tmp_path), "FHIRSERVER_PORT": "0", name: value}
     with pytest.raises(SettingError, match=name):
         checked(read(given))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("demo-issuer.pem", b"garbage"),
+        ("cursor.key", b""),
+        ("terminology/a.json", b"{garbage"),
+        ("terminology/a.json", b"[]"),
+        ("terminology/a.codes", b"garbage"),
+    ],
+)
+def test_a_damaged_file_of_the_state_folder_ends_the_start_and_is_named(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / "terminology").mkdir()
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SettingError, match=f"FHIRSERVER_STATE.*{name}"):
+        checked(Settings(state=tmp_path, port=0))
+
+
+def test_settings_that_are_hardly_meant_are_told_each_by_its_name(tmp_path: Path) -> None:
+    keys = (tmp_path / "keys.pem",)
+    assert not doubtful(Settings())
+    bare = doubtful(Settings(mode="production", mongodb_uri="mongodb://a"))
+    assert [line.partition(":")[0] for line in bare] == ["FHIRSERVER_TOKEN_KEYS, FHIRSERVER_TOKEN_ISSUERS"]
+    half = doubtful(Settings(mode="production", token_keys=keys, demo_issuer="on", validation="off"))
+    assert [line.partition(":")[0] for line in half] == [
+        "FHIRSERVER_TOKEN_KEYS, FHIRSERVER_TOKEN_ISSUERS",
+        "FHIRSERVER_DEMO_ISSUER",
+        "FHIRSERVER_VALIDATION",
+        "MONGODB_URI",
+    ]
+    whole = Settings(mode="production", token_keys=keys, token_issuers=("https://a",), mongodb_uri="mongodb://a")
+    assert not doubtful(whole)
 
 
 def test_a_port_that_another_process_has_is_refused_and_a_free_one_is_found(tmp_path: Path) -> None:
