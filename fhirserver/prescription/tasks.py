@@ -276,6 +276,10 @@ class View:
                     ]
         return found
 
+    def recorded_since(self, first: int) -> bool:
+        """Whether an outcome stands that was recorded from that index of `output` on: taken back, it does not."""
+        return any(entry["type"]["coding"][0]["code"] == "dispense" for entry in self.task.get("output", ())[first:])
+
     def delivered(self, line: str | None = None) -> tuple[Delivered, ...]:
         """Return the deliveries of a line (None: of all), in order; those taken back left out."""
         found = []

@@ -7,6 +7,7 @@ the holder finds the wish on his Task.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -141,6 +142,9 @@ def withdraw(  # noqa: PLR0913, PLR0917 - what is taken back, and why
             )
         task.standings()
         task.reopen_lines()
+        hold = task.view.hold
+        if hold is not None and not task.view.recorded_since(hold.first):
+            task.view.give(replace(hold, recorded=False), task.view.task.get("owner"))
         task.save()
         if kind in DISPENSES:
             transaction.enqueue(Task(UNDISPENSE, {"delivery": f"{kind}/{identity}"}, dmp_order(mark.number)))

@@ -159,6 +159,7 @@ def test_a_dispenser_takes_back_his_own_delivery(prescriber: Client, pharmacist:
     assert back.status_code == 200, back.text
     assert back.json()["status"] == "entered-in-error"
     assert back.json()["statusReasonCodeableConcept"]["coding"][0]["code"] == "dispensing-error"
+    assert pharmacist.post(f"Task/{task}/$close", parameters()).status_code == 409, "no outcome stands: no receipt"
     assert pharmacist.post("MedicationDispense", dispense(line, 15000)).status_code == 201
 
 

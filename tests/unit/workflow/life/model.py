@@ -96,7 +96,7 @@ class Task:
     state: str = "issued"
     holder: str | None = None
     until: datetime | None = None
-    recorded: bool = False
+    recorded: list[Given] = field(default_factory=list)
     receipt_of: str | None = None
 
     def held(self, now: datetime) -> bool:
@@ -116,7 +116,7 @@ class Task:
         return any(not line.finished(day) for line in self.lines.values())
 
     def free(self, state: str) -> None:
-        self.state, self.holder, self.until, self.recorded = state, None, None, False
+        self.state, self.holder, self.until, self.recorded = state, None, None, []
 
     def settle(self, day: date) -> None:
         """Write on lines that are over how they ended."""
@@ -179,7 +179,7 @@ class Model:
                 return 423 if task.held(self.now) else 410
             return 409 if task.state == "executed" else 410
         if not (task.holds(actor) and task.held(self.now)):
-            task.recorded = task.recorded and task.holds(actor)
+            task.recorded = task.recorded if task.holds(actor) else []
             task.state, task.holder, task.until = "taken", actor, self.now + LEASE
         self.learns(actor, number)
         return 200
@@ -219,7 +219,8 @@ class Model:
             if given.count > line.today(self.day) and not confirmed and line.kind != "act":
                 return 422
         line.given.append(given)
-        task.recorded, task.until = True, max(task.until or self.now, self.now + LEASE)
+        task.recorded.append(given)
+        task.until = max(task.until or self.now, self.now + LEASE)
         self.learns(actor, number)
         return 200
 
@@ -233,7 +234,8 @@ class Model:
         if refused:
             return refused
         goes_on = task.remains(self.day) and task.valid(self.day)
-        if not task.recorded and not (task.executed and not task.remains(self.day)):
+        recorded = any(not each.withdrawn for each in task.recorded)
+        if not recorded and not (task.executed and not task.remains(self.day)):
             return 409
         task.settle(self.day)
         task.free("partly-executed" if goes_on else "executed")
