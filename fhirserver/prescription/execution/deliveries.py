@@ -248,7 +248,7 @@ def _counted(case: _Case, amount: Amount, total: Amount) -> tuple[Delivered, lis
             Text(
                 f"« {line.title} » : il reste {remaining} à délivrer, {amount} sont demandés{elapsed[0]}"
                 + (" (un stupéfiant se délivre à l'unité près)." if narcotic else "."),
-                f'"{line.title}": {remaining} remain to be delivered, {amount} are asked for'
+                f'"{line.title}": {remaining} remain to be delivered, {amount} are asked for{elapsed[1]}'
                 + (" (a narcotic is delivered to the unit)." if narcotic else "."),
             ),
             expression=f"{asked.location}.quantity",

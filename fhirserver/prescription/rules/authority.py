@@ -23,7 +23,7 @@ def profession(case: Case) -> Iterator[Alert]:
     prescriber = case.facts.prescriber
     if prescriber is None or prescriber.profession is None:
         return
-    may = case.tables.prescribers.get(prescriber.profession)
+    may = case.tables.prescriber(prescriber.profession, case.on)
     french, english = LABELS[case.line.kind]
     extent = may.get(str(case.line.kind)) if may else None
     name = may["name"] if may else f"profession {prescriber.profession}"

@@ -9,7 +9,8 @@ from typing import Any, Final
 from fhirserver.prescription.rules.table_files import TableError, check
 
 REQUIRED: Final = frozenset({"system", "code", "list"})
-COLUMNS: Final = (*sorted(REQUIRED), "name", "classes", "unit", "unit_system", "unit_code", "contents", "packs")
+PLAIN: Final = ("name", "from", "to", "source")
+COLUMNS: Final = (*sorted(REQUIRED), *PLAIN, "classes", "unit", "unit_system", "unit_code", "contents", "packs")
 
 
 def from_csv(text: str, origin: str) -> dict[str, Any]:
@@ -17,7 +18,8 @@ def from_csv(text: str, origin: str) -> dict[str, Any]:
 
     Args:
         text: columns `system`, `code`, `list` (I, II, narcotic, none); and if wanted `name`, `classes` (by spaces),
-            `unit`, `unit_system`, `unit_code`, `contents` (a number and a UCUM unit, `1000 mg`), `packs` (by spaces).
+            `unit`, `unit_system`, `unit_code`, `contents` (a number and a UCUM unit, `1000 mg`), `packs` (by spaces);
+            `from`, `to` (days between which the row holds, both included) and `source`.
         origin: file name, for messages.
 
     Returns:
@@ -47,8 +49,7 @@ def _row(row: dict[str, str | None]) -> dict[str, Any]:
         return (row.get(name) or "").strip()
 
     medicine: dict[str, Any] = {"system": cell("system"), "code": cell("code"), "list": cell("list")}
-    if cell("name"):
-        medicine["name"] = cell("name")
+    medicine.update((name, cell(name)) for name in PLAIN if cell(name))
     if cell("classes"):
         medicine["classes"] = cell("classes").split()
     if cell("unit"):

@@ -20,7 +20,7 @@ def check(name: str, data: object, origin: str) -> Any:
     Raises:
         TableError: with the place of the first fault.
     """
-    validator = jsonschema.Draft202012Validator(_schema(name))
+    validator = jsonschema.Draft202012Validator(_schema(name), format_checker=jsonschema.FormatChecker())
     fault = next(iter(sorted(validator.iter_errors(data), key=lambda error: list(map(str, error.absolute_path)))), None)
     if fault is not None:
         raise TableError(f"{origin}, {fault.json_path}: {fault.message}")

@@ -40,6 +40,8 @@ class Medicine:
         unit: what its packs count (tablet).
         contents: what one such unit contains, where the posology counts otherwise (1000 mg).
         packs: units in each pack on sale, smallest first.
+        valid_from: the first day on which this is so of it; None where it always was.
+        valid_to: the last such day.
     """
 
     known: bool = False
@@ -48,6 +50,8 @@ class Medicine:
     unit: Amount | None = None
     contents: Amount | None = None
     packs: tuple[int, ...] = ()
+    valid_from: date | None = None
+    valid_to: date | None = None
 
     @property
     def names(self) -> frozenset[str]:
@@ -73,7 +77,7 @@ class Limit:
 
     def holds(self, on: date) -> bool:
         """Whether it is in force that day."""
-        return (self.valid_from is None or self.valid_from <= on) and (self.valid_to is None or on <= self.valid_to)
+        return _within(on, self.valid_from, self.valid_to)
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,11 @@ class Tables:
 
     kinds: tuple[KindRow, ...]
     limits: Mapping[str, tuple[Limit, ...]]
-    prescribers: Mapping[str, Mapping[str, Any]]
+    prescribers: Mapping[str, tuple[Mapping[str, Any], ...]]
     medicines: Mapping[tuple[str, str], Medicine]
     unknown: Medicine = field(default_factory=Medicine)
+    dated: Mapping[tuple[str, str], tuple[Medicine, ...]] = field(default_factory=dict)
+    """Medicines of which something holds between certain days only, or of which several rows speak."""
     _held: dict[tuple[str, frozenset[str], date], tuple[Limit, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -101,6 +107,11 @@ class Tables:
         """The professions (TRE_G15) that may execute lines of a kind that day."""
         row = self.first("executors", (kind,), on)
         return frozenset(row.value) if row else frozenset()
+
+    def prescriber(self, profession: str, on: date) -> Mapping[str, Any] | None:
+        """What a profession (TRE_G15) may prescribe that day; None for one that prescribes nothing."""
+        rows = self.prescribers.get(profession, ())
+        return next((row for row in rows if _within(on, _day(row, "from"), _day(row, "to"))), None)
 
     def rows(self, rule: str, names: Iterable[str], on: date) -> tuple[Limit, ...]:
         """The rows of a rule that hold for one of these names that day, the most particular first."""
@@ -129,6 +140,9 @@ def _medicine_of(line: Line, tables: Tables) -> Medicine:
     if not line.is_medicine:
         return Medicine()
     found = [tables.medicines[pair] for pair in line.codings if pair in tables.medicines]
+    if tables.dated:
+        rows = (row for pair in line.codings for row in tables.dated.get(pair, ()))
+        found += [row for row in rows if line.drafted is None or _within(line.drafted, row.valid_from, row.valid_to)]
     if not found:
         return tables.unknown
     if len(found) == 1:
@@ -182,13 +196,24 @@ def _built(data: Mapping[str, Any]) -> Tables:
         limits.setdefault(row["rule"], []).append(
             Limit(row["rule"], frozenset(row["of"]), row["value"], row["source"], _day(row, "from"), _day(row, "to"))
         )
+    listed: dict[tuple[str, str], list[Medicine]] = {}
+    for row in data["medicines"]["medicines"]:
+        listed.setdefault((row["system"], row["code"]), []).append(_medicine(row))
     return Tables(
         kinds.rows(data["kinds"]),
         {rule: tuple(rows) for rule, rows in limits.items()},
-        data["prescribers"]["professions"],
-        {(row["system"], row["code"]): _medicine(row) for row in data["medicines"]["medicines"]},
+        {
+            profession: tuple(rows if isinstance(rows, list) else (rows,))
+            for profession, rows in data["prescribers"]["professions"].items()
+        },
+        {pair: rows[0] for pair, rows in listed.items() if not _is_dated(rows)},
         Medicine(legal_list=data["medicines"]["unknown_list"]),
+        {pair: tuple(rows) for pair, rows in listed.items() if _is_dated(rows)},
     )
+
+
+def _is_dated(rows: list[Medicine]) -> bool:
+    return len(rows) > 1 or rows[0].valid_from is not None or rows[0].valid_to is not None
 
 
 def _medicine(row: Mapping[str, Any]) -> Medicine:
@@ -199,7 +224,13 @@ def _medicine(row: Mapping[str, Any]) -> Medicine:
         unit=read_amount({"value": 1, **row["unit"]}) if "unit" in row else None,
         contents=read_amount(row.get("contents")),
         packs=tuple(sorted(row.get("packs", ()))),
+        valid_from=_day(row, "from"),
+        valid_to=_day(row, "to"),
     )
+
+
+def _within(on: date, first: date | None, last: date | None) -> bool:
+    return (first is None or first <= on) and (last is None or on <= last)
 
 
 def _day(row: Mapping[str, Any], name: str) -> date | None:

@@ -1,14 +1,19 @@
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from fhirserver.errors import Conflict
 from fhirserver.prescription import lines
+from fhirserver.prescription.checking import check
+from fhirserver.prescription.execution.deliveries import decide
+from fhirserver.prescription.facts import Facts
 from fhirserver.prescription.professions import Kind
 from fhirserver.prescription.rules.table_files import TableError
 from fhirserver.prescription.rules.tables import load, shipped
-from tests.unit.prescription.building import ATC, UCD, line, medicine
+from tests.unit.prescription.building import ATC, DOCTOR, UCD, delivery, line, medicine
 
 CSV = """system;code;list;name;classes;unit;contents;packs
 http://example.org/m;A1;I;ZOPICLONE 7,5 mg;hypnotic;comprimé;7,5 mg;14 5
@@ -93,6 +98,35 @@ def test_an_operators_file_replaces_the_shipped_one_and_the_others_stay(tmp_path
     assert tables.medicines == shipped().medicines
 
 
+def test_a_medicine_changes_its_list_on_its_day_for_what_is_drafted_from_then(tmp_path: Path) -> None:
+    (tmp_path / "medicines.csv").write_text(
+        "system;code;list;classes;from;to;source\ns;A;I;;;2026-05-31;avant\ns;A;narcotic;;2026-06-01;;arrêté\n",
+        encoding="utf-8",
+    )
+    tables = load(tmp_path)
+    for drafted, legal_list in (("2026-05-31", "I"), ("2026-05-31T22:00:00Z", "narcotic"), ("2026-06-01", "narcotic")):
+        assert tables.medicine(line(medicine("A", system="s", drafted=drafted))).legal_list == legal_list
+    before, after = (line(medicine("A", system="s", drafted=day, lasting=30)) for day in ("2026-05-31", "2026-06-01"))
+    assert decide(before, (), delivery(30, on="2026-06-10"), tables).standing.finished
+    with pytest.raises(Conflict, match="9 elapsed days are deducted"):
+        decide(after, (), delivery(30, on="2026-06-10"), tables)
+
+
+def test_a_profession_prescribes_more_from_a_day_on_and_not_before(tmp_path: Path) -> None:
+    rows = '{"name": "P", "to": "2026-05-31"}, {"name": "P", "pharmacy": "all", "from": "2026-06-01"}'
+    (tmp_path / "prescribers.json").write_text(f'{{"professions": {{"21": [{rows}]}}}}', encoding="utf-8")
+    known = {"on": date(2026, 6, 1), "prescriber": replace(DOCTOR, profession="21")}
+    found = [
+        [alert.rule for alert in check([line(medicine(drafted=day))], Facts(**known), load(tmp_path))]
+        for day in ("2026-05-31", "2026-06-01")
+    ]
+    assert found == [["prescriber"], []]
+
+
+def test_every_prescriber_has_a_legal_source() -> None:
+    assert all(row.get("source") for rows in shipped().prescribers.values() for row in rows)
+
+
 def test_medicines_may_be_loaded_from_csv(tmp_path: Path) -> None:
     (tmp_path / "medicines.csv").write_text(CSV, encoding="utf-8")
     found = load(tmp_path).medicines["http://example.org/m", "A1"]
@@ -114,6 +148,8 @@ def test_medicines_may_be_loaded_from_csv(tmp_path: Path) -> None:
         ("limits.json", '{"rows": [{"rule": "x", "of": ["x"], "value": 1, "source": "s", "from": "2025"}]}', "from"),
         ("kinds.json", '{"rows": [{"systems": ["s"], "kind": "magic"}]}', "magic"),
         ("prescribers.json", '{"professions": {"10": {"name": "M", "pharmacy": "some"}}}', "pharmacy"),
+        ("prescribers.json", '{"professions": {"10": [{"name": "M", "pharmacy": "some"}]}}', "pharmacy"),
+        ("medicines.csv", "system;code;list;from\ns;A;I;2026-02-30\n", "date"),
         ("executors.json", '{"rows": [{"kind": "nursing", "professions": ["x"], "source": "s"}]}', "professions"),
         ("medicines.csv", "code;list\nA;I\n", "system"),
         ("medicines.csv", "system;code;list;packs\ns;A;I;viele\n", "row 2"),
