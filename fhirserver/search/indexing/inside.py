@@ -16,7 +16,23 @@ from typing import Any, Final
 
 from fhirserver.issues import Text
 from fhirserver.search.asked.faults import fault
-from fhirserver.search.asked.query import And, Chain, Contained, Node, Not, OfTypes, Or, SortKey, Test, Updated, Within
+from fhirserver.search.asked.query import (
+    And,
+    Chain,
+    Contained,
+    Has,
+    Ids,
+    Listed,
+    Node,
+    Not,
+    OfTypes,
+    Or,
+    SortKey,
+    Test,
+    Updated,
+    Within,
+    Words,
+)
 from fhirserver.search.types.values import Condition
 from fhirserver.search.values.keys import Bounds
 
@@ -27,6 +43,7 @@ KEYED: Final = ("identifier", "code", "family", "given")
 Links = dict[str, list[str]]
 """Of a resource, by reference parameter: the ids of the contained resources that it refers to."""
 
+_NAMES: Final[dict[type, str]] = {Ids: "_id", Has: "_has", Listed: "_list"}
 _START: Final = "#"
 _RANK: Final = 7
 
@@ -133,17 +150,19 @@ def _check(node: Node) -> None:
                 _check(item)
         case Not(item):
             _check(item)
+        case Words(narrative=narrative):
+            raise _not_with("_contained", "_text" if narrative else "_content")
         case _:
-            raise _not_with("_contained", type(node).__name__)
+            raise _not_with("_contained", _NAMES.get(type(node), "_type"))
 
 
 def _not_with(name: str, what: str) -> Exception:
     return fault(
         name,
         Text(
-            f"avec _contained, pas de {what} : critères sur les éléments, `_lastUpdated` et tri par `_lastUpdated` ou "
+            f"avec _contained, pas de `{what}` : critères sur les éléments, `_lastUpdated`, tri par `_lastUpdated` ou "
             "`_id` (du contenant) seulement",
-            f"no {what} with _contained: only criteria on elements, `_lastUpdated`, and order by `_lastUpdated` or "
+            f"no `{what}` with _contained: only criteria on elements, `_lastUpdated`, and order by `_lastUpdated` or "
             "`_id` (of the container)",
         ),
         code="not-supported",

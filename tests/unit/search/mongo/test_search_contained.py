@@ -162,8 +162,10 @@ def test_what_the_caller_may_not_see_contains_nothing_for_him(searcher: Searcher
 def test_what_cannot_be_asked_of_contained_resources_is_refused(
     asked: Callable[..., Query], name: str, value: str
 ) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(BadRequest) as caught:
         asked("Medication", (name, value), ("_contained", "true"))
+    told = value if name == "_sort" else name.partition(":")[0]
+    assert f"`{told}`" in caught.value.issues[0].text.fr
 
 
 @pytest.mark.parametrize(
