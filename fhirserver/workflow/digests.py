@@ -44,16 +44,19 @@ def digests(found: Sequence[Entry]) -> Digests:
         if entry.full_url is not None and entry.full_url.startswith("urn:")
     }
     texts = [_split(_content(entry), named) for entry in found]
-    told = [_digest(parts, [""] * len(found)) for parts in texts]
-    if any(len(parts) > 1 for parts in texts):
-        for _ in range(_DEPTH):
-            told = [_digest(parts, told) for parts in texts]
+    content = told = [_hash(b"\0urn\0".join(pieces)) for pieces, _ in texts]
+    linked = any(others for _, others in texts)
+    for _ in range(_DEPTH if linked else 0):
+        told = [
+            _hash("".join((own, *(told[other] for other in others))).encode()) if others else own
+            for own, (_, others) in zip(content, texts, strict=True)
+        ]
     referring = defaultdict(list)
-    for parts, own in zip(texts, told, strict=True):
-        for other in parts[1::2]:
+    for own, (_, others) in zip(told, texts, strict=True):
+        for other in others:
             referring[other].append(own)
     whole = sorted((own, sorted(referring[at])) for at, own in enumerate(told))
-    return Digests(blake2b(jsontext.canonical(whole), digest_size=16).hexdigest(), tuple(told))
+    return Digests(_hash(jsontext.canonical(whole)), tuple(told))
 
 
 def _content(entry: Entry) -> bytes:
@@ -68,20 +71,17 @@ def _content(entry: Entry) -> bytes:
     )
 
 
-def _split(text: bytes, named: Mapping[bytes, int]) -> list[bytes | int]:
-    """Return a text in pieces, and between them the index of the entry that is named there."""
-    parts: list[bytes | int] = []
-    after = 0
+def _split(text: bytes, named: Mapping[bytes, int]) -> tuple[list[bytes], list[int]]:
+    """Return a text in pieces, and the indexes of the entries that are named between them."""
+    pieces, others, after = [], [], 0
     for match in _URN.finditer(text) if named else ():
         other = named.get(match[0])
         if other is not None:
-            parts += [text[after : match.start()], other]
+            pieces.append(text[after : match.start()])
+            others.append(other)
             after = match.end()
-    return [*parts, text[after:]]
+    return [*pieces, text[after:]], others
 
 
-def _digest(parts: Sequence[bytes | int], told: Sequence[str]) -> str:
-    found = blake2b(digest_size=16)
-    for part in parts:
-        found.update(b"urn:entry:%b" % told[part].encode() if isinstance(part, int) else part)
-    return found.hexdigest()
+def _hash(text: bytes) -> str:
+    return blake2b(text, digest_size=16).hexdigest()

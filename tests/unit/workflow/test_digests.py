@@ -50,3 +50,9 @@ def test_two_lines_of_one_of_two_equal_patients_are_not_one_line_of_each() -> No
     both = _told(*patients, ("urn:uuid:a", _line("urn:uuid:p")), ("urn:uuid:b", _line("urn:uuid:p")))
     each = _told(*patients, ("urn:uuid:a", _line("urn:uuid:p")), ("urn:uuid:b", _line("urn:uuid:q")))
     assert both.whole != each.whole
+
+
+def test_what_refers_to_nothing_beside_it_is_known_again_alone() -> None:
+    (alone,) = _told(("urn:uuid:1", _line("Patient/1"))).entries
+    beside = _told(("urn:uuid:p", _patient()), ("urn:uuid:a", _line("urn:uuid:p")), ("urn:uuid:b", _line("Patient/1")))
+    assert beside.entries[2] == alone
