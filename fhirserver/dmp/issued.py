@@ -126,7 +126,7 @@ def document(issued: Issued, content: bytes, binary: str, hidden: Collection[str
         issued: what it tells.
         content: its PDF.
         binary: reference to the Binary that keeps it.
-        hidden: visibility labels of the document that it takes the place of: they hold for it as well.
+        hidden: visibility labels of documents that tell the same: they hold for it as well.
     """
     moment = issued.at.isoformat(timespec="seconds")
     title = _NAMES[issued.type]

@@ -114,7 +114,9 @@ def _publish(work: Work, document_type: str, references: Sequence[str], replaces
     secret = any(is_minors_secret(each.delivery.line) for each in found)
     unique_id = issued.unique_id(mark.number, document_type, *held)
     told = Issued(unique_id, document_type, subject, author, work.now, secret, held, replaces)
-    documents.store(work, key, told, drawing.draw(report))
+    types = {issued.type_of(each.delivery.line.kind.value) for each in found}
+    prescribed = [documents.named(work, issued.unique_id(mark.number, each)) for each in sorted(types)]
+    documents.store(work, key, told, drawing.draw(report), [each for each in prescribed if each is not None])
     return True
 
 

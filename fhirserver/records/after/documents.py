@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from fhirserver import jsontext
@@ -21,13 +21,23 @@ _SENDER: Final = "fhirserver"
 """Who submits what the server makes itself: its sourceId comes from this name."""
 
 
-def store(work: Work, key: str, told: Issued, content: bytes) -> None:
-    """Plan a document with its content and its submission set in a record, and tell the patient of it."""
+def store(work: Work, key: str, told: Issued, content: bytes, same: Collection[str] = ()) -> None:
+    """Plan a document with its content and its submission set in a record, and tell the patient of it.
+
+    Args:
+        work: the commit.
+        key: of the record.
+        told: what the document tells.
+        content: its PDF.
+        same: ids of documents that tell the same: who hid one of them, or what this one replaces, hid what it tells.
+    """
     transaction = work.transaction
     patient = told.subject.partition("/")[2]
     identity = transaction.reserve(KIND, None, patient)
     binary = transaction.reserve("Binary", None, identity)
-    document = issued.document(told, content, f"Binary/{binary}", _hidden(transaction, told))
+    alike = {*same, *((told.replaces.partition("/")[2],) if told.replaces else ())}
+    hidden = {label for each in alike for label in _labels(transaction, each)}
+    document = issued.document(told, content, f"Binary/{binary}", hidden)
     held = {
         "resourceType": "Binary",
         "contentType": "application/pdf",
@@ -40,10 +50,9 @@ def store(work: Work, key: str, told: Issued, content: bytes) -> None:
     notices.of_document(transaction, key, identity, told.author.name)
 
 
-def _hidden(transaction: Transaction, told: Issued) -> frozenset[str]:
-    """Return the visibility labels of the document that another takes the place of: who hid it hid what it tells."""
-    replaced = transaction.read(KIND, told.replaces.partition("/")[2]) if told.replaces else None
-    return frozenset() if replaced is None or replaced.deleted else labels.of(jsontext.read(replaced.body))
+def _labels(transaction: Transaction, identity: str) -> frozenset[str]:
+    stored = transaction.read(KIND, identity)
+    return frozenset() if stored is None or stored.deleted else labels.of(jsontext.read(stored.body))
 
 
 def find(work: Work, parameter: str, value: str) -> list[str]:

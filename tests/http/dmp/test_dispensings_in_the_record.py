@@ -97,6 +97,12 @@ def documents(client: Client, record: Record, count: int, kind: str = MEDICINES,
         time.sleep(0.1)
 
 
+def mask(client: Client, document: dict[str, Any]) -> None:
+    patch = b'[{"op":"replace","path":"/securityLabel/0/coding/0","value":{"code":"MASQUE_PS"}}]'
+    place = f"DocumentReference/{document['id']}"
+    assert client.patch(place, patch, Content_Type="application/json-patch+json").status_code == 200
+
+
 def settled(client: Client, record: Record, kind: str = "57833-6") -> None:
     """Wait until what comes before in the outbox of this prescription is done."""
     assert documents(client, record, 1, kind)
@@ -126,6 +132,17 @@ def test_a_dispensing_appears_once_with_a_report_of_what_was_delivered(
     time.sleep(1.0)
     assert len(documents(patient, active, 1)) == 1
     assert documents(pharmacist, active, 1), "its author sees it"
+
+
+def test_what_was_delivered_is_hidden_as_what_was_prescribed_is(
+    server: Server, as_role: AsRole, patient: Client, active: Record
+) -> None:
+    answer = prescribe(as_role("prescriber"), active)
+    (prescribed,) = documents(patient, active, 1, "57833-6")
+    mask(patient, prescribed)
+    deliver(another_pharmacist(server), answer, 15_000)
+    (document,) = documents(patient, active, 1)
+    assert document["securityLabel"][0]["coding"][0]["code"] == "MASQUE_PS"
 
 
 def test_no_dispensing_appears_where_the_patient_opposes_that_prescribers_see_it(
@@ -195,9 +212,7 @@ def test_a_delivery_taken_back_leaves_the_record_and_the_others_stay_told(
     pharmacist = another_pharmacist(server)
     first, second = deliver(pharmacist, answer, 15_000, 1_120)
     (document,) = documents(patient, active, 1)
-    masked = b'[{"op":"replace","path":"/securityLabel/0/coding/0","value":{"code":"MASQUE_PS"}}]'
-    place = f"DocumentReference/{document['id']}"
-    assert patient.patch(place, masked, Content_Type="application/json-patch+json").status_code == 200
+    mask(patient, document)
     assert pharmacist.post(f"{first}/$cancel", REASON).status_code == 200
     (old,) = documents(patient, active, 1, status="superseded")
     assert old["id"] == document["id"]
