@@ -91,6 +91,8 @@ class Capabilities:
         from fhir.resources.R4B.capabilitystatement import CapabilityStatement  # noqa: PLC0415 - half a second of a start
 
         content: dict[str, Any] = {
+            "name": "Fhirserver",
+            "title": "fhirserver",
             "status": "active",
             "date": self._started,
             "publisher": "fhirserver",

@@ -26,6 +26,8 @@ def statement(terminology: Terminology, base: str, date: datetime) -> dict[str, 
     )
 
     content: dict[str, Any] = {
+        "name": "Fhirserver",
+        "title": "fhirserver",
         "status": "active",
         "date": date,
         "publisher": "fhirserver",

@@ -150,7 +150,9 @@ def _run(call: Call, matrix: Habilitation) -> Answer:
     patient: dict[str, Any] = jsontext.read(stored.body)
     key = _key(call, patient)
     asked = _asked(call, patient, datetime.now(UTC)) if request.method == "POST" else None
-    if asked is not None:
+    if asked is None:
+        call.parameters(())  # an act in the address would change nothing
+    else:
         # that the token is for changing anything; `_allow` decides who does what
         require_scope(request.caller, "u", "Patient")
         _perform(call, matrix, key, asked)
@@ -231,6 +233,8 @@ def _allow(call: Call, matrix: Habilitation, record: Record, asked: Asked) -> No
         raise _forbidden(asked.act)
     if part in _FULL or asked.act == "create":
         return
+    if asked.act != "treat":
+        asked.named()
     if asked.who != names[0]:
         raise Forbidden(
             Text(

@@ -257,6 +257,7 @@ def test_the_statement_meets_its_own_definition(operator: Client) -> None:
         checked = operator.post(f"{statement['resourceType']}/$validate", statement).json()
         faults = [issue for issue in checked["issue"] if issue["severity"] in ("error", "fatal")]
         assert faults == [], mode
+        assert statement["name"] == "Fhirserver", "cpb-0, tcp-0: a name for machines"
 
 
 def test_the_terminology_of_the_statement_can_be_asked(operator: Client) -> None:

@@ -11,7 +11,7 @@ from fhirserver.access.decide import decide
 from fhirserver.access.scopes import Letter
 from fhirserver.errors import BadRequest, Failure, Forbidden, MethodNotAllowed, NotFound, PreconditionFailed
 from fhirserver.interactions.exchange import Answer, Conditions, Request
-from fhirserver.interactions.guards import Write
+from fhirserver.interactions.guards import Interaction, Write
 from fhirserver.interactions.services import Services
 from fhirserver.interactions.shown import visibility
 from fhirserver.interactions.writes import content, dangling
@@ -53,9 +53,11 @@ def fixed(services: Services, request: Request, kind: str, identity: str) -> Met
     try:
         grant = decide(request.caller, "r", kind)
         current = visibility.require(services, request, grant, reader.read(kind, identity), kind, identity)
-        services.guards.write(services, request, Write("update", kind, identity, current, None))
+        asked: Interaction = "delete" if request.method == "DELETE" else "update"
+        services.guards.write(services, request, Write(asked, kind, identity, current, None))
     except MethodNotAllowed as failure:
-        return failure
+        # the refusal of another method is no answer to one that is offered: there, the token does not allow it
+        return None if request.method in failure.headers.get("Allow", "") else failure
     except Failure:
         return None
     return None

@@ -211,6 +211,10 @@ def test_acts_are_each_callers_own_to_do(operator: Client, dmp_client: Client, p
     uninformed = act(dmp_client, record, "join", who=professional(OTHER))
     assert uninformed.status_code == 403
     assert "informed" in uninformed.json()["issue"][0]["diagnostics"]
+    unnamed = act(dmp_client, record, "join", informed=("valueBoolean", True))
+    assert unnamed.status_code == 400
+    assert "who" in unnamed.json()["issue"][0]["diagnostics"]
+    assert dmp_client.get(f"{record.reference}/$dmp?act=leave").status_code == 400
 
 
 @pytest.mark.parametrize(

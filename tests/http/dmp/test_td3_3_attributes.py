@@ -338,6 +338,20 @@ def test_td3_3_a_stranger_is_told_that_there_is_no_such_document(server: Server,
         assert refused.status_code == 404
 
 
+def test_td3_3_a_token_that_only_reads_is_told_so_and_not_to_patch(
+    server: Server, record: Record, fed: Document
+) -> None:
+    ins = {"system": people.INS_TEST, "value": record.ins}
+    reader = Client(server, server.token("patient", ins=ins, scope="patient/*.rs"))
+    refused = reader.patch(fed.path, json_patch(("replace", "/description", "x")), Content_Type=JSON_PATCH)
+    assert refused.status_code == 403
+    assert "DocumentReference.u" in refused.text
+    for method in ("PUT", "DELETE"):
+        fixed = reader.send(method, fed.path, reader.get(fed.path).json() if method == "PUT" else None)
+        assert fixed.status_code == 405
+        assert method in fixed.json()["issue"][0]["diagnostics"]
+
+
 def test_td3_3_a_blocked_author_changes_nothing(patient: Client, author: Client, record: Record, fed: Document) -> None:
     act(patient, record, "block", who=professional(people.DOCTOR_RPPS))
     media, body = DELETE_AS["JSON Patch"]
