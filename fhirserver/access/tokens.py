@@ -26,6 +26,8 @@ MAX_TOKEN: Final = 8192
 _LEEWAY: Final = 30
 _REMEMBERED: Final = 4096
 _ROLES: Final = {role.value: role for role in Role}
+_TEXTS: Final = ("role", "profession", "rpps", "structure", "representative", "dmp_mode")
+"""Claims that say who asks, and as whom."""
 _MODES: Final = ("normal", "emergency", "regulation")
 _SYSTEM: Final = re.compile(r"[\w.:/-]{1,200}", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9A-Z]{1,64}", re.ASCII)
@@ -118,6 +120,7 @@ class Verifier:
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
+    _require_texts(claims)
     profession = _string(claims, "profession")
     named = _string(claims, "role")
     role = _ROLES.get(named or "") or ROLE_OF_PROFESSION.get(profession or "")
@@ -149,7 +152,7 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
         name=_string(claims, "name"),
         purpose=_string(claims, "purpose") or "TREAT",
         dmp_mode=_mode(claims),
-        secret=claims.get("secret_connection") is True,
+        secret=claims.get("secret_connection") in (True, "true"),
         representative=_string(claims, "representative"),
     )
 
@@ -171,6 +174,21 @@ def _mode(claims: Mapping[str, Any]) -> str | None:
     if _string(claims, "Mode_Acces_Raison") or _string(claims, "purpose") in _EMERGENCIES:
         return "emergency"
     return None
+
+
+def _require_texts(claims: Mapping[str, Any]) -> None:
+    """Refuse a token one of whose claims is no text: to overlook it would give more than the issuer meant to.
+
+    A representative whose number is not read would be the patient himself, a secret connection one that is told of.
+    """
+    wrong = [name for name in _TEXTS if claims.get(name) is not None and not isinstance(claims[name], str)]
+    if claims.get("secret_connection") not in (None, True, False, "true", "false"):
+        wrong.append("secret_connection")
+    if wrong:
+        raise _refusal(
+            f"Revendication illisible : {', '.join(wrong)} (un texte est attendu ; secret_connection : true ou false).",
+            f"Unreadable claim: {', '.join(wrong)} (a text is expected; secret_connection: true or false).",
+        )
 
 
 def _string(claims: Mapping[str, Any], name: str) -> str | None:

@@ -200,7 +200,8 @@ def _require_profile(services: Services, resource: dict[str, Any], profile: str)
 
 
 def _is_about(services: Services, request: Request, resource: dict[str, Any]) -> bool:
-    return _names_himself(services, request, resource.get("subject", {}))
+    subject = resource.get("subject", {})
+    return "reference" in subject and _names_himself(services, request, subject)
 
 
 def _by_himself(services: Services, request: Request, resource: dict[str, Any]) -> bool:
@@ -212,8 +213,9 @@ def _names_himself(services: Services, request: Request, reference: dict[str, An
     ins = request.caller.ins
     assert ins is not None, "a patient's token carries the INS"
     number = reference.get("identifier", {})
-    if number.get("system") in SYSTEMS and (number["system"], number.get("value")) != (ins.system, ins.value):
-        return False
+    numbered = (number.get("system"), number.get("value")) == (ins.system, ins.value)
+    if "reference" not in reference or (number.get("system") in SYSTEMS and not numbered):
+        return numbered
     text = str(reference.get("reference", ""))
     own = services.searcher.ids("Patient", [("identifier", f"{ins.system}|{ins.value}")])
     return any(text in (f"Patient/{identity}", f"{request.base}/Patient/{identity}") for identity in own)

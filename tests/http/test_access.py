@@ -75,6 +75,9 @@ def _forged(server: Server) -> dict[str, str]:
         "too long": "x" * 10_000,
         "an end beyond all time": server.token("operator", exp=10**400),
         "no text": server.token("operator", rpps="\ud800"),
+        "a representative of whom nothing would be known": server.token("patient", representative=170017512300159),
+        "a secret connection that would be none": server.token("doctor", secret_connection=["true"]),
+        "a professional whom nobody could block": server.token("doctor", rpps=10000693076),
         "several INS": server.token("patient", ins={**issuer.TEST_INS, "value": "1,185057800608436"}),
     }
 

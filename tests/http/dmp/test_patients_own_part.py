@@ -194,7 +194,8 @@ def test_a_patient_measures_in_nobody_elses_name_and_into_nobody_elses_record(
     ):
         refused = patient.post("Observation", measure(record) | change)
         assert refused.status_code == 403, change
-    assert patient.post("Observation", measure(record) | {"performer": [himself]}).status_code == 201
+    known = {"identifier": {"system": people.INS_TEST, "value": record.ins}}
+    assert patient.post("Observation", measure(record) | {"performer": [himself, known]}).status_code == 201
 
 
 def test_the_patient_is_told_who_accessed_his_record_when_and_how(  # noqa: PLR0913, PLR0917 - fixtures
