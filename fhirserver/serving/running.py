@@ -54,6 +54,7 @@ def run(settings: Settings) -> None:
         if not settings.mongodb_uri:
             mongod = stack.enter_context(LocalMongod(settings.state / "mongodb"))
             settings = replace(settings, mongodb_uri=mongod.uri)
+            mongod.watch()
         prepare(settings)
         os.environ.update(environment(settings))
         # most of these threads only wait for a client, or for their turn (wire/intake.py)

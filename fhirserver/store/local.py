@@ -6,11 +6,13 @@ Production has a replica set of its own and names it in `MONGODB_URI` (docs/oper
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +31,9 @@ _ENGINE: Final = "eviction_dirty_target=50,eviction_dirty_trigger=75"
 """Parts of the cache, in %, that may wait to be written. With 5 and 20, as mongod comes, a load of many resources
 writes each leaf of the index of keys for a few keys; the checkpoint of each minute writes them anyway."""
 _POLL: Final = 0.005
+_LOOK: Final = 0.5
+"""Seconds between two looks whether mongod is there."""
+_log: Final = logging.getLogger("fhirserver")
 _ADDRESS: Final = "address"
 """File beside the data that tells other commands where the mongod of a folder listens."""
 
@@ -103,6 +108,9 @@ class LocalMongod:
         self._mongod = find_mongod()
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe = -1
+        self._watching = threading.Event()  # set: nobody watches
+        self._watching.set()
+        self._changing = threading.Lock()
         self.port = 0
         self.start()
 
@@ -127,8 +135,30 @@ class LocalMongod:
                 return
         raise LocalMongodError(f"mongod does not start in {self._folder}:\n{self._complaints()}")
 
+    def watch(self) -> None:
+        """Start it again, on the port that others know, whenever it ends by itself; until `stop`."""
+        self._watching.clear()
+        threading.Thread(target=self._watch, name="mongod-watch", daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._watching.wait(_LOOK):
+            with self._changing:
+                if self._watching.is_set() or (self._process is not None and self._process.poll() is None):
+                    continue
+                _log.error("mongod has ended by itself; it starts again")
+                if self._process is not None:
+                    self._release()
+                with suppress(LocalMongodError, OSError):  # the next look tries again
+                    if _is_free(self.port):
+                        self.start()
+
     def stop(self) -> None:
         """End it cleanly."""
+        self._watching.set()
+        with self._changing:
+            self._stop()
+
+    def _stop(self) -> None:
         if self._process is None:
             return
         self._process.send_signal(signal.SIGTERM)

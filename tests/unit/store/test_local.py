@@ -36,6 +36,22 @@ def test_it_starts_again_after_a_stop_and_after_a_crash_on_another_port_too_and_
         store.close()
 
 
+def test_one_that_is_watched_starts_again_where_it_was_when_it_is_killed(tmp_path: Path) -> None:
+    with LocalMongod(tmp_path) as watched:
+        watched.watch()
+        killed, address = watched.pid, watched.uri
+        os.kill(killed, signal.SIGKILL)
+        store = Store(address)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and (not is_alive(watched.pid) or watched.pid == killed):
+            time.sleep(0.05)
+        store.ping()
+        store.close()
+        again = watched.pid
+    assert again != killed
+    assert not is_alive(again), "a stop ends it for good"
+
+
 def test_it_ends_with_the_process_that_started_it_even_if_that_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from fhirserver.store.local import LocalMongod;"
