@@ -21,6 +21,7 @@ OF_ONE_LINE: Final[tuple[Callable[[Case], Iterator[Alert]], ...]] = (
     durations.beyond,
     durations.renewal,
     durations.ended,
+    durations.begun_late,
     secured.in_words,
     secured.paper,
     secured.pharmacy,

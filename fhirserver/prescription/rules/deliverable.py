@@ -117,8 +117,10 @@ def pace(line: Line, plan: Course, so_far: SoFar, asked: Asked, tables: Tables) 
     whole_box = asked.pack if allowed.value > 0 and not shown.strict else None
     if excess <= 0 or (whole_box is not None and excess < whole_box.value):
         return []
-    if (Flag.OVERLAP if shown.express else Flag.SINGLE_DELIVERY) in line.flags and not shown.late:
-        return []
+    if shown.express and Flag.OVERLAP in line.flags and not shown.late:
+        beyond = asked.amount.value - plan.step.value
+        box = asked.pack.value if asked.pack is not None and not shown.strict else 0
+        return [] if beyond <= 0 or beyond < box else [_more_than_a_fraction(line, plan, plan.step, asked)]
     return [_late(line, shown, allowed, asked) if shown.late else _early(line, plan, shown, allowed, asked)]
 
 
@@ -138,6 +140,22 @@ def _early(line: Line, plan: Course, shown: Stride, allowed: Amount, asked: Aske
         ),
         f"{asked.location}.quantity",
         "CSP R5132-33" if shown.express else "CSP R5132-12",
+    )
+
+
+def _more_than_a_fraction(line: Line, plan: Course, step: Amount, asked: Asked) -> Alert:
+    """An overlap lets the next fraction come early; only the mention of a single delivery makes one of several."""
+    return Alert(
+        "overlap",
+        Level.BLOCKING,
+        Text(
+            f"« {line.title} » se délivre par fractions de {plan.step_days} jours, {step} au plus : la mention de "
+            "chevauchement n'en dispense pas, celle d'une délivrance en une seule fois (single-delivery) le ferait.",
+            f'"{line.title}" is delivered in fractions of {plan.step_days} days, {step} at most: the mention of an '
+            "overlap does not lift them, that of a single delivery (single-delivery) would.",
+        ),
+        f"{asked.location}.quantity",
+        "CSP R5132-30",
     )
 
 
@@ -174,7 +192,7 @@ def not_computable(line: Line, asked: _Delivery) -> Alert:
 def too_early(line: Line, asked: _Delivery, following: date | None, tables: Tables) -> list[Alert]:
     """A further delivery of what cannot be counted, before the last one has been taken."""
     express = needs_mention(line, tables, line.drafted or asked.on)
-    if (Flag.OVERLAP if express else Flag.SINGLE_DELIVERY) in line.flags:
+    if express and Flag.OVERLAP in line.flags:
         return []
     after = (f" ; la suite à partir du {following:%d/%m/%Y}", f"; the rest from {following}") if following else ("", "")
     return [

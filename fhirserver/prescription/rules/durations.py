@@ -13,7 +13,7 @@ from fhirserver.issues import Text
 from fhirserver.prescription.alerts import Alert
 from fhirserver.prescription.execution.quantities import Amount, converted, covered_days, prescribed_quantity
 from fhirserver.prescription.rules.case import Case
-from fhirserver.prescription.rules.course import renewals
+from fhirserver.prescription.rules.course import renewals, stride
 from fhirserver.prescription.rules.validity import window
 
 _DAYS_OF_A_YEAR: Final = 366
@@ -120,6 +120,25 @@ def ended(case: Case) -> Iterator[Alert]:
             "authoredOn",
             "CSP R5132-22",
         )
+
+
+def begun_late(case: Case) -> Iterator[Alert]:
+    """A narcotic that the prescriber lets begin so late that days are deducted before it can be delivered."""
+    first = window(case.line, case.tables).first if case.medicine.is_narcotic else None
+    shown = stride(case.line, case.tables, (), first) if first is not None else None
+    if first is None or shown is None or not shown.elapsed:
+        return
+    yield case.inform(
+        "validity",
+        Text(
+            f"« {case.line.title} », valable à partir du {first:%d/%m/%Y} : le délai de présentation court de la "
+            f"rédaction ; ce jour-là, {shown.elapsed} jours sont déduits, {shown.days} peuvent être délivrés.",
+            f'"{case.line.title}", valid from {first}: the days to present it count from the drafting; on that day '
+            f"{shown.elapsed} days are deducted, {shown.days} may be delivered.",
+        ),
+        "dispenseRequest.validityPeriod",
+        "CSP R5132-33",
+    )
 
 
 def renewal(case: Case) -> Iterator[Alert]:

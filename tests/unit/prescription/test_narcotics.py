@@ -10,7 +10,7 @@ from fhirserver.prescription import elements
 from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.execution.deliveries import Decision, Delivery, decide
 from fhirserver.prescription.rules.course import course, stride
-from tests.unit.prescription.building import TABLES, delivery, line, medicine, tablets
+from tests.unit.prescription.building import TABLES, alerts, delivery, line, medicine, tablets
 
 OXYCODONE, METHADONE, FENTANYL = "N02AA05", "N07BC02", "N02AB03"
 
@@ -125,6 +125,22 @@ def test_an_overlap_is_allowed_by_express_mention_only() -> None:
     assert refusal(request, *asked) == "prescription-overlap"
     elements.set_flag(request, Flag.OVERLAP)
     assert run(request, *asked)[1].standing.finished
+
+
+def test_an_overlap_does_not_lift_the_fractions() -> None:
+    request = narcotic(METHADONE, lasting=14)
+    elements.set_flag(request, Flag.OVERLAP)
+    assert refusal(request, delivery(14, on="2026-06-01")) == "prescription-overlap"
+    assert run(request, *[delivery(7, on="2026-06-01")] * 2)[1].standing.finished
+    elements.set_flag(request, Flag.SINGLE_DELIVERY)
+    assert run(request, delivery(14, on="2026-06-01"))[0].standing.finished
+
+
+def test_a_narcotic_that_begins_too_late_to_be_delivered_in_full_is_told_of() -> None:
+    request = narcotic(lasting=14)
+    for start, told in (("2026-06-04", False), ("2026-06-05", True)):
+        request["dispenseRequest"]["validityPeriod"] = {"start": start}
+        assert ("validity" in alerts(request, on=date(2026, 6, 1))) is told
 
 
 def test_a_confirmation_does_not_replace_the_mention() -> None:

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhirserver.errors import Conflict, Gone, Unprocessable
+from fhirserver.prescription import elements
+from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.execution.deliveries import Agreement, Delivery, decide
 from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.execution.standing import Delivered, standing
@@ -174,6 +176,14 @@ def test_nor_is_less_than_a_pack_of_an_assimilated_medicine_without_the_mention(
     request, pack = medicine("N07BC01", lasting=28), tablets(7)
     asked = delivery(7, pack=pack), delivery(6, on="2026-01-07", pack=pack)
     assert refused(Unprocessable, request, *asked)[0] == "prescription-overlap"
+
+
+def test_in_a_single_delivery_lifts_fractions_and_no_month() -> None:
+    request = medicine(lasting=28, renewals=5)
+    elements.set_flag(request, Flag.SINGLE_DELIVERY)
+    rule, text = refused(Unprocessable, request, delivery(168))
+    assert rule == "prescription-early-delivery"
+    assert "28 comprimé peuvent être délivrés à ce jour" in text
 
 
 def test_contraceptives_are_delivered_for_three_months() -> None:
