@@ -146,7 +146,7 @@ class Operations:
                 shown = ", ".join(allowed)
                 raise MethodNotAllowed(
                     Text(f"${name} s'appelle par {shown}.", f"${name} is invoked by {shown}."),
-                    headers={"Allow": shown},
+                    headers={"Allow": f"{shown}, HEAD" if operation.reads else shown},
                     rule="method",
                 )
             return operation.run(Call(services, request, kind, identity))

@@ -272,7 +272,13 @@ def test_a_summary_has_at_every_depth_what_the_definitions_say(operator: Client)
 
 @pytest.mark.parametrize(
     ("address", "allowed"),
-    [("Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}), ("Patient/_search", {"POST"}), ("", {"GET", "POST"})],
+    [
+        ("Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
+        ("Patient/_search", {"POST"}),
+        ("", {"GET", "POST"}),
+        ("Patient/1/$everything", {"GET", "POST", "HEAD"}),
+        ("$find-prescription", {"POST"}),
+    ],
 )
 def test_what_an_address_offers_is_told_where_it_is_asked_or_another_method_is_sent(
     operator: Client, address: str, allowed: set[str]
@@ -281,6 +287,8 @@ def test_what_an_address_offers_is_told_where_it_is_asked_or_another_method_is_s
     assert (asked.status_code, wrong.status_code) == (204, 405)
     assert allowed | {"OPTIONS"} <= set(asked.headers["Allow"].split(", ")) <= allowed | {"OPTIONS", "HEAD"}
     assert allowed <= set(wrong.headers["Allow"].split(", ")) <= allowed | {"HEAD"}
+    for offered in (asked.headers["Allow"].split(", "), wrong.headers["Allow"].split(", ")):
+        assert ("HEAD" in offered) == ("GET" in offered)
 
 
 def test_a_version_has_one_name(operator: Client) -> None:
