@@ -288,10 +288,13 @@ def _refusal(action: Action, case: Situation, actors: set[Actor]) -> Failure:
         )
     if case.state in ENDED - {State.EXECUTED}:
         state = LABELS[case.state]
+        own = actors == {Actor.PRESCRIBER}  # he asks again what he asked, perhaps: nobody else is to be contacted
         return Gone(
             Text(
-                f"Cette ordonnance est {state[0]} : plus rien ne peut en être exécuté. Contactez le prescripteur.",
-                f"This prescription is {state[1]}: nothing more can be executed. Contact the prescriber.",
+                f"Cette ordonnance est {state[0]} : plus rien ne peut en être exécuté."
+                + (" Il n'y reste rien à annuler ni à remplacer." if own else " Contactez le prescripteur."),
+                f"This prescription is {state[1]}: nothing more can be executed."
+                + (" Nothing of it is left to cancel or replace." if own else " Contact the prescriber."),
             ),
             rule=f"prescription-{action}",
         )

@@ -96,3 +96,11 @@ def test_every_state_has_a_task_status() -> None:
 
 def test_the_diagram_in_the_documentation_is_the_table() -> None:
     assert DOC.read_text(encoding="utf-8") == diagram()
+
+
+def test_a_prescriber_who_cancels_again_is_not_sent_to_the_prescriber() -> None:
+    with pytest.raises(Gone) as told:
+        decide(Action.CANCEL, _case(State.CANCELLED, prescriber=True))
+    assert "rien à annuler" in told.value.issues[0].text.fr
+    with pytest.raises(Gone, match="Contact the prescriber"):
+        decide(Action.TAKE, _case(State.CANCELLED, eligible=True))
