@@ -101,7 +101,8 @@ class Verifier:
                 except jwt.InvalidSignatureError:
                     continue
                 except (jwt.PyJWTError, ValueError) as error:
-                    expired = _refusal(f"Jeton refusé : {error}.", f"Token refused: {error}.")
+                    said = _fault(error)
+                    expired = _refusal(f"Jeton refusé : {said.fr}.", f"Token refused: {said.en}.")
         raise expired or _refusal(
             "La signature du jeton n'est d'aucune clé connue.", "The token's signature is of no known key."
         )
@@ -117,6 +118,20 @@ class Verifier:
             options={"require": ["exp", "iss", "aud", "sub"]},
         )
         return claims
+
+
+def _fault(error: Exception) -> Text:
+    """Return what is wrong with the claims of a token that is rightly signed."""
+    match error:
+        case jwt.InvalidAudienceError():
+            return Text("il n'est pas pour ce serveur (aud)", "it is not for this server (aud)")
+        case jwt.InvalidIssuerError():
+            return Text("son émetteur (iss) n'est pas cru ici", "its issuer (iss) is not believed here")
+        case jwt.MissingRequiredClaimError():
+            return Text(f"la revendication « {error.claim} » manque", f'the claim "{error.claim}" is missing')
+        case jwt.ImmatureSignatureError():
+            return Text("il ne vaut pas encore (nbf, iat)", "it does not hold yet (nbf, iat)")
+    return Text(str(error), str(error))
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
@@ -182,6 +197,8 @@ def _require_texts(claims: Mapping[str, Any]) -> None:
     A representative whose number is not read would be the patient himself, a secret connection one that is told of.
     """
     wrong = [name for name in _TEXTS if claims.get(name) is not None and not isinstance(claims[name], str)]
+    if not claims["sub"]:
+        wrong.append("sub")
     if claims.get("secret_connection") not in (None, True, False, "true", "false"):
         wrong.append("secret_connection")
     if wrong:

@@ -75,6 +75,7 @@ def _forged(server: Server) -> dict[str, str]:
         "too long": "x" * 10_000,
         "an end beyond all time": server.token("operator", exp=10**400),
         "no text": server.token("operator", rpps="\ud800"),
+        "nobody": server.token("operator", sub=""),
         "a representative of whom nothing would be known": server.token("patient", representative=170017512300159),
         "a secret connection that would be none": server.token("doctor", secret_connection=["true"]),
         "a professional whom nobody could block": server.token("doctor", rpps=10000693076),
@@ -87,6 +88,13 @@ def test_tokens_that_cannot_be_trusted_are_refused(server: Server) -> None:
         answer = Client(server, token).get("Patient/1")
         assert answer.status_code == 401, name
         assert "invalid_token" in answer.headers["WWW-Authenticate"], name
+
+
+def test_the_claim_for_which_a_token_is_refused_is_named_in_both_languages(server: Server) -> None:
+    for claim, value in (("aud", "elsewhere"), ("iss", "https://elsewhere.example"), ("nbf", 9_000_000_000)):
+        told = Client(server, server.token("operator", **{claim: value})).get("Patient/1").json()["issue"][0]
+        assert f"({claim}" in told["details"]["text"]
+        assert f"({claim}" in told["diagnostics"]
 
 
 def test_a_pharmacist_reads_prescriptions_but_does_not_write_them(operator: Client, as_role: AsRole) -> None:
