@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from fhirserver import jsontext
 from fhirserver.access.decide import decide
 from fhirserver.interactions import read as reading
 from fhirserver.interactions import update
@@ -19,7 +18,7 @@ from fhirserver.interactions.guards import Write
 from fhirserver.interactions.patching import Change, Patcher, narrative
 from fhirserver.interactions.patching.patcher import JSON_PATCH, MERGE_PATCH, XML_PATCH
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.shown import visibility
+from fhirserver.interactions.shown import binary, visibility
 from fhirserver.interactions.writes import writing
 from fhirserver.store import Transaction
 
@@ -65,8 +64,8 @@ def apply(services: Services, request: Request, kind: str, identity: str, change
     writing.require_match(request.conditions, current, f"{kind}/{identity}")
     if current.deleted:
         raise reading.gone(current)
-    before = jsontext.read(current.body)
-    changed = linking.alone(services, request, narrative.without_stale(before, change(jsontext.read(current.body))))
+    before = binary.whole(services, current)
+    changed = linking.alone(services, request, narrative.without_stale(before, change(binary.whole(services, current))))
     # what may not be changed is refused before what the change leaves invalid; a guard may give marks to keep
     services.guards.write(services, request, Write("patch", kind, identity, current, changed))
     issues = writing.check(services, request, changed)

@@ -9,11 +9,11 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from fhirserver import jsontext
 from fhirserver.errors import BadRequest, Forbidden, Gone, NotFound, Unprocessable
 from fhirserver.interactions import create
 from fhirserver.interactions import read as reading
 from fhirserver.interactions.exchange import Answer
+from fhirserver.interactions.shown import binary
 from fhirserver.interactions.writes import writing
 from fhirserver.interactions.writes.references import literals, local
 from fhirserver.issues import Text
@@ -88,8 +88,7 @@ def _read(call: Call, kind: str, identity: str, kept: list[str]) -> dict[str, An
     assert stored is not None, "a read answers a version"
     if call.services.guards.keeps(stored):
         kept.append(f"{kind}/{identity}")
-    resource: dict[str, Any] = jsontext.read(stored.body)
-    return resource
+    return binary.whole(call.services, stored)
 
 
 OPERATION: Final = Operation(

@@ -101,6 +101,34 @@ def test_an_update_replaces_content_and_vread_keeps_the_old(operator: Client) ->
     assert operator.get(f"Binary/{identity}/_history/1").content == b"one"
 
 
+def test_a_patch_of_what_is_said_of_content_keeps_the_content(operator: Client) -> None:
+    path = f"Binary/{operator.post('Binary', b'one', Content_Type='text/plain').json()['id']}"
+    patch = b'[{"op":"replace","path":"/contentType","value":"text/csv"}]'
+    assert operator.patch(path, patch, Content_Type="application/json-patch+json").status_code == 200
+    meta = {"name": "meta", "valueMeta": {"tag": [{"system": "urn:t", "code": "t"}]}}
+    parameters = {"resourceType": "Parameters", "parameter": [meta]}
+    assert operator.post(f"{path}/$meta-add", parameters).status_code == 200
+    answer = operator.get(path)
+    assert (answer.content, answer.headers["Content-Type"], answer.headers["ETag"]) == (b"one", "text/csv", 'W/"3"')
+
+
+def test_a_document_has_the_content_of_what_it_holds(operator: Client) -> None:
+    held = f"Binary/{operator.post('Binary', b'one', Content_Type='text/plain').json()['id']}"
+    composition = {
+        "resourceType": "Composition",
+        "status": "final",
+        "type": {"text": "x"},
+        "date": "2026-01-01",
+        "author": [{"display": "x"}],
+        "title": "x",
+        "section": [{"title": "x", "entry": [{"reference": held}]}],
+    }
+    made = operator.post("Composition", composition).json()["id"]
+    entries = operator.get(f"Composition/{made}/$document").json()["entry"]
+    (kept,) = [entry["resource"] for entry in entries if entry["resource"]["resourceType"] == "Binary"]
+    assert kept["data"] == "b25l"
+
+
 def test_large_content_is_kept_whole(operator: Client) -> None:
     content = secrets.token_bytes(20 * 1024 * 1024)
     created = operator.post("Binary", content, Content_Type="application/octet-stream")

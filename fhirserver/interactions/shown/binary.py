@@ -136,6 +136,13 @@ def complete(services: Services, stored: Stored) -> bytes:
     return jsontext.write({**jsontext.read(stored.body), "data": base64.b64encode(data).decode("ascii")})
 
 
+def whole(services: Services, stored: Stored) -> dict[str, Any]:
+    """Return a resource as it was written: a Binary with its content, which is kept beside it."""
+    body = complete(services, stored) if stored.type == "Binary" and stored.files else stored.body
+    resource: dict[str, Any] = jsontext.read(body)
+    return resource
+
+
 def _fits(value: str) -> bool:
     """Tell whether a value that a resource states may stand in a header: FHIR's strings may have line ends."""
     return bool(value) and value.isascii() and value.isprintable()
