@@ -14,7 +14,7 @@ from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.later import accepting, answering
 from fhirserver.interactions.services import Services
-from fhirserver.interactions.shown import subset
+from fhirserver.interactions.shown import binary, subset
 from fhirserver.interactions.shown.selecting import beside_an_id
 from fhirserver.interactions.writes import conditional
 from fhirserver.issues import Text
@@ -43,7 +43,7 @@ class Router:
         try:
             if accepting.takes(self._services, request):
                 return accepting.accept(self._services, request)
-            return self._route(request)
+            return binary.returned(self._services, request, self._route(request))
         except (Forbidden, NotFound, Gone) as failure:
             kind = request.path[0] if request.path else None
             identity = request.path[1] if len(request.path) > 1 else None

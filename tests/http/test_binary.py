@@ -32,7 +32,10 @@ def test_a_fhir_accept_gets_the_resource_with_base64(operator: Client) -> None:
 
 def test_a_binary_resource_keeps_its_content_as_bytes(operator: Client) -> None:
     body = {"resourceType": "Binary", "contentType": "image/png", "data": base64.b64encode(PDF).decode()}
-    path = f"Binary/{operator.post('Binary', body).json()['id']}"
+    made = operator.post("Binary", body).json()
+    assert made["data"] == body["data"], "clients go on with what is answered, and send it again"
+    path = f"Binary/{made['id']}"
+    assert operator.put(path, made).json()["data"] == body["data"]
     assert operator.get(path, Accept="image/png").content == PDF
     assert operator.get(path, Accept="application/fhir+json").json()["data"] == body["data"]
 

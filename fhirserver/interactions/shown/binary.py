@@ -143,6 +143,17 @@ def whole(services: Services, stored: Stored) -> dict[str, Any]:
     return resource
 
 
+def returned(services: Services, request: Request, answer: Answer) -> Answer:
+    """Have a write of a Binary that came as FHIR answer all of it: clients take the answer for what is stored now."""
+    stored = answer.stored
+    if stored is None or not answer.written or stored.type != "Binary" or not stored.files:
+        return answer
+    asked = request.prefer.returning
+    if asked == "representation" or (asked is None and (request.method == "PATCH" or not is_content(request))):
+        answer.json = complete(services, stored)
+    return answer
+
+
 def _fits(value: str) -> bool:
     """Tell whether a value that a resource states may stand in a header: FHIR's strings may have line ends."""
     return bool(value) and value.isascii() and value.isprintable()
