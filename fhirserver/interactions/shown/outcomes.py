@@ -39,7 +39,7 @@ def outcome(issues: Iterable[Issue], language: Language) -> dict[str, Any]:
 
 def _told(issues: list[Issue]) -> list[Issue]:
     """Return as many findings as somebody can mend, those that refuse before others, and how many there are more."""
-    if len(issues) <= _MOST:
+    if len(issues) <= _MOST + 1:  # one more takes no more room than to say that there is one
         return issues
     rest = len(issues) - _MOST
     more = Text(f"… et {rest} autres constats.", f"… and {rest} other findings.")

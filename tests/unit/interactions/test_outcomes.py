@@ -15,3 +15,4 @@ def test_thousands_of_findings_are_told_as_far_as_somebody_can_mend_them_and_wha
     assert told[-1]["details"]["text"] == "… et 501 autres constats."
     assert told[-1]["severity"] == "information"
     assert len(outcome(warnings[:1_000], "fr")["issue"]) == 1_000
+    assert "expression" in outcome(warnings[:1_001], "fr")["issue"][-1]
