@@ -22,7 +22,7 @@ INTERNAL: Final = Issue(
     ),
 )
 """All that is told about a failure of our own."""
-_MOST: Final = 1_000
+_MOST: Final = 2_000
 """Findings that one answer tells: what is sent to be checked may have any number of them."""
 _LONGEST: Final = 2000
 """Characters of a message, or of an expression."""
