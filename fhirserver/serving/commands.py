@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import click
 import orjson
@@ -26,10 +26,9 @@ _TOLD: Final = ("_id", "kind", "key", "tries", "due", "error")
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Serve FHIR over HTTP, with a local MongoDB unless MONGODB_URI names one."""
     try:
-        chosen = configuration.read()
-        given: dict[str, Any] = {"host": host, "port": port, "workers": workers}
-        chosen = replace(chosen, **{name: value for name, value in given.items() if value is not None})
-        run(chosen)
+        given = {"FHIRSERVER_HOST": host, "FHIRSERVER_PORT": port, "FHIRSERVER_WORKERS": workers}
+        named = {name: str(value) for name, value in given.items() if value is not None}
+        run(configuration.read({**os.environ, **named}))
     except (configuration.SettingError, LocalMongodError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -1,12 +1,13 @@
-"""`fhirserver settings --in-force`, and what `fhirserver outbox` tells of tasks that were set aside."""
+"""What `fhirserver serve` takes, `settings --in-force` shows, and `outbox` tells of tasks that were set aside."""
 
 from __future__ import annotations
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
-from fhirserver.serving.commands import outbox, settings
+from fhirserver.serving.commands import outbox, serve, settings
 from fhirserver.store import Store, Task
 from fhirserver.store.local import LocalMongod
 
@@ -23,6 +24,13 @@ def test_settings_in_force_are_printed_without_their_secrets() -> None:
     assert "FHIRSERVER_PORT=9" in told
     assert "FHIRSERVER_CURSOR_SECRET=…" in told
     assert "hush" not in told
+
+
+@pytest.mark.parametrize(("option", "value"), [("port", "99999"), ("workers", "-3"), ("host", "")])
+def test_options_of_serve_are_held_to_what_their_settings_allow(option: str, value: str) -> None:
+    ran = CliRunner().invoke(serve, [f"--{option}", value])
+    assert ran.exit_code == 1
+    assert f"FHIRSERVER_{option.upper()}" in ran.output
 
 
 def test_tasks_that_were_set_aside_are_shown_without_their_patient_and_tried_again(
