@@ -57,11 +57,12 @@ def request(store: Store, types: Sequence[str], urls: Sequence[str] = (), settle
         "state": "running", "types": list(types), "urls": list(urls), "begins": now + settle, "after": None, "done": 0,
         "total": total, "owner": None, "lease": now, "finished": None,
     }  # fmt: skip
+    idle: dict[str, Any] = {"_id": "reindex", "state": {"$ne": "running"}}
+    if urls:  # another worker may have completed these very ones since they were looked at
+        idle["urls"] = {"$ne": list(urls)}
     with translated():
         try:
-            found = store.database["search_state"].update_one(
-                {"_id": "reindex", "state": {"$ne": "running"}}, {"$set": job}, upsert=True
-            )
+            found = store.database["search_state"].update_one(idle, {"$set": job}, upsert=True)
         except DuplicateKeyError:
             return False
     return bool(found.upserted_id is not None or found.modified_count)
@@ -192,11 +193,14 @@ class Upkeep:
 
     def _finish(self, job: Mapping[str, Any]) -> bool:
         done = {"state": "done", "finished": datetime.now(UTC), "owner": None}
-        with translated():
+        # together: a parameter that is offered while its reindex still runs would look incomplete
+        with translated(), self._store.client.start_session() as session, session.start_transaction():
             for mark in job["urls"]:
                 url, _, fingerprint = mark.rpartition("|")
-                self._state.update_one({"_id": f"parameter/{url}"}, {"$set": {"of": fingerprint}}, upsert=True)
-            self._state.update_one({"_id": "reindex", "owner": self._me}, {"$set": done})
+                self._state.update_one(
+                    {"_id": f"parameter/{url}"}, {"$set": {"of": fingerprint}}, upsert=True, session=session
+                )
+            self._state.update_one({"_id": "reindex", "owner": self._me}, {"$set": done}, session=session)
         return False
 
 

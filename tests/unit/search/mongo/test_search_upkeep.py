@@ -161,6 +161,16 @@ def test_two_requests_at_once_begin_one_reindexing(worker: Callable[[], Worker])
     assert upkeep.request(one.store, ["Patient"])
 
 
+def test_who_looked_before_a_reindexing_ended_does_not_begin_it_again(worker: Callable[[], Worker]) -> None:
+    one = worker()
+    now = timedelta(0)
+    assert upkeep.request(one.store, ["Patient"], ["urn:a|1"], now)
+    one.upkeep.look()
+    assert progress_of(one)[0] == "done"
+    assert not upkeep.request(one.store, ["Patient"], ["urn:a|1"], now)
+    assert upkeep.request(one.store, ["Patient"], ["urn:a|2"], now)
+
+
 def test_absolute_references_written_under_another_address_are_found_after_reindexing(
     worker: Callable[[], Worker],
 ) -> None:
