@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +37,8 @@ TICK: Final = 5.0
 
 BATCH: Final = 200
 _LEASE: Final = timedelta(seconds=60)
+_PARAMETERS: Final = {"$gte": "parameter/", "$lt": "parameter0"}
+"""The range of the marks of parameters."""
 _SETTLE: Final = timedelta(seconds=3 * TICK)
 """A reindex begins when every worker has had time to see the parameters: what is written later has the values."""
 
@@ -117,11 +119,7 @@ class Upkeep:
         """Take the operator's parameters into force; reindex where that is due and no other worker does it."""
         found = self._parameters()
         marks = {f"{each['url']}|{_fingerprint(each)}": each for each in found}
-        with translated():
-            complete = {
-                f"{each['_id'].removeprefix('parameter/')}|{each['of']}"
-                for each in self._state.find({"_id": {"$in": [f"parameter/{each['url']}" for each in found]}})
-            }
+        complete = self._complete({f"parameter/{each['url']}" for each in found})
         pending = {mark: each for mark, each in marks.items() if mark not in complete}
         state = frozenset({*marks, *(f"!{mark}" for mark in pending)})
         if state != (self._known if self._known is not None else frozenset()):
@@ -131,6 +129,19 @@ class Upkeep:
             types = sorted({base for each in pending.values() for base in self._bases(each)})
             request(self._store, types, list(pending))
         self._work()
+
+    def _complete(self, names: Collection[str]) -> set[str]:
+        """Return the marks of parameters whose values are complete; what is not there any more loses its own.
+
+        What is written while a parameter is away lacks its values: it is indexed anew when it comes back.
+        """
+        with translated():
+            kept = list(self._state.find({"_id": _PARAMETERS}))
+            gone = [each["_id"] for each in kept if each["_id"] not in names]
+            if gone:
+                self._state.update_one({"_id": "reindex", "state": {"$ne": "running"}}, {"$set": {"urls": []}})
+                self._state.delete_many({"_id": {"$in": gone}})
+        return {f"{each['_id'].removeprefix('parameter/')}|{each['of']}" for each in kept if each["_id"] in names}
 
     def _parameters(self) -> list[dict[str, Any]]:
         """Return the active SearchParameters that were stored, in the order of their ids."""

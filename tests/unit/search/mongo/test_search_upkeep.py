@@ -152,6 +152,20 @@ def test_a_deleted_parameter_is_unknown_again(worker: Callable[[], Worker]) -> N
         one.search("zizou")
 
 
+def test_a_parameter_that_comes_back_finds_what_was_written_while_it_was_away(worker: Callable[[], Worker]) -> None:
+    one = worker()
+    one.write(NICKNAME)
+    one.upkeep.look()
+    one.upkeep.look()
+    one.store.transact(lambda transaction: transaction.delete("SearchParameter", "nickname", origin={}))
+    one.upkeep.look()
+    one.write(patient("meanwhile", "Zizou"))
+    one.store.transact(lambda transaction: transaction.update(Draft(NICKNAME, id="nickname")))
+    one.upkeep.look()
+    one.upkeep.look()
+    assert one.search("zizou") == ["meanwhile"]
+
+
 def test_two_requests_at_once_begin_one_reindexing(worker: Callable[[], Worker]) -> None:
     one = worker()
     one.write(patient("p", "Zizou"))
