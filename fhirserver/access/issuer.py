@@ -11,23 +11,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from fhirserver.access.caller import Role
 from fhirserver.access.keys import Key
-from fhirserver.access.secrets import kept
+from fhirserver.access.signing import signing_key
 
 ISSUER: Final = "urn:fhirserver:demo"
 LIFETIME: Final = 24 * 3600
 """Seconds; the demo promises twelve hours at least."""
-_WRITTEN: Final = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 TEST_INS: Final = {"system": "urn:oid:1.2.250.1.213.1.4.10", "value": "284058832102532"}
 
 PERSONAS: Final[dict[str, dict[str, Any]]] = {
@@ -51,15 +43,7 @@ def private_key(state: Path) -> ec.EllipticCurvePrivateKey:
     Raises:
         ValueError: a file that holds no such key; the text names it.
     """
-    path = state / "demo-issuer.pem"
-    data = kept(path, lambda: ec.generate_private_key(ec.SECP256R1()).private_bytes(*_WRITTEN))
-    try:
-        key = load_pem_private_key(data, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise ValueError(f"{path}: {error}") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{path}: an elliptic curve key is expected")  # noqa: TRY004 - of a file, not of an argument
-    return key
+    return signing_key(state / "demo-issuer.pem")
 
 
 def public_key(state: Path) -> Key:

@@ -150,7 +150,7 @@ class Operations:
                     rule="method",
                 )
             return operation.run(Call(services, request, kind, identity))
-        where = "/".join(part for part in (kind, identity and "[id]") if part) or ""
+        where = "/".join(part for part in (kind, identity and "[id]") if part)
         raise NotFound(
             Text(
                 f"L'opération ${name[:64]} n'est pas offerte ici ({where or 'système'}).",

@@ -43,7 +43,7 @@ def outbox(*, failed: bool, again: bool) -> None:
     FHIRSERVER_STATE.
     """
     chosen = configuration.read()
-    address = chosen.mongodb_uri or local.running(chosen.state / "mongodb")
+    address = local.address(chosen.mongodb_uri, chosen.state)
     if not address:
         raise click.UsageError("MONGODB_URI is not set: it names the replica set whose outbox is worked through.")
     if not failed and not again:

@@ -60,7 +60,7 @@ def load(places: tuple[Path, ...], workers: int, *, no_validation: bool, again: 
     settings = configuration.read()
     if no_validation:
         settings = replace(settings, validation="off")
-    address = settings.mongodb_uri or local.running(settings.state / "mongodb")
+    address = local.address(settings.mongodb_uri, settings.state)
     if address:
         _load(replace(settings, mongodb_uri=address), _files(places), workers, again=again, language=language)
         return

@@ -53,7 +53,7 @@ def audit(since: datetime | None, until: datetime | None, resource: str | None, 
 
 def _opened(purpose: str) -> Store:
     read = settings.read()
-    address = read.mongodb_uri or local.running(read.state / "mongodb")
+    address = local.address(read.mongodb_uri, read.state)
     if not address:
         raise click.UsageError(f"MONGODB_URI is not set: it names the replica set {purpose}.")
     return Store(address, read.database)

@@ -81,13 +81,18 @@ def find_mongod() -> Path:
 def running(folder: Path) -> str:
     """Return the address of the mongod that a server has started on a folder; empty: there is none."""
     with suppress(OSError, PyMongoError):
-        address = (folder / _ADDRESS).read_text()
-        client: MongoClient[dict[str, Any]] = MongoClient(address, serverSelectionTimeoutMS=1000)
+        written = (folder / _ADDRESS).read_text()
+        client: MongoClient[dict[str, Any]] = MongoClient(written, serverSelectionTimeoutMS=1000)
         with client:
             served = client.admin.command("getCmdLineOpts")["parsed"]["storage"]["dbPath"]
         # after a kill, the port that was written down may be another's
-        return address if Path(served).resolve() == folder.resolve() else ""
+        return written if Path(served).resolve() == folder.resolve() else ""
     return ""
+
+
+def address(uri: str, state: Path) -> str:
+    """Return where a command finds the database: what MONGODB_URI says, else the mongod of a server of that state."""
+    return uri or running(state / "mongodb")
 
 
 class LocalMongod:

@@ -36,7 +36,7 @@ def purge(*, dry_run: bool) -> None:
     without it, that of a server of this FHIRSERVER_STATE.
     """
     settings = configuration.read()
-    address = settings.mongodb_uri or local.running(settings.state / "mongodb")
+    address = local.address(settings.mongodb_uri, settings.state)
     if not address:
         raise click.UsageError("MONGODB_URI is not set: it names the replica set whose prescriptions are looked at.")
     store = Store(address, settings.database)

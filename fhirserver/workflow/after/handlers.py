@@ -8,7 +8,7 @@ from functools import partial
 from fhirserver.interactions.outbox import Handler
 from fhirserver.interactions.services import Services
 from fhirserver.records.after import dispensings, prescriptions
-from fhirserver.store import Task, Transaction
+from fhirserver.store import Transaction
 from fhirserver.store.outbox import Lease
 from fhirserver.workflow.acts import cancelling, dispensing, expiring, issuing
 from fhirserver.workflow.after import printing
@@ -32,8 +32,7 @@ def _expire(workflow: Workflow, services: Services, lease: Lease) -> None:
 
     def done(transaction: Transaction) -> None:
         if again is not None:
-            delay = max(0.0, (again - present()).total_seconds())
-            transaction.enqueue(Task(issuing.EXPIRE, dict(lease.body), delay=delay))
+            transaction.enqueue(issuing.expiry(lease.body["task"], again, present()))
         services.store.outbox.complete(transaction, lease)
 
     services.store.transact(done)

@@ -14,31 +14,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from fhirserver.access.secrets import kept
+from fhirserver.access import signing
 
 TYPE: Final = "prescription-receipt+jwt"
-_WRITTEN: Final = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def signing_key(state: Path) -> ec.EllipticCurvePrivateKey:
-    """Return the installation's key for receipts, made at first use in a file that only its owner reads."""
-    path = state / "receipt-key.pem"
-    data = kept(path, lambda: ec.generate_private_key(ec.SECP256R1()).private_bytes(*_WRITTEN))
-    key = _read(path, data)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{path}: only a private key signs receipts")  # noqa: TRY004 - of a file, not of an argument
-    return key
+    """Return the installation's key for receipts; raises ValueError as `signing.signing_key`."""
+    return signing.signing_key(state / "receipt-key.pem")
 
 
 def former_keys(state: Path) -> list[ec.EllipticCurvePublicKey]:
@@ -47,18 +33,7 @@ def former_keys(state: Path) -> list[ec.EllipticCurvePublicKey]:
     Raises:
         ValueError: a file that holds no key of this kind; the text names it.
     """
-    found = (_read(path, path.read_bytes()) for path in sorted(state.glob("receipt-key-*.pem")))
-    return [key.public_key() if isinstance(key, ec.EllipticCurvePrivateKey) else key for key in found]
-
-
-def _read(path: Path, data: bytes) -> ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey:
-    try:
-        key = load_pem_public_key(data) if b"BEGIN PUBLIC KEY" in data else load_pem_private_key(data, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise ValueError(f"{path}: {error}") from error
-    if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
-        return key
-    raise ValueError(f"{path}: a key on the curve P-256 is expected (ES256)")
+    return [signing.public_key(path) for path in sorted(state.glob("receipt-key-*.pem"))]
 
 
 def sign(key: ec.EllipticCurvePrivateKey, content: Mapping[str, Any]) -> str:
