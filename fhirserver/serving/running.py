@@ -57,7 +57,7 @@ def run(settings: Settings) -> None:
             mongod.watch()
         prepare(settings)
         os.environ.update(environment(settings))
-        # most of these threads only wait for a client, or for their turn (wire/intake.py)
+        # most of these threads only wait for a client, or for their turn (wire/turns.py)
         logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
         signal.signal(signal.SIGINT, _end)
         for _ in range(settings.outbox_processes):

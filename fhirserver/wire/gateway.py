@@ -28,10 +28,10 @@ from fhirserver.issues import Issue, Language, Text
 from fhirserver.settings import Settings
 from fhirserver.wire import body, headers
 from fhirserver.wire.formats import Format, Formats, ranges_of
-from fhirserver.wire.intake import Working
 from fhirserver.wire.response import Ready
 from fhirserver.wire.safety import confine
 from fhirserver.wire.throttle import Throttle
+from fhirserver.wire.turns import Working
 
 BASE: Final = "/fhir"
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from itertools import count
 
-from fhirserver.wire.intake import Working
+from fhirserver.wire.turns import Turns, Working
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 class Clock:
@@ -23,105 +22,118 @@ class Clock:
 
 
 class Requests:
-    """Requests of clients, each in a thread of its own, that work until they are told to end."""
+    """Requests of clients, named by their client in the order in which they begin."""
 
-    def __init__(self, working: Working) -> None:
-        self._working = working
+    def __init__(self, most: int) -> None:
+        self.clock = Clock()
         self.begun: list[str] = []
-        self._ends: dict[str, list[threading.Event]] = {}
-        self._threads: list[threading.Thread] = []
+        self._turns = Turns(most, self.clock)
+        self._numbers = count()
+        self._clients: dict[int, str] = {}
+        self._at_work: dict[str, list[int]] = {}
 
-    def send(self, client: str) -> None:
-        """Send one, and return once it works or waits."""
-        end = threading.Event()
+    def send(self, *clients: str) -> None:
+        for client in clients:
+            request = next(self._numbers)
+            self._clients[request] = client
+            if self._turns.ask(request, client):
+                self._begin([request])
 
-        def work() -> None:
-            self._working.begin("127.0.0.1", client)
+    def end(self, *clients: str) -> None:
+        """End of each client the request that has worked longest."""
+        for client in clients:
+            self._begin(self._turns.end(self._at_work[client].pop(0)))
+
+    def look_again(self) -> None:
+        self._begin(self._turns.go_on())
+
+    def _begin(self, requests: list[int]) -> None:
+        for request in requests:
+            client = self._clients[request]
             self.begun.append(client)
-            self._ends.setdefault(client, []).append(end)
-            end.wait(PATIENCE)
-            self._working.end()
-
-        self._threads.append(threading.Thread(target=work))
-        self._threads[-1].start()
-        time.sleep(0.02)
-
-    def end(self, client: str) -> None:
-        """End the client's request that has worked longest."""
-        self._ends[client].pop(0).set()
-        time.sleep(0.02)
-
-    def finish(self) -> None:
-        while any(thread.is_alive() for thread in self._threads):
-            for ends in self._ends.values():
-                for end in ends:
-                    end.set()
-            time.sleep(0.01)
-
-
-@contextmanager
-def requests_of(most: int, clock: Callable[[], float]) -> Iterator[Requests]:
-    sent = Requests(Working(most, clock))
-    yield sent
-    sent.finish()
+            self._at_work.setdefault(client, []).append(request)
 
 
 def test_clients_get_turns_one_after_the_other() -> None:
-    with requests_of(1, Clock()) as sent:
-        for client in ("many", "many", "many", "one", "other"):
-            sent.send(client)
-        for client in ("many", "many", "one", "other"):
-            sent.end(client)
-        assert sent.begun == ["many", "many", "one", "other", "many"]
+    requests = Requests(1)
+    requests.send("many", "many", "many", "one", "other")
+    requests.end("many", "many", "one", "other")
+    assert requests.begun == ["many", "many", "one", "other", "many"]
 
 
 def test_a_client_whose_request_takes_long_leaves_the_last_turn_to_others() -> None:
-    clock = Clock()
-    with requests_of(2, clock) as sent:
-        sent.send("slow")
-        clock.now += 5
-        sent.send("slow")
-        assert sent.begun == ["slow"], "the second waits, though there is a turn"
-        sent.send("other")
-        assert sent.begun == ["slow", "other"]
-        sent.end("slow")
-        assert sent.begun == ["slow", "other"], "it is remembered"
-        sent.end("other")
-        assert sent.begun == ["slow", "other", "slow"]
+    requests = Requests(2)
+    requests.send("slow")
+    requests.clock.now += 5
+    requests.send("slow")
+    assert requests.begun == ["slow"], "the second waits, though there is a turn"
+    requests.send("other")
+    assert requests.begun == ["slow", "other"]
+    requests.end("slow")
+    assert requests.begun == ["slow", "other"], "it is remembered"
+    requests.end("other")
+    assert requests.begun == ["slow", "other", "slow"]
 
 
 def test_a_client_alone_has_all_turns_while_its_requests_are_quick() -> None:
-    clock = Clock()
-    with requests_of(3, clock) as sent:
-        for _ in range(4):
-            sent.send("quick")
-        assert len(sent.begun) == 3
-        sent.end("quick")
-        assert len(sent.begun) == 4
+    requests = Requests(3)
+    requests.send(*["quick"] * 4)
+    assert len(requests.begun) == 3
+    requests.end("quick")
+    assert len(requests.begun) == 4
 
 
 def test_what_took_long_is_forgotten_after_a_while() -> None:
-    clock = Clock()
-    with requests_of(2, clock) as sent:
-        sent.send("slow")
-        clock.now += 5
-        sent.end("slow")
-        clock.now += 61
-        for _ in range(2):
-            sent.send("slow")
-        assert sent.begun == ["slow"] * 3
+    requests = Requests(2)
+    requests.send("slow")
+    requests.clock.now += 5
+    requests.end("slow")
+    requests.clock.now += 61
+    requests.send("slow", "slow")
+    assert requests.begun == ["slow"] * 3
 
 
 def test_where_all_turns_are_at_what_takes_long_another_client_has_one_more() -> None:
-    clock = Clock()
-    with requests_of(2, clock) as sent:
-        for client in ("slow", "slow", "slow", "other", "third"):
-            sent.send(client)
-        assert sent.begun == ["slow", "slow"]
-        clock.now += 5
-        until = time.monotonic() + PATIENCE
-        while len(sent.begun) < 3 and time.monotonic() < until:
-            time.sleep(0.02)
-        assert sent.begun == ["slow", "slow", "other"]
-        sent.end("other")
-        assert sent.begun == ["slow", "slow", "other", "third"]
+    requests = Requests(2)
+    requests.send("slow", "slow", "slow", "other", "third")
+    assert requests.begun == ["slow", "slow"]
+    requests.clock.now += 5
+    requests.look_again()
+    assert requests.begun == ["slow", "slow", "other"]
+    requests.end("other")
+    assert requests.begun == ["slow", "slow", "other", "third"]
+
+
+def test_threads_work_at_most_so_many_at_a_time_and_all_get_their_turn() -> None:
+    working = Working(2)
+    guard = threading.Lock()
+    at_work: list[int] = []
+    seen: list[int] = []
+
+    def work(number: int) -> None:
+        working.begin("127.0.0.1", f"client {number % 3}")
+        with guard:
+            at_work.append(number)
+            seen.append(len(at_work))
+        time.sleep(0.005)
+        with guard:
+            at_work.remove(number)
+        working.end()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(seen) == 12
+    assert max(seen) <= 2
+
+
+def test_a_request_is_under_way_from_its_coming_to_its_end() -> None:
+    working = Working(1)
+    working.begin("192.0.2.1", "client")
+    assert working.busy("192.0.2.1", -1)
+    assert not working.busy("192.0.2.2", -1)
+    working.end()
+    assert not working.busy("192.0.2.1", -1)
