@@ -7,6 +7,7 @@ from typing import Any, Final
 
 PROFESSIONAL_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.1"
 STRUCTURE_SYSTEM: Final = "urn:oid:1.2.250.1.71.4.2.2"
+_SUBJECT: Final = "subject:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,24 @@ class Executor:
         """One text for him, wherever two executors are compared."""
         if self.rpps or self.structure:
             return f"{self.rpps or ''}@{self.structure or ''}"
-        return f"subject:{self.subject}"
+        return f"{_SUBJECT}{self.subject}"
+
+    @classmethod
+    def of(cls, key: str, name: str | None = None) -> Executor:
+        """Return whose key it is; `name`: if known."""
+        if key.startswith(_SUBJECT):
+            return cls(subject=key.removeprefix(_SUBJECT), name=name)
+        rpps, _, structure = key.partition("@")
+        return cls(rpps or None, structure or None, name=name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names under which he is the author of what he writes: his own, or his structure's, then his key."""
+        if self.rpps:
+            return (f"rpps:{self.rpps}", self.key)
+        if self.structure:
+            return (f"structure:{self.structure}", self.key)
+        return (self.key,)
 
     def same(self, key: str, *, by_structure: bool) -> bool:
         """Tell whether a key is his; in a treatment that a structure holds, whoever works there is."""

@@ -169,7 +169,7 @@ TRANSITIONS: Final = (
         Actor.HOLDER,
         State.PARTLY_EXECUTED,
         "something delivered before",
-        "nobody holds it any more",
+        "nobody holds it any more, what was recorded is signed",
     ),
     Transition(
         Action.DISPENSE,

@@ -85,6 +85,7 @@ def events(reference: str, versions: Sequence[Version], titles: Mapping[str, str
 
 def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, str]) -> Iterator[Event]:
     state: State | None = None
+    holder: str | None = None
     delivered = closed = 0
     withdrawn: set[tuple[str, str]] = set()
     for version in versions:
@@ -108,7 +109,8 @@ def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, st
                 withdrawn.add((what, _line(entry)))
                 text = _withdrawal(entry, titles)
                 yield Event(version.when, version.who, "withdrawn", text, execution=True, reference=what)
-        if view.state is not state:
+        former, holder = holder, view.hold.executor if view.hold else None
+        if view.state is not state or (state is State.TAKEN and holder != former):
             move = MOVES.get(view.state)
             if state is State.TAKEN and view.state is State.ISSUED:
                 move = Text("Rendue sans délivrance", "Released without a delivery")

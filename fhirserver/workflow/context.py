@@ -138,8 +138,4 @@ def eligible(caller: Caller, kind: Kind, tables: Tables, on: date) -> bool:
 
 def prescriber_keys(caller: Caller) -> tuple[str, ...]:
     """Return the names under which a caller is the author of what he writes, for `Mark.by`."""
-    if caller.rpps:
-        return (f"rpps:{caller.rpps}", executor_of(caller).key)
-    if caller.structure:
-        return (f"structure:{caller.structure}", executor_of(caller).key)
-    return (f"subject:{caller.subject}",)
+    return executor_of(caller).names

@@ -29,7 +29,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
     seen = [
         each for each in (*parts.tasks, *parts.lines) if call.services.guards.shows(call.services, call.request, each)
     ]
-    seen = [expiring.up_to_date(workflow, call.services, each) for each in seen]
+    seen = [expiring.up_to_date(workflow, call.services, each, call.request.base) for each in seen]
     around = _around(call, seen)
     call.request.record("read", "Task", None, found=[f"{each.type}/{each.id}" for each in (*seen, *around)])
     return Answer(200, resource=bundle(call, seen, around))

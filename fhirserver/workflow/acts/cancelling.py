@@ -23,6 +23,7 @@ from fhirserver.prescription.states import ENDED, Action, State
 from fhirserver.store import Planned, Transaction
 from fhirserver.store.kept.values import Task
 from fhirserver.workflow import taskwork
+from fhirserver.workflow.acts.closing import sign_off
 from fhirserver.workflow.context import Work, Workflow, executor_of, prescriber_keys, present
 from fhirserver.workflow.marks import dmp_order, mark_of
 from fhirserver.workflow.taskwork import TaskWork
@@ -94,6 +95,7 @@ def end_whole(task: TaskWork, action: Action, reason: Mapping[str, Any]) -> None
     transition = task.decide(action)
     for reference in task.view.lines:
         task.end_lines(task.halted(reference), [reference], reason)
+    sign_off(task, transition.target)
     task.view.move(transition.target, task.work.now, reason)
     task.view.give(None)
     task.save()

@@ -1,4 +1,8 @@
-"""`$close`: one delivery ends with its receipt, and the Task is free for the next, or done."""
+"""`$close`: one delivery ends with its receipt, and the Task is free for the next, or done.
+
+What ends otherwise (given back, or a lease that ended before another took it, or before the Task ended) leaves its
+receipt too: all that counts stands on one.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,13 @@ from typing import Any, Final
 
 from fhirserver.interactions.exchange import Answer
 from fhirserver.prescription import elements
+from fhirserver.prescription.executor import Executor
 from fhirserver.prescription.states import Action, State
 from fhirserver.prescription.tasks import View
 from fhirserver.store import Draft, FileRef
 from fhirserver.workflow.acts.issuing import expire_later
 from fhirserver.workflow.after import receipts
-from fhirserver.workflow.context import executor_of, prescriber_keys
+from fhirserver.workflow.context import executor_of
 from fhirserver.workflow.taskwork import TaskWork
 
 MEDIA: Final = "application/jose"
@@ -31,9 +36,7 @@ def close(task: TaskWork) -> tuple[Answer, str]:
     if task.view.state in (State.PARTLY_EXECUTED, State.EXECUTED) and closed and closed[1] == executor.key:
         return Answer(200, task.stored), closed[0].partition("/")[2]
     transition = task.decide(Action.CLOSE)
-    content = _content(task, transition.target)
-    identity = _keep(task, receipts.sign(task.work.workflow.key, content))
-    task.view.add_receipt(f"Binary/{identity}", executor.key)
+    identity = _sign(task, executor, transition.target)
     task.view.give(None)
     task.view.move(transition.target, task.work.now)
     task.end_finished(transition.target)
@@ -42,11 +45,24 @@ def close(task: TaskWork) -> tuple[Answer, str]:
     return Answer(200, planned=task.save()), identity
 
 
-def _content(task: TaskWork, target: State) -> dict[str, Any]:
+def sign_off(task: TaskWork, target: State) -> None:
+    """Sign what the last holder recorded and did not close, before he loses the Task; `target`: its state then."""
+    hold = task.view.hold
+    if hold is not None and task.view.recorded_since(hold.first):
+        _sign(task, Executor.of(hold.executor, task.view.task.get("owner", {}).get("display")), target)
+
+
+def _sign(task: TaskWork, executor: Executor, target: State) -> str:
+    """Plan a receipt of what was recorded since the Task was taken; return the id of its Binary."""
+    identity = _keep(task, executor, receipts.sign(task.work.workflow.key, _content(task, executor, target)))
+    task.view.add_receipt(f"Binary/{identity}", executor.key)
+    return identity
+
+
+def _content(task: TaskWork, executor: Executor, target: State) -> dict[str, Any]:
     """Return what the receipt says: who delivered what of which prescription, since he took it."""
     work, hold = task.work, task.view.hold
     first = hold.first if hold else 0
-    executor = executor_of(work.request.caller)
     named = {"rpps": executor.rpps, "structure": executor.structure, "name": executor.name}
     return {
         "iss": work.request.base,
@@ -80,12 +96,12 @@ def _deliveries(view: View, first: int) -> list[dict[str, Any]]:
     return told
 
 
-def _keep(task: TaskWork, receipt: str) -> str:
+def _keep(task: TaskWork, executor: Executor, receipt: str) -> str:
     """Plan the Binary that keeps a receipt, beside its Task."""
     work = task.work
     identity = work.transaction.reserve("Binary", beside=task.stored.id)
     content: FileRef = work.transaction.put_file(receipt.encode("ascii"))
-    mark = task.mark.executed("receipt", prescriber_keys(work.request.caller), task.stored.id)
+    mark = task.mark.executed("receipt", executor.names, task.stored.id)
     resource = {
         "resourceType": "Binary",
         "contentType": MEDIA,

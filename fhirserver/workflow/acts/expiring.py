@@ -16,29 +16,30 @@ from fhirserver.prescription.tasks import View
 from fhirserver.store import Stored
 from fhirserver.workflow import taskwork
 from fhirserver.workflow.acts import issuing
+from fhirserver.workflow.acts.closing import sign_off
 from fhirserver.workflow.context import Workflow, present
 from fhirserver.workflow.taskwork import TaskWork
 
 
-def server_request() -> Request:
-    """Return a request of the server's own, for what it does by itself."""
+def server_request(base: str = "") -> Request:
+    """Return a request of the server's own, for what it does by itself; `base`: its address, where it is told."""
     caller = Caller("fhirserver", "fhirserver", "fhirserver", Role.OPERATOR, read_scopes("system/*.cruds"))
 
     def parse() -> dict[str, object]:
         raise AssertionError("the server's own requests have no body")
 
-    return Request("POST", (), "", caller, "", parse)
+    return Request("POST", (), "", caller, base, parse)
 
 
-def up_to_date(workflow: Workflow, services: Services, stored: Stored) -> Stored:
+def up_to_date(workflow: Workflow, services: Services, stored: Stored, base: str) -> Stored:
     """Return a part of a prescription as it stands today: a Task that has expired meanwhile is written so first."""
     if stored.type != "Task" or not _is_due(stored):
         return stored
-    expire(workflow, services, stored.id)
+    expire(workflow, services, stored.id, base)
     return services.store.read("Task", stored.id) or stored
 
 
-def expire(workflow: Workflow, services: Services, identity: str) -> datetime | None:
+def expire(workflow: Workflow, services: Services, identity: str, base: str) -> datetime | None:
     """Let a Task expire if its validity has ended and nobody holds it.
 
     Returns:
@@ -55,12 +56,13 @@ def expire(workflow: Workflow, services: Services, identity: str) -> datetime | 
             return hold.until
         target = task.decide(Action.EXPIRE).target
         task.end_finished(target)
+        sign_off(task, target)
         task.view.move(target, task.work.now)
         task.view.give(None)
         task.save()
         return None
 
-    return taskwork.move(workflow, services, server_request(), identity, act)
+    return taskwork.move(workflow, services, server_request(base), identity, act)
 
 
 def _is_due(stored: Stored) -> bool:

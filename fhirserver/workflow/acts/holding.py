@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhirserver.interactions.exchange import Answer
-from fhirserver.prescription.states import Action
+from fhirserver.prescription.states import Action, State
 from fhirserver.prescription.tasks import Hold
+from fhirserver.workflow.acts.closing import sign_off
 from fhirserver.workflow.context import executor_of
 from fhirserver.workflow.taskwork import TaskWork
 
 
 def take(task: TaskWork) -> Answer:
     """Make the caller the holder; the same answer again if he is already.
+
+    What another, whose lease has ended, recorded and did not close is signed.
 
     Raises:
         Locked, Gone, Conflict, Forbidden: as `states.decide` says.
@@ -26,6 +29,7 @@ def take(task: TaskWork) -> Answer:
     if last is not None and again:
         taken = replace(last, until=task.lease())
     else:
+        sign_off(task, State.PARTLY_EXECUTED if task.view.executed else State.ISSUED)
         taken = Hold(executor.key, task.work.now, task.lease(), first=len(task.view.task.get("output", ())))
     task.view.give(taken, executor.reference())
     task.view.move(transition.target, task.work.now)
@@ -34,13 +38,14 @@ def take(task: TaskWork) -> Answer:
 
 
 def release(task: TaskWork) -> Answer:
-    """Let go of it.
+    """Let go of it; what was recorded is signed.
 
     Raises:
         PreconditionFailed, Conflict: as `states.decide` says.
     """
     transition = task.decide(Action.RELEASE)
     task.end_finished(transition.target)
+    sign_off(task, transition.target)
     task.view.give(None)
     task.view.move(transition.target, task.work.now)
     return Answer(200, planned=task.save())

@@ -234,12 +234,12 @@ def expire_later(work: Work, task: dict[str, Any], identity: str, by_reference: 
     """Have the Task expire after the last day on which anything of it may be executed, as things stand."""
     due = day_after(View(task).ends(by_reference, work.workflow.tables))
     if due is not None:
-        work.transaction.enqueue(expiry(identity, due, work.now))
+        work.transaction.enqueue(expiry(identity, work.request.base, due, work.now))
 
 
-def expiry(identity: str, due: datetime, now: datetime) -> Task:
-    """Return what looks at a Task at a moment, whether it has expired."""
-    return Task(EXPIRE, {"task": identity}, delay=max(0.0, (due - now).total_seconds()))
+def expiry(identity: str, base: str, due: datetime, now: datetime) -> Task:
+    """Return what looks at a Task at a moment, whether it has expired; `base`: of this service, for a receipt."""
+    return Task(EXPIRE, {"task": identity, "base": base}, delay=max(0.0, (due - now).total_seconds()))
 
 
 def day_after(last: date | None) -> datetime | None:

@@ -28,11 +28,12 @@ def handlers(workflow: Workflow) -> Mapping[str, Handler]:
 
 
 def _expire(workflow: Workflow, services: Services, lease: Lease) -> None:
-    again = expiring.expire(workflow, services, lease.body["task"])
+    identity, base = lease.body["task"], lease.body.get("base", "")
+    again = expiring.expire(workflow, services, identity, base)
 
     def done(transaction: Transaction) -> None:
         if again is not None:
-            transaction.enqueue(issuing.expiry(lease.body["task"], again, present()))
+            transaction.enqueue(issuing.expiry(identity, base, again, present()))
         services.store.outbox.complete(transaction, lease)
 
     services.store.transact(done)

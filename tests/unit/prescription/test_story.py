@@ -11,7 +11,7 @@ from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.execution.standing import Delivered
 from fhirserver.prescription.rules.outcomes import Outcome
 from fhirserver.prescription.story import Version, events
-from fhirserver.prescription.tasks import View
+from fhirserver.prescription.tasks import Hold, View
 
 DAY = date(2026, 3, 2)
 TITLES = {"MedicationRequest/1": "DOLIPRANE", "ServiceRequest/1": "Pansement"}
@@ -61,6 +61,18 @@ def test_a_release_with_something_delivered_before_is_no_closing() -> None:
         "Délivrance close, il reste à exécuter (pharmacie)",
         "Rendue, il reste à exécuter (pharmacie)",
     ]
+
+
+def test_whoever_takes_it_from_one_whose_lease_has_ended_is_told_too() -> None:
+    moment = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    versions = []
+    for executor in ("10000000001@", "10000000001@", "10000000002@"):
+        task = {"resourceType": "Task", "code": {"coding": [{"code": "pharmacy"}]}}
+        task["businessStatus"] = {"coding": [{"code": "taken"}]}
+        View(task).give(Hold(executor, moment, moment))
+        versions.append(Version(task, moment, f"titulaire {executor[10]}"))
+    found = [(event.text.fr, event.who) for event in events("Task/1", versions, TITLES)]
+    assert found == [("Prise en charge (pharmacie)", "titulaire 1"), ("Prise en charge (pharmacie)", "titulaire 2")]
 
 
 def test_the_end_that_the_prescriber_decides_is_told_with_its_reason() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.unit.workflow.life.model import PARIS, PHARMACIES, Given, Line, Model, Prescription, Task
-from tests.unit.workflow.life.server import Clock, InProcess, Json, execution, push
+from tests.unit.workflow.life.server import Clock, InProcess, Json, execution, push, signed
 
 MOST = 3
 """Prescriptions of one run."""
@@ -237,4 +237,5 @@ class Life(RuleBasedStateMachine):
         shown = self.server.stored([*tasks, *lines])
         for reference, task in tasks.items():
             assert shown[reference]["businessStatus"]["coding"][0]["code"] == task.state, reference
+            assert task.state == "taken" or signed(shown[reference]), reference
         assert {name: shown[name]["status"] for name in lines} == {name: line.status for name, line in lines.items()}

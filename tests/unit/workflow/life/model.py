@@ -124,6 +124,11 @@ class Task:
             if line.status == "active" and line.finished(day):
                 line.status = "completed" if line.left <= 0 else "revoked" if line.kind == "act" else "stopped"
 
+    def sign_off(self) -> None:
+        """Sign what its holder recorded and did not close."""
+        if any(not each.withdrawn for each in self.recorded):
+            self.receipt_of = self.holder
+
     def end(self, state: str) -> None:
         """End it with all its lines."""
         for line in self.lines.values():
@@ -179,7 +184,9 @@ class Model:
                 return 423 if task.held(self.now) else 410
             return 409 if task.state == "executed" else 410
         if not (task.holds(actor) and task.held(self.now)):
-            task.recorded = task.recorded if task.holds(actor) else []
+            if not task.holds(actor):
+                task.sign_off()
+                task.recorded = []
             task.state, task.holder, task.until = "taken", actor, self.now + LEASE
         self.learns(actor, number)
         return 200
@@ -200,6 +207,7 @@ class Model:
         if refused:
             return refused
         task.settle(self.day)
+        task.sign_off()
         task.free("partly-executed" if task.executed else "issued")
         return 200
 

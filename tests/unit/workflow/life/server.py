@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from fhirserver import app, jsontext
 from fhirserver.access import issuer
 from fhirserver.demo import people
+from fhirserver.prescription.lines import PARIS
 from fhirserver.settings import Settings
 from fhirserver.store import Store
 from fhirserver.workflow import context
@@ -30,6 +31,8 @@ _CALLERS: dict[str, dict[str, Any]] = {
     "pharmacy-a": {"persona": "pharmacist", "rpps": people.rpps("1000000001"), "structure": "1750000101"},
     "pharmacy-b": {"persona": "pharmacist", "rpps": people.rpps("1000000002"), "structure": "1750000102"},
 }
+BASE = "http://localhost/fhir"
+_MEDIA = {"Content-Type": "application/fhir+json", "Accept": "application/fhir+json"}
 _TABLET = {"unit": "comprimé"}
 _DAILY = {
     "timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
@@ -73,7 +76,7 @@ class InProcess:
             f"/fhir/{path}".rstrip("/"),
             method=method,
             data=None if body is None else jsontext.write(body),
-            headers={"Authorization": f"Bearer {self._tokens[caller]}", "Content-Type": "application/fhir+json"},
+            headers={"Authorization": f"Bearer {self._tokens[caller]}", **_MEDIA},
         )
         assert answer.status_code < 500, answer.get_data(as_text=True)
         return answer.status_code, jsontext.read(answer.get_data())
@@ -96,7 +99,7 @@ class InProcess:
 
     def expire(self, task: str) -> None:
         """Do what the outbox does on the day after a Task's last."""
-        expiring.expire(self._workflow, self._services, task)
+        expiring.expire(self._workflow, self._services, task, BASE)
 
     def look(self) -> bool:
         """Do what the outbox does next of expiry, whenever it is due; tell whether anything waited."""
@@ -191,3 +194,24 @@ def execution(line: str, identifier: str, on: datetime, count: int | None, *, co
         parts = [{"url": "rule", "valueCode": "early-delivery"}, {"url": "reason", "valueString": "départ en voyage"}]
         body["extension"] = [{"url": "urn:fhirserver:StructureDefinition:confirmed-alert", "extension": parts}]
     return body
+
+
+def begun(server: InProcess, days_left: int | None) -> tuple[str, str]:
+    """Return Task and number of a prescription of which a part was delivered, and which pharmacy A holds."""
+    until = None if days_left is None else Clock.present.astimezone(PARIS).date() + timedelta(days=days_left)
+    status, answer = server.send("prescriber", "POST", "", push(["single"], Clock.present, until))
+    assert status == 200, answer
+    number = answer["identifier"]["value"]
+    status, task = server.operate("pharmacy-a", "$take", number=number)
+    assert status == 200, task
+    line = task["input"][0]["valueReference"]["reference"]
+    given = execution(line, str(uuid.uuid4()), Clock.present, 10, confirmed=False)
+    assert server.send("pharmacy-a", "POST", "MedicationDispense", given)[0] == 201
+    return task["id"], number
+
+
+def signed(task: Json) -> bool:
+    """Tell whether all deliveries that a Task counts stand on a receipt."""
+    parts = [entry["type"]["coding"][0]["code"] for entry in task.get("output", ())]
+    last = max((place for place, part in enumerate(parts) if part == "receipt"), default=-1)
+    return "dispense" not in parts[last + 1 :]
