@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-PATIENCE = 30
+PATIENCE = 60
 
 
 def children(process: int) -> list[int]:

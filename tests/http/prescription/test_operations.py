@@ -64,7 +64,7 @@ def test_the_pdf_of_a_push_is_made_after_the_commit_once(prescriber: Client, pha
         for output in task["output"]
         if output["type"]["coding"][0]["code"] == "print"
     )
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (answer := pharmacist.get(reference, Accept="application/pdf")).status_code == 404:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -68,7 +68,7 @@ def test_a_patient_reads_his_own_by_his_token_and_nobody_elses_nor_by_number(pro
     assert patient.get(f"Task/{task['id']}").status_code == 200
     printed = next(each for each in task["output"] if each["type"]["coding"][0]["code"] == "print")
     printed = printed["valueReference"]["reference"]
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while (shown := patient.get(printed, Accept="application/pdf")).status_code == 404 and time.monotonic() < until:
         time.sleep(0.1)
     assert shown.content.startswith(b"%PDF-"), shown.text
