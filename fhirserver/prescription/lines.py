@@ -12,7 +12,7 @@ from functools import cached_property, wraps
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from fhirserver.prescription import elements
+from fhirserver.prescription import acts, elements
 from fhirserver.prescription.elements import Flag, Setting
 from fhirserver.prescription.execution.quantities import (
     Amount,
@@ -31,7 +31,6 @@ LINE_TYPES: Final = frozenset({"MedicationRequest", "ServiceRequest", "DeviceReq
 PARIS: Final = ZoneInfo("Europe/Paris")
 _DATE: Final = 10
 _LEVELS: Final = 3
-_ONE_ACT: Final = {"value": 1, "unit": "acte"}
 
 
 @dataclass(frozen=True)
@@ -114,10 +113,7 @@ class Line:
     @property
     def _counted(self) -> Sequence[Resource]:
         """What the quantity is computed from: the posology, or when an act is to be done (`occurrenceTiming`)."""
-        timing = self.resource.get("occurrenceTiming")
-        if self.type != "ServiceRequest" or not isinstance(timing, Mapping):
-            return self.dosages
-        return ({"timing": timing, "doseAndRate": [{"doseQuantity": _ONE_ACT}]},)
+        return acts.schedule(self.resource) if self.type == "ServiceRequest" else self.dosages
 
     @cached_property
     def stated_quantity(self) -> Amount | None:
@@ -126,7 +122,7 @@ class Line:
             return read_amount(self.resource.get("dispenseRequest", {}).get("quantity"))
         if self.is_device:
             return read_amount(elements.value(self.resource, "line-quantity"))
-        return read_amount(self.resource.get("quantityQuantity"))
+        return acts.stated_quantity(self.resource)[1]
 
     @cached_property
     def renewals(self) -> int | None:

@@ -12,9 +12,10 @@ from typing import Any, Final
 Element = Mapping[str, Any]
 
 _ABBREVIATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
-_SCHEDULE: Final = frozenset(
+SCHEDULE: Final = frozenset(
     {"frequency", "frequencyMax", "period", "periodMax", "periodUnit", "dayOfWeek", "timeOfDay", "when"}
 )
+"""Elements of `repeat` that say how often."""
 
 
 def _each(unit: str, *, times: int = 1, period: int = 1) -> Element:
@@ -40,7 +41,7 @@ _CODED: Final[Mapping[str, Element]] = {
 def repeat_of(timing: Element) -> Element:
     """Return `repeat`, completed by what the code says where it holds no schedule of its own."""
     repeat: Element = timing.get("repeat", {})
-    if not _SCHEDULE.isdisjoint(repeat):
+    if not SCHEDULE.isdisjoint(repeat):
         return repeat
     for coding in timing.get("code", {}).get("coding", ()):
         coded = _CODED.get(str(coding.get("code"))) if coding.get("system") == _ABBREVIATIONS else None

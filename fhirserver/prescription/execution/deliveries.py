@@ -15,7 +15,15 @@ from fhirserver.errors import Conflict, Gone, Unprocessable
 from fhirserver.issues import Text
 from fhirserver.prescription.alerts import Alert, refusing
 from fhirserver.prescription.execution.quantities import Amount, converted, covered_days, is_counted
-from fhirserver.prescription.execution.standing import Delivered, Standing, days_of, given_of, spans, standing
+from fhirserver.prescription.execution.standing import (
+    Delivered,
+    Standing,
+    days_of,
+    given_of,
+    is_complete,
+    spans,
+    standing,
+)
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.rules import deliverable
 from fhirserver.prescription.rules.course import Course, course, stride
@@ -39,6 +47,7 @@ class Delivery:
     Attributes:
         on: the day in Paris.
         outcome: how it is executed.
+        stated: whether the outcome was said, not only understood.
         amount: what is delivered; None where it was not delivered, or is not counted (an act).
         days: days of treatment that it brings, if stated.
         dispenser: references and identifiers of the structure that delivers, for a line that names a pharmacy.
@@ -61,6 +70,7 @@ class Delivery:
     substituted: bool = False
     confirmed: Mapping[str, str] = field(default_factory=dict)
     location: str = "MedicationDispense"
+    stated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,11 @@ def decide(line: Line, before: tuple[Delivered, ...], asked: Delivery, tables: T
         _refuse(alerts, asked)
         counted = Delivered(asked.on, None, asked.outcome, reason=asked.reason)
         return Decision(counted, standing(line, before, tables, asked.on), complete=False, alerts=tuple(alerts))
-    case = _Case(line, before, asked, tables, course(line, tables), tables.medicine(line))
+    plan = course(line, tables)
+    if plan.open_ended and not asked.stated:
+        # one of as many as it takes: that it was the last one is said
+        asked = replace(asked, outcome=Outcome.STAGED)
+    case = _Case(line, before, asked, tables, plan, tables.medicine(line))
     amount = _amount(case)
     if amount is None or case.plan.total is None:
         counted, more = _uncounted(case, amount)
@@ -220,7 +234,7 @@ def _uncounted(case: _Case, amount: Amount | None) -> tuple[Delivered, list[Aler
     """A delivery that cannot be counted: deliveries are, and a medicine's quantity is confirmed by the dispenser."""
     line, asked, plan = case.line, case.asked, case.plan
     given = given_of(case.before)
-    if len(given) >= (plan.steps or 1):
+    if is_complete(given) if plan.open_ended else len(given) >= (plan.steps or 1):
         raise nothing_remains(line, asked)
     more = []
     if line.is_medicine:

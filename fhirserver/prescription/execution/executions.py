@@ -89,6 +89,7 @@ def read(resource: Resource, today: date, location: str | None = None) -> Delive
         substituted=resource.get("substitution", {}).get("wasSubstituted") is True,
         confirmed=elements.confirmations(resource),
         location=place,
+        stated=elements.value(resource, "delivery-outcome") is not None,
     )
 
 

@@ -63,6 +63,11 @@ def standing(line: Line, before: tuple[Delivered, ...], tables: Tables, on: date
     """
     plan, given = course(line, tables), given_of(before)
     opened = window(line, tables)
+    if plan.open_ended:
+        done = is_complete(given)
+        ended = done or opened.ended(on, begun=bool(given))
+        following = None if ended else _within(opened, max(on, opened.first or on))
+        return Standing(None, 0 if done else None, following, opened.last, ended)
     if plan.total is None or (given and given[0].amount is None):
         left = max(0, (plan.steps or 1) - len(given))
         ended = not left or opened.ended(on, begun=bool(given))
@@ -109,6 +114,11 @@ def _value(amount: Amount) -> Decimal:
 def given_of(before: tuple[Delivered, ...]) -> tuple[Delivered, ...]:
     """The deliveries that brought something."""
     return tuple(each for each in before if each.outcome is not Outcome.NOT_DELIVERED)
+
+
+def is_complete(given: tuple[Delivered, ...]) -> bool:
+    """Whether an act of which no number is prescribed was declared done: `staged` leaves it open."""
+    return any(each.outcome is not Outcome.STAGED for each in given)
 
 
 def used_up(before: tuple[Delivered, ...]) -> date | None:

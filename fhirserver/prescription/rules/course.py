@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from fhirserver.prescription import elements
+from fhirserver.prescription import acts, elements
 from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.execution.quantities import Amount, Exact, duration_days
 from fhirserver.prescription.lines import Line, of_line
@@ -35,6 +35,7 @@ class Course:
         step: quantity of one delivery; None where it cannot be computed.
         total: quantity of all deliveries; None where it cannot be computed.
         implied: whether the renewals are those of list II, of which the prescriber said nothing.
+        open_ended: whether the number of an act is left to who executes it: without an end, or as needed.
     """
 
     renewals: int
@@ -44,6 +45,7 @@ class Course:
     step: Amount | None
     total: Amount | None
     implied: bool = False
+    open_ended: bool = False
 
 
 @of_line
@@ -72,10 +74,19 @@ def course(line: Line, tables: Tables) -> Course:
     if days is None and implied:
         days = longest
     if days is None:
-        return Course(again, None, None, 1 + again if quantity is None else None, quantity, total)
+        steps = 1 + again if quantity is None else None
+        return Course(again, None, None, steps, quantity, total, open_ended=_is_open_ended(line, tables))
     step_days = min(days, longest) if longest else days
     step = None if quantity is None else quantity.share(step_days, days)
     return Course(again, days, step_days, -(-days * (1 + again) // step_days), step, total, implied)
+
+
+def _is_open_ended(line: Line, tables: Tables) -> bool:
+    """Whether no number of an act follows: daily without an end, as needed, or planned by who executes it."""
+    if line.type != "ServiceRequest" or line.quantity is not None:
+        return False
+    left = line.drafted is not None and tables.first("number-left-open", tables.names(line), line.drafted)
+    return acts.recurs(line.resource) or bool(left)
 
 
 def _longest(line: Line, tables: Tables) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fhirserver.issues import Text
+from fhirserver.prescription import acts
 from fhirserver.prescription.alerts import Alert, Level
 from fhirserver.prescription.execution.quantities import Amount, read_amount
 from fhirserver.prescription.facts import Facts
@@ -32,6 +33,18 @@ def of_line(case: Case) -> Iterator[Alert]:
                 f'The medicine "{referred}" cannot be read: push its Medication along, or give its code.',
             )
         yield case.blocking("denomination", text, "medication" if line.is_medicine else "code", SOURCE)
+    if line.resource.get("doNotPerform") is True:
+        yield case.blocking(
+            "do-not-perform",
+            Text(
+                f"« {line.title} » est une interdiction (doNotPerform) : une ordonnance dit ce qui est à exécuter ; "
+                "écrivez l'interdiction en remarque (note) d'une ligne.",
+                f'"{line.title}" is a prohibition (doNotPerform): a prescription says what is to be executed; write '
+                "the prohibition as a remark (note) of a line.",
+            ),
+            "doNotPerform",
+            SOURCE,
+        )
     if line.drafted is None:
         yield case.blocking(
             "date",
@@ -101,7 +114,7 @@ def _amounts(case: Case) -> Iterator[Alert]:
         ("dispenseRequest.expectedSupplyDuration", read_amount(request.get("expectedSupplyDuration"))),
     )
     if not line.is_medicine:
-        stated = (("quantityQuantity" if not line.is_device else "extension", line.stated_quantity),)
+        stated = (("extension", line.stated_quantity) if line.is_device else acts.stated_quantity(line.resource),)
     for path, amount in stated:
         if amount is not None and amount.value <= 0:
             yield case.blocking(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from fhirserver.errors import Conflict, Unprocessable
 from fhirserver.prescription.execution.quantities import Amount
@@ -44,3 +47,53 @@ def test_a_device_is_delivered_again_as_often_as_is_written() -> None:
     first, second = run(request, once, once)
     assert first.standing.remaining == Amount(Decimal(16), "pansement")
     assert second.standing.finished
+
+
+KNEE = ("AMK 8", "urn:fhirserver:CodeSystem:ngap")
+WEEK = {"value": 1, "unit": "semaine", "system": "http://unitsofmeasure.org", "code": "wk"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "number"),
+    [
+        ({"quantityRange": {"low": {"value": 10, "unit": "séance"}, "high": {"value": 15, "unit": "séance"}}}, 15),
+        (
+            {
+                "quantityRatio": {"numerator": {"value": 2, "unit": "séance"}, "denominator": WEEK},
+                "occurrenceTiming": {"repeat": {"boundsDuration": {**WEEK, "value": 5}}},
+            },
+            10,
+        ),
+        ({"occurrenceTiming": {"event": ["2026-01-06", "2026-01-08", "2026-01-12"]}}, 3),
+    ],
+)
+def test_the_number_of_an_act_may_be_a_range_a_ratio_or_a_list_of_days(asked: dict[str, Any], number: int) -> None:
+    decision = run(service(*KNEE, **asked), delivery())[0]
+    assert decision.standing.remaining is not None
+    assert decision.standing.remaining.value == number - 1
+
+
+@pytest.mark.parametrize(
+    ("code", "asked"),
+    [
+        (KNEE[0], {}),
+        ("AMO 12", {}),
+        ("AMI 4", {"occurrenceTiming": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}}),
+        ("AMI 1", {"asNeededBoolean": True}),
+        ("AMI 1", {"quantityRatio": {"numerator": {"value": 2}, "denominator": WEEK}}),
+    ],
+)
+def test_an_act_whose_number_is_left_open_goes_on_until_who_executes_it_says_that_it_is_done(
+    code: str, asked: dict[str, Any]
+) -> None:
+    request = service(code, KNEE[1], **asked)
+    done = run(request, *[delivery()] * 3)
+    assert [each.standing.finished for each in done] == [False, False, False]
+    assert [each.counted.outcome for each in done] == [Outcome.STAGED] * 3
+    last = delivery(outcome=Outcome.AS_IS, stated=True)
+    assert run(request, delivery(), last)[-1].standing.finished
+    assert refused(Conflict, request, delivery(), last, delivery())[0] == "prescription-remaining"
+
+
+def test_a_single_act_of_nursing_is_done_once() -> None:
+    assert run(service("AMI 1", KNEE[1]), delivery())[0].standing.finished

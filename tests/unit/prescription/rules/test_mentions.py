@@ -167,3 +167,10 @@ def test_the_prescriber_is_read_from_person_role_and_structure() -> None:
 @pytest.mark.parametrize("dose", [0, -1])
 def test_a_dose_is_a_positive_number(dose: int) -> None:
     assert serious(medicine(dosageInstruction=[dosage(dose)]))["quantity"] == "blocking"
+
+
+@pytest.mark.parametrize(
+    "prohibited", [medicine(doNotPerform=True), service("58410-2", "http://loinc.org", doNotPerform=True)]
+)
+def test_what_is_not_to_be_done_is_no_line_to_execute(prohibited: dict) -> None:
+    assert alerts(prohibited)["do-not-perform"] == "blocking"
