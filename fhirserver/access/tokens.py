@@ -140,7 +140,7 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
     named = _string(claims, "role")
     role = _ROLES.get(named or "") or ROLE_OF_PROFESSION.get(profession or "")
     ins = claims.get("ins")
-    if role is None:
+    if role is None or (named and named not in _ROLES):
         raise _refusal(
             "Le jeton ne dit ni rôle ni profession connus (revendications « role », « profession »).",
             'The token names no known role or profession (claims "role", "profession").',

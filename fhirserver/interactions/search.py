@@ -131,7 +131,7 @@ def _search(  # noqa: PLR0913, PLR0917 - what a search consists of
     if request.rehearsal:
         return Answer(202)
     grant = next((each for each in grants if not each.whole), Grant())
-    subset.choose(services.definitions, pairs)
+    subset.choose(services.definitions, pairs, () if request.prefer.lenient else query.types)
     horizon = services.store.horizon()
     session = None
     if request.unit is not None:

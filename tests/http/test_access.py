@@ -74,6 +74,7 @@ def _forged(server: Server) -> dict[str, str]:
         "another audience": server.token("operator", aud="elsewhere"),
         "another issuer": server.token("operator", iss="https://elsewhere.example"),
         "no role": server.token("operator", role="king"),
+        "an unknown role beside a profession": server.token("prescriber", role="king"),
         "too long": "x" * 10_000,
         "an end beyond all time": server.token("operator", exp=10**400),
         "no text": server.token("operator", rpps="\ud800"),

@@ -256,6 +256,8 @@ def test_elements_name_choices_and_hold_for_includes_only_by_their_type(operator
     assert "note" in match
     assert "birthDate" not in include
     assert operator.get(f"{search}&_summary=text").status_code == 400
+    assert operator.get(f"{path}?_elements=nmae").status_code == 400
+    assert operator.get(f"{path}?_elements=nmae,status", Prefer="handling=lenient").status_code == 200
 
 
 def test_a_summary_has_at_every_depth_what_the_definitions_say(operator: Client) -> None:

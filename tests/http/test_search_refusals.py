@@ -60,6 +60,8 @@ def family(as_role: Callable[[str], Client]) -> str:
         ("Patient?_contained=perhaps", "_contained"),
         ("Patient?_containedType=perhaps", "_containedType"),
         ("Patient?_elements=a%20b", "_elements"),
+        ("Patient?_elements=id,nmae", "nmae"),
+        ("Patient?_elements=Patient.nmae", "nmae"),
         ("Patient?_include=Patient", "_include"),
         ("Patient?_query=any", "_query"),
         ("Patient?$where=1", "$where"),

@@ -27,28 +27,35 @@ Cut = Callable[[dict[str, Any]], dict[str, Any]]
 
 def present(services: Services, request: Request, stored: Stored) -> Answer:
     """Answer the part of a version that the query asks for."""
-    cut = choose(services.definitions, request.pairs())
+    types = () if request.prefer.lenient else (stored.type,)
+    cut = choose(services.definitions, request.pairs(), types)
     if cut is None:
         return Answer(200, stored)
     return Answer(200, stored, resource=cut(jsontext.read(stored.body)))
 
 
-def choose(definitions: Definitions, pairs: Sequence[tuple[str, str]], *, included: bool = False) -> Cut | None:
+def choose(
+    definitions: Definitions, pairs: Sequence[tuple[str, str]], types: Collection[str] = (), *, included: bool = False
+) -> Cut | None:
     """Return what cuts resources down as `_summary` or `_elements` asks; None when nothing is to be cut.
 
     Args:
         definitions: in force.
         pairs: the parameters.
+        types: one of which has each element that is named; empty where that is not asked.
         included: for what a search includes: elements hold for it only where they name its type (`Patient.name`).
 
     Raises:
-        BadRequest: an unknown `_summary`; a `_summary=text` with includes, which the specification rules out.
+        BadRequest: an unknown `_summary`; an element that no type has; a `_summary=text` with includes, which the
+            specification rules out.
     """
     summary = dict(pairs).get("_summary")
     _check(summary, pairs)
     named = [part.strip() for name, value in pairs if name == "_elements" for part in value.split(",") if part.strip()]
     model = _model(definitions)
     if named:
+        if types:
+            _require_elements(model, named, types)
         return _elements(model, [name for name in named if not included or name[:1].isupper()])
     if summary in (None, "false", "count"):
         return None
@@ -77,6 +84,29 @@ def _check(summary: str | None, pairs: Sequence[tuple[str, str]]) -> None:
             expression="http._summary",
             rule="summary",
         )
+
+
+def _require_elements(model: Elements, named: Collection[str], types: Collection[str]) -> None:
+    for name in named:
+        kind, _, inside = name.partition(".")
+        wanted, of = (inside.partition(".")[0], (kind,)) if name[0].isupper() else (kind, types)
+        if wanted not in _ALWAYS and not any(_has(model, each, wanted) for each in of):
+            told = ", ".join(of)
+            raise BadRequest(
+                Text(
+                    f"« {wanted[:40]} » n'est pas un élément de {told[:200]}.",
+                    f'"{wanted[:40]}" is no element of {told[:200]}.',
+                ),
+                expression="http._elements",
+                rule="elements",
+            )
+
+
+def _has(model: Elements, kind: str, name: str) -> bool:
+    try:
+        return name in model.names(kind) or f"{name}[x]" in model.of(kind)
+    except KeyError:
+        return False
 
 
 def _elements(model: Elements, named: Collection[str]) -> Cut:
