@@ -33,7 +33,7 @@ def schedule(resource: Resource) -> Sequence[Resource]:
     ratio = resource.get("quantityRatio", {})
     if ratio.get("numerator"):
         per = ratio.get("denominator", {})
-        bounds = {name: repeat[name] for name in _BOUNDS if name in repeat}
+        bounds: dict[str, Any] = {name: repeat[name] for name in _BOUNDS if name in repeat}
         if "occurrencePeriod" in resource:
             bounds = {"boundsPeriod": resource["occurrencePeriod"]}
         paced = {**bounds, "frequency": 1, "period": per.get("value", 1), "periodUnit": per.get("code", "")}

@@ -36,7 +36,7 @@ class Mark:
         minor: his legal representatives may not know of it (a minor's secret, CSP L1111-5).
         task: id of the Task that it is of; None for a Task itself.
         opposed: the patient opposed that prescribers see the execution, and the resource tells of it.
-        of: who prescribed what it executes, where that is secret: he knows of it.
+        of: who prescribed what it executes, where that is hidden: he knows of what is secret, not of what was opposed.
     """
 
     number: str
@@ -50,7 +50,7 @@ class Mark:
 
     def executed(self, part: Part, by: tuple[str, ...], task: str) -> Mark:
         """Return the mark of what executes a Task of this mark."""
-        return replace(self, part=part, by=by, task=task, of=self.by if self.secret else ())
+        return replace(self, part=part, by=by, task=task, of=self.by if self.secret or self.opposed else ())
 
     def kept(self) -> dict[str, Any]:
         """Return the mark as `w` keeps it; false flags are absent, so that a condition can ask for absence."""

@@ -2,7 +2,8 @@
 
 An executing professional sees one only if he found it by its number (or holds it, which begins by that): what he found
 stays open to him for a while, by the audit record of the finding. Pregnancy termination: prescriber and executor only.
-Where the patient opposed it, prescribers do not see the execution (décret 2023-1222). Patients: by a setting; their
+Where the patient opposed it, prescribers do not see the execution (décret 2023-1222). A doctor, dentist or midwife who
+executes such a prescription (imaging, acts) finds it by its number as other executors do. Patients: by a setting; their
 representatives see neither of these nor a minor's secret.
 """
 
@@ -15,7 +16,7 @@ from fhirserver.access.caller import Role
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.services import Services
 from fhirserver.prescription.lines import LINE_TYPES
-from fhirserver.search.asked.query import And, Node, Or, Written
+from fhirserver.search.asked.query import And, Node, Not, Or, Written
 from fhirserver.store import Stored
 from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, prescriber_keys, present
 from fhirserver.workflow.marks import BY, MINOR, NUMBER, OF, OPPOSED, SECRET, mark_of
@@ -74,9 +75,9 @@ def shows(workflow: Workflow, services: Services, request: Request, stored: Stor
         return not (mark.opposed and mark.part == "task" and request.caller.role not in EXECUTING)
     if request.caller.role in EXECUTING:
         return is_open(services, request, mark.number)
-    if mark.opposed:
-        return False
     by_him = not set(mark.of).isdisjoint(prescriber_keys(request.caller))
+    if mark.opposed:
+        return not by_him and is_open(services, request, mark.number)
     return by_him or not mark.secret or is_open(services, request, mark.number)
 
 
@@ -97,4 +98,5 @@ def limit(workflow: Workflow, services: Services, request: Request, kind: str) -
     unopposed = Written(OPPOSED, ())
     mine = own if kind != "Task" else And((own, unopposed))
     of_his = Written(OF, prescriber_keys(request.caller))
-    return Or((mine, And((unopposed, Or((Written(SECRET, ()), of_his, *by_number))))))
+    to_execute = tuple(And((each, Not(own), Not(of_his))) for each in by_number)
+    return Or((mine, And((unopposed, Or((Written(SECRET, ()), of_his, *by_number)))), *to_execute))
