@@ -146,6 +146,8 @@ def _texts(place: Path) -> Iterator[tuple[str, int, str]]:
                 yield from _texts(file)
         return
     text = place.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
+    if text.startswith("<"):
+        raise click.BadParameter(f"{place}: JSON and NDJSON are read here; the server's $validate takes XML as well")
     if place.suffix != ".ndjson":
         yield str(place), 0, text
         return

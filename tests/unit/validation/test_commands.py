@@ -97,6 +97,14 @@ def test_what_is_not_json_is_refused_with_its_place(run: Run, tmp_path: Path) ->
     assert "[json]" in result.stdout
 
 
+def test_xml_is_sent_to_the_server(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "patient.xml"
+    file.write_text('<Patient xmlns="http://hl7.org/fhir"/>')
+    outcome = run(file, *PACKAGES)
+    assert outcome.exit_code == 2
+    assert "$validate takes XML" in outcome.stderr
+
+
 def test_an_unknown_profile_is_a_wrong_call(run: Run, folder: Path) -> None:
     result = run(folder, *PACKAGES, "--profile", "http://nobody.example/x")
     assert result.exit_code == 2
