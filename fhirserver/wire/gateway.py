@@ -19,7 +19,7 @@ from flask import Response, request
 
 from fhirserver import jsontext
 from fhirserver.access.tokens import Verifier
-from fhirserver.errors import BadRequest, Failure, MethodNotAllowed
+from fhirserver.errors import BadRequest, Failure, MethodNotAllowed, Unauthenticated
 from fhirserver.interactions.exchange import NO_PREFERENCE, Answer, Conditions, Content, Preference, Request
 from fhirserver.interactions.router import Router
 from fhirserver.interactions.shown.etags import tags
@@ -83,6 +83,9 @@ class Gateway:
             if environ["REQUEST_METHOD"] == "OPTIONS" and isinstance(failure, MethodNotAllowed):
                 response = Response(status=204, headers={"Allow": f"{failure.headers['Allow']}, OPTIONS"})
             else:
+                if isinstance(failure, Unauthenticated) and "HTTP_AUTHORIZATION" in environ:
+                    told = failure.issues[0].text.en
+                    _log.warning("request %s from %s refused: %s", request_id, self._address(environ), told)
                 response = self.refuse(failure, language, representation)
         except Exception:  # noqa: BLE001 - nothing of it leaves; it is logged
             _log.exception("request %s failed: %s %s", request_id, environ["REQUEST_METHOD"], environ["PATH_INFO"])

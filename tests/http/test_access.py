@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fhirserver.access import issuer
-from fhirserver.demo import people
+from fhirserver.demo import ordonnance, people
 from fhirserver.store import Store
 from fhirserver.store.local import LocalMongod
 from tests.http.conftest import Client, Server, issue
@@ -98,6 +99,13 @@ def test_the_claim_for_which_a_token_is_refused_is_named_in_both_languages(serve
         told = Client(server, server.token("operator", **{claim: value})).get("Patient/1").json()["issue"][0]
         assert f"({claim}" in told["details"]["text"]
         assert f"({claim}" in told["diagnostics"]
+
+
+def test_a_token_that_is_refused_leaves_a_line_in_the_log(server: Server) -> None:
+    answer = Client(server, "garbage").get("Patient/1")
+    (line,) = (one for one in server.log.read_text().splitlines() if answer.headers["X-Request-Id"] in one)
+    assert "127.0.0.1 refused" in line
+    assert "garbage" not in line
 
 
 def test_a_pharmacist_reads_prescriptions_but_does_not_write_them(operator: Client, as_role: AsRole) -> None:
@@ -231,3 +239,28 @@ def test_reads_searches_and_refusals_leave_records_before_the_answer(
     ]
     assert written is not None
     assert written.origin["who"]["role"] == "operator"
+
+
+@pytest.mark.wasteful("the test itself looks through all records")
+def test_a_push_that_tells_what_was_there_before_leaves_a_record_of_it(
+    mongod: LocalMongod, operator: Client, as_role: AsRole
+) -> None:
+    """What a conditional create finds, and what the same push is answered again."""
+    push = ordonnance.bundle(people.PRESCRIBER_RPPS, datetime.now(UTC))
+    known = push["entry"][0]["resource"]
+    value = people.ins("170017512300242"[:13])
+    known["identifier"][0]["value"] = value
+    push["entry"][0]["request"]["ifNoneExist"] = f"identifier={people.INS_TEST}|{value}"
+    created = operator.post("Patient", known).json()["id"]
+    prescriber = as_role("prescriber")
+    first = prescriber.post("", push, X_Request_Id="first-push")
+    again = prescriber.post("", push, X_Request_Id="second-push")
+    assert (first.status_code, again.status_code) == (200, 200), first.text + again.text
+    store = Store(mongod.uri, "http-tests")
+    try:
+        records = list(store.database["audit"].find({"where.request": {"$in": ["first-push", "second-push"]}}))
+    finally:
+        store.close()
+    found = {record["where"]["request"]: record["found"] for record in records if record["action"] == "read"}
+    assert f"Patient/{created}" in found["first-push"]
+    assert len(found["second-push"]) == len(push["entry"])
