@@ -13,7 +13,7 @@ from typing import Any
 from fhirserver.issues import Text
 from fhirserver.prescription import elements
 from fhirserver.prescription.execution.quantities import read_amount
-from fhirserver.prescription.print import posology
+from fhirserver.prescription.print import amounts
 from fhirserver.prescription.professions import LABELS as KINDS
 from fhirserver.prescription.rules.outcomes import LABELS as OUTCOMES
 from fhirserver.prescription.rules.outcomes import REASON_LABELS as REASONS
@@ -173,5 +173,5 @@ def _delivery(entry: Resource, titles: Mapping[str, str]) -> Text:
         known = REASONS[NotDelivered(reason)] if reason in tuple(NotDelivered) else (reason, reason)
         fr, en = f"{fr} ({known[0]})", f"{en} ({known[1]})"
     if quantity:
-        fr, en = f"{fr} : {posology.quantity(quantity)}", f"{en}: {read_amount(quantity)}"
+        fr, en = f"{fr} : {amounts.quantity(quantity)}", f"{en}: {read_amount(quantity)}"
     return Text(f"« {title} » {fr}", f'"{title}" {en}')

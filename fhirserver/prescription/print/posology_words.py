@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 SPACE: Final = "\u00a0"
@@ -58,28 +60,91 @@ TIME_UNITS: Final = {
 """Code of http://hl7.org/fhir/ValueSet/units-of-time: one, several, "every"."""
 
 FRACTIONS: Final = (
-    (1 / 2, "un demi-{unit}", "et demi"),
-    (1 / 4, "un quart de {unit}", "un quart"),
-    (3 / 4, "trois quarts de {unit}", "trois quarts"),
-    (1 / 3, "un tiers de {unit}", "un tiers"),
-    (2 / 3, "deux tiers de {unit}", "deux tiers"),
+    (1 / 2, "demi", "et demi"),
+    (1 / 4, "un quart", "un quart"),
+    (3 / 4, "trois quarts", "trois quarts"),
+    (1 / 3, "un tiers", "un tiers"),
+    (2 / 3, "deux tiers", "deux tiers"),
 )
+"""Share of one: before what is divided, after whole ones."""
+
+AFTER: Final = {
+    "MORN": "le début de la matinée",
+    "MORN.early": "le début de la matinée",
+    "MORN.late": "la fin de la matinée",
+    "NOON": "midi",
+    "AFT": "le début de l'après-midi",
+    "AFT.early": "le début de l'après-midi",
+    "AFT.late": "la fin de l'après-midi",
+    "EVE": "le début de la soirée",
+    "EVE.early": "le début de la soirée",
+    "EVE.late": "la fin de la soirée",
+    "NIGHT": "le début de la nuit",
+    "HS": "le coucher",
+    "WAKE": "le réveil",
+}
+"""What an offset comes after, where the moment does not say whether before or after (R4: then it is after)."""
+
+EDQM: Final = "http://standardterms.edqm.eu"
+CODED: Final = {
+    "15002000": "ampoule",
+    "15005000": "poche",
+    "15009000": "flacon",
+    "15012000": "gélule",
+    "15036000": "dispositif transdermique",
+    "15042000": "emplâtre",
+    "15052000": "seringue",
+    "15054000": "comprimé",
+    "15060000": "flacon",
+    "20001000": "voie auriculaire",
+    "20003000": "voie cutanée",
+    "20020000": "voie inhalée",
+    "20035000": "voie intramusculaire",
+    "20045000": "voie intraveineuse",
+    "20049000": "voie nasale",
+    "20051000": "voie ophtalmique",
+    "20053000": "voie orale",
+    "20061000": "voie rectale",
+    "20066000": "voie sous-cutanée",
+    "20067000": "voie sublinguale",
+    "20070000": "voie transdermique",
+    "20072000": "voie vaginale",
+}
+"""Usual units of presentation and routes of EDQM Standard Terms, for codes that come without a name."""
 
 _UNITS: Final = {
     "appln": "application",
     "dose_kg": "dose/kg",
-    "seconde(s)": "seconde",
     "[iu]": "UI",
     "[drp]": "goutte",
+    "[tsp_us]": "cuillère à café",
+    "[tbs_us]": "cuillère à soupe",
+    "tbl": "comprimé",
+    "puff": "bouffée",
+    "1": "",
 }
+_OF_UCUM: Final = (("[iU]", "UI"), ("[IU]", "UI"), ("10*6.", "M"), ("10*3.", "k"), ("m2", "m²"), ("{", ""),
+                   ("}", ""))  # fmt: skip
+"""How people write what UCUM writes for programs; `ug` and `/d` apart."""
+_OF_UCUM_WHOLE: Final = ((re.compile(r"\bu(?=(?:g|L|mol)\b)"), "µ"), (re.compile(r"/d\b"), "/jour"),
+                         (re.compile(r"/wk\b"), "/semaine"))  # fmt: skip
 _PLURALS: Final = {"dose/kg": "doses/kg"}
 _INVARIABLE: Final = frozenset({"à", "au", "aux", "avec", "correspondant", "d", "dans", "de", "des", "du", "en", "et",
-                                "la", "le", "les", "ou", "par", "pour", "sans", "sur"})  # fmt: skip
-_DESCRIBES_AFTER: Final = frozenset({"correspondant", "de", "à", "pour", "en", "par", "d"})
+                                "la", "le", "les", "ou", "par", "pour", "sans", "sous", "sur"})  # fmt: skip
+_DESCRIBES_AFTER: Final = frozenset({"correspondant", "de", "à", "pour", "en", "par", "d", "sous", "sans", "avec"})
 """What follows these words describes the unit and does not take its plural."""
-_FEMININE: Final = frozenset({"ampoule", "application", "bouffée", "capsule", "cuillère", "dose", "gélule", "goutte",
-                              "injection", "mesure", "pastille", "pilule", "poche", "seringue", "unité"})  # fmt: skip
+_FEMININE: Final = frozenset({"aiguille", "ampoule", "bande", "boîte", "bouteille", "capsule", "cartouche", "compresse",
+                              "cuillère", "dose", "dragée", "éponge", "gélule", "gomme", "goutte", "graduation",
+                              "lingette", "mesure", "pastille", "perle", "pilule", "pipette", "poche", "prise",
+                              "seringue", "unité"})  # fmt: skip
+_FEMININE_ENDINGS: Final = ("tion", "sion", "ette", "ée")
+_COUNTED: Final = frozenset({"comprimé", "cachet", "sachet", "ovule", "suppositoire", "flacon", "patch", "tube",
+                             "stylo", "dispositif", "pansement", "emplâtre", "trait"}) | _FEMININE  # fmt: skip
 _SHORT: Final = 4
+_SHORT_WORDS: Final = frozenset({"jet", "kit", "lot", "pot", "sac"})
+_STEMS: Final = ("mol", "cal", "osm")
+_MEASURE: Final = re.compile(r"(?i)[a-zµ]?(mol|cal|eq|osm|osmol)s?\Z|.*(gramme|litre|mole|calorie|becquerel|gray)s?\Z")
+_ELIDED: Final = "aeiouàâéèêëîïôùûœæ"
 
 
 def unit(text: str, *, plural: bool) -> str:
@@ -89,42 +154,82 @@ def unit(text: str, *, plural: bool) -> str:
         return _PLURALS[word]
     if _is_symbol(word):
         return word
-    if word[1:].islower():
-        word = word[0].lower() + word[1:]
-    if not plural:
-        return word
+    if word[1:].islower() or word.isupper() or word.istitle():
+        word = word.lower()
     words = word.split(" ")
+    if not plural:
+        return " ".join(_singular(words))
     for position, part in enumerate(words):
-        if part in _DESCRIBES_AFTER or any(character.isdigit() for character in part):
+        if part in _DESCRIBES_AFTER or part.startswith("(") or any(character.isdigit() for character in part):
             break
         words[position] = _plural(part)
     return " ".join(words)
 
 
 def is_counted(text: str) -> bool:
-    """Whether the unit is a thing that one counts and divides (a tablet), not a measure (mg)."""
-    return not _is_symbol(_named(text))
+    """Whether the unit is a thing that one counts and divides (a tablet), not a measure (mg, gramme)."""
+    word = _named(text)
+    return bool(word) and not _is_symbol(word) and not _MEASURE.match(word.split(" ")[0]) and word[:4].lower() != "demi"
 
 
 def is_feminine(text: str) -> bool:
     """Whether a counted unit's first word is feminine."""
-    return text.lower().split(" ")[0] in _FEMININE
+    word = _named(text).lower().split(" ")[0].split("-")[0].removesuffix("(s)")
+    word = word if word in _FEMININE else word.removesuffix("s")
+    return word in _FEMININE or word.endswith(_FEMININE_ENDINGS)
+
+
+def of(text: str) -> str:
+    """Return `de` with its word: `de comprimé`, `d'ovule`."""
+    return f"d'{text}" if text[:1].lower() in _ELIDED else f"de {text}"
 
 
 def _named(text: str) -> str:
-    """A unit by its name: UCUM writes what is counted in braces."""
-    inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
-    return _UNITS.get(inner.lower(), inner)
+    """A unit by its name: UCUM writes what is counted in braces; `comprimé(s)` is told by what is counted."""
+    inner = text[1:-1] if text.startswith("{") and text.endswith("}") and text.count("{") == 1 else text
+    inner = inner.replace("(s)", "")
+    known = _UNITS.get(inner.lower())
+    if known is not None or not _is_symbol(inner):
+        return inner if known is None else known
+    for coded, written in _OF_UCUM:
+        inner = inner.replace(coded, written)
+    for coded_whole, written in _OF_UCUM_WHOLE:
+        inner = coded_whole.sub(written, inner)
+    return inner
 
 
 def _is_symbol(word: str) -> bool:
-    letters = "".join(character for character in word.split(" ", maxsplit=1)[0] if character.isalpha())
-    return len(letters) < _SHORT or any(character in "/%0123456789" for character in word.split(" ", maxsplit=1)[0])
+    first = word.split(" ", maxsplit=1)[0]
+    letters = "".join(character for character in first if character.isalpha())
+    if len(letters) < _SHORT:
+        return letters.lower() not in _SHORT_WORDS
+    inside = not first.isupper() and not first[1:].islower() and "-" not in first
+    return inside or bool(_MEASURE.match(first) and first[-3:] in _STEMS) or any(c in "/%[0123456789" for c in first)
+
+
+def _singular(words: Sequence[str]) -> list[str]:
+    """Undo a plural in which a unit was sent, where its first word is known: `comprimés pelliculés`."""
+    if words[0].removesuffix("s") not in _COUNTED:
+        return list(words)
+    end = next((place for place, word in enumerate(words) if word in _DESCRIBES_AFTER), len(words))
+    return [word.removesuffix("s") if place < end else word for place, word in enumerate(words)]
 
 
 def _plural(word: str) -> str:
-    if word.lower() in _INVARIABLE or word[-1] in "sxz" or not word.isalpha():
+    if "-" in word:
+        return _plural_of_parts(word)
+    if word.lower() in _INVARIABLE or word[-1:] in "sxz" or not word.isalpha():
         return word
+    if word.endswith("al"):
+        return f"{word[:-1]}ux"
     if word.endswith(("au", "eu")):
         return f"{word}x"
     return f"{word}s"
+
+
+def _plural_of_parts(word: str) -> str:
+    """Write the plural of `sachet-dose`, `demi-comprimé`, `gastro-résistant`."""
+    first, _, rest = word.partition("-")
+    if first == "demi" or first.endswith("o"):
+        return f"{first}-{_plural(rest)}"
+    return f"{_plural(first)}-{rest}"

@@ -16,7 +16,7 @@ from fhirserver.prescription.elements import Flag, InWords
 from fhirserver.prescription.execution.quantities import duration_days
 from fhirserver.prescription.facts import PatientFacts, patient_facts
 from fhirserver.prescription.lines import Line, day
-from fhirserver.prescription.print import people, posology
+from fhirserver.prescription.print import amounts, people, posology
 from fhirserver.prescription.print.posology_words import SPACE
 from fhirserver.prescription.print.printed import PrintedLine, PrintedPatient, PrintedPrescriber, PrintedPrescription
 from fhirserver.prescription.rules.tables import Tables, shipped
@@ -142,7 +142,7 @@ def _birth(patient: Resource, facts: PatientFacts) -> str:
 def _measures(facts: PatientFacts) -> Iterator[str]:
     for label, amount in (("Poids", facts.weight), ("Taille", facts.height)):
         if amount is not None:
-            yield f"{label} : {posology.quantity(amount.quantity())}"
+            yield f"{label} : {amounts.quantity(amount.quantity())}"
 
 
 def _instead(line: Line, lines: Sequence[Line], alternatives: Collection[tuple[str, str]]) -> tuple[str, ...]:
@@ -204,10 +204,10 @@ def _extent(line: Line) -> Iterator[str]:
     """Quantity, duration and renewals."""
     stated = line.stated_quantity
     if stated is not None:
-        yield f"Quantité : {posology.quantity(stated.quantity())}"
+        yield f"Quantité : {amounts.quantity(stated.quantity())}"
     said = line.resource.get("dispenseRequest", {}).get("expectedSupplyDuration")
     if said:
-        yield f"Durée : {posology.quantity(said)}"
+        yield f"Durée : {amounts.quantity(said)}"
     if line.renewals is not None:
         yield f"À renouveler {line.renewals} fois" if line.renewals else "Non renouvelable"
     elif Flag.NOT_RENEWABLE in line.flags:

@@ -14,7 +14,7 @@ from fhirserver.prescription import elements
 from fhirserver.prescription.execution.executions import read
 from fhirserver.prescription.execution.quantities import duration_days
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.print import posology
+from fhirserver.prescription.print import amounts, posology
 from fhirserver.prescription.print.posology_words import SPACE
 from fhirserver.prescription.print.printed import PrintedPatient, PrintedPrescriber
 from fhirserver.prescription.rules.outcomes import LABELS, REASON_LABELS, NotDelivered, Outcome
@@ -122,7 +122,7 @@ def _sentences(delivery: Delivery, today: date) -> Iterator[str]:
     if told.amount is not None:
         days = duration_days(resource.get("daysSupply")) or told.days
         covered = f", pour {days}{SPACE}jours" if days else ""
-        yield f"Quantité délivrée : {posology.quantity(told.amount.quantity())}{covered}"
+        yield f"Quantité délivrée : {amounts.quantity(told.amount.quantity())}{covered}"
     instructions = resource.get("dosageInstruction") or line.dosages
     yield from (text for text in posology.sentences(instructions) if text)
     yield from (str(note["text"]) for note in resource.get("note", ()) if note.get("text"))
@@ -135,7 +135,7 @@ def _remaining(resource: Resource) -> Iterator[str]:
     following = elements.value(resource, "next-possible-date")
     parts = []
     if isinstance(remaining, Mapping):
-        parts.append(f"Reste à délivrer : {posology.quantity(remaining) if remaining['value'] else 'rien'}")
+        parts.append(f"Reste à délivrer : {amounts.quantity(remaining) if remaining['value'] else 'rien'}")
     if isinstance(following, str):
         parts.append(f"prochaine délivrance possible le {shown(date.fromisoformat(following))}")
     if parts:
