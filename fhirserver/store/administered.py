@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import mongoengine
 from mongoengine import BooleanField, DateTimeField, DictField, Document, IntField, ListField, StringField
 
-from fhirserver.store.connection import APPLICATION
+from fhirserver.store.connection import DURABLE, options
 
 if TYPE_CHECKING:
     from fhirserver.store.store import Store
@@ -86,8 +86,18 @@ def connect(store: Store, uri: str) -> None:
 
     To be called once in each process, after it was forked; it asks MongoDB nothing yet.
     """
-    options = {"tz_aware": True, "uuidRepresentation": "standard", "appname": APPLICATION, "connect": False}
-    mongoengine.connect(store.database.name, alias=_ALIAS, host=uri, w="majority", journal=True, **options)
+    mongoengine.connect(
+        store.database.name,
+        alias=_ALIAS,
+        host=uri,
+        connect=False,
+        tz_aware=True,
+        uuidRepresentation="standard",
+        w=DURABLE.document["w"],
+        journal=DURABLE.document["j"],
+        wTimeoutMS=DURABLE.document["wtimeout"],
+        **options(uri),
+    )
 
 
 def disconnect() -> None:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from bson.errors import InvalidDocument
-from pymongo import MongoClient
+from mongoengine.errors import OperationError
+from pymongo import MongoClient, ReadPreference
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
@@ -40,6 +41,11 @@ _BEYOND_CACHE: Final = 388  # TransactionTooLargeForCache
 _TOO_LARGE: Final = frozenset({10334, 17419, 17420})  # BSONObjectTooLarge, and an update's result beyond 16 MB
 
 
+def options(uri: str) -> dict[str, Any]:
+    """Return the driver's options that an address does not state itself."""
+    return {name: value for name, value in _OPTIONS.items() if f"{name.lower()}=" not in uri.lower()}
+
+
 def connect(uri: str) -> MongoClient[dict[str, Any]]:
     """Return a client of a replica set; connects when first used, so make it after forking.
 
@@ -47,13 +53,18 @@ def connect(uri: str) -> MongoClient[dict[str, Any]]:
         uri: its options win over ours.
 
     Raises:
-        SettingError: it is no address of MongoDB.
+        SettingError: it is no address of MongoDB, or asks for reads from secondaries.
     """
-    options = {name: value for name, value in _OPTIONS.items() if f"{name.lower()}=" not in uri.lower()}
     try:
-        return MongoClient(uri, tz_aware=True, **options)
+        client: MongoClient[dict[str, Any]] = MongoClient(uri, tz_aware=True, **options(uri))
     except (ConfigurationError, ValueError) as error:
         raise SettingError(f"MONGODB_URI: {error}") from error
+    if client.read_preference != ReadPreference.PRIMARY:
+        client.close()
+        raise SettingError(
+            "MONGODB_URI: readPreference: only the primary knows all that was acknowledged; leave it out"
+        )
+    return client
 
 
 def unavailable() -> Unavailable:
@@ -131,11 +142,16 @@ _PASSING: Final = frozenset(
     {
         6,  # HostUnreachable
         7,  # HostNotFound
+        43,  # CursorNotFound: its primary stepped down
         64,  # WriteConcernFailed
         89,  # NetworkTimeout
         91,  # ShutdownInProgress
+        100,  # UnsatisfiableWriteConcern: the set is being changed
         112,  # WriteConflict
+        134,  # ReadConcernMajorityNotAvailableYet
+        175,  # QueryPlanKilled
         189,  # PrimarySteppedDown
+        237,  # CursorKilled
         246,  # SnapshotUnavailable
         251,  # NoSuchTransaction
         262,  # ExceededTimeLimit
@@ -143,9 +159,11 @@ _PASSING: Final = frozenset(
         9001,  # SocketException
         10107,  # NotWritablePrimary
         11600,  # InterruptedAtShutdown
+        11601,  # Interrupted
         11602,  # InterruptedDueToReplStateChange
         13435,  # NotPrimaryNoSecondaryOk
         13436,  # NotPrimaryOrSecondary
+        14031,  # OutOfDiskSpace
     }
 )
 _LABELS: Final = ("TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult")
@@ -183,6 +201,13 @@ def translated() -> Iterator[None]:
         yield
     except (PyMongoError, OverflowError, InvalidDocument) as error:
         failure = failure_of(error)
+        if failure is None:
+            raise
+        raise failure from error
+    except OperationError as error:
+        # mongoengine's word for what the driver says of an update
+        cause = error.__context__
+        failure = failure_of(cause) if isinstance(cause, Exception) else None
         if failure is None:
             raise
         raise failure from error

@@ -8,7 +8,8 @@ one document says, for each writing process, the moment before which it has noth
 
 A process announces itself before it takes its first moment (one update, which MongoDB answers with its time), renews
 its `low` a few times a second while it writes, and leaves after a second of rest. The horizon is one millisecond
-before the lowest `low`; it never goes back, and a newcomer's `low` is after it. So whatever is not yet visible when a
+before the lowest `low`; it never goes back, and a newcomer's `low` is after it. Both are told once a majority of the
+replica set has them. So whatever is not yet visible when a
 horizon is read carries a later moment. A process that died is dropped once nothing of it can be in flight.
 """
 
@@ -26,10 +27,9 @@ from typing import Any, Final
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
-from pymongo.write_concern import WriteConcern
 
 from fhirserver.errors import Failure
-from fhirserver.store.connection import DURABLE, translated
+from fhirserver.store.connection import DURABLE, translated, unavailable
 
 RENEW: Final = 0.2
 """Seconds between two announcements of a process that writes or searches."""
@@ -54,12 +54,13 @@ class Clock:
     """
 
     def __init__(self, collection: Collection[dict[str, Any]]) -> None:
-        # a horizon that is read anew may be forgotten by a change of primary; an announcement may not
-        self._collection = collection.with_options(write_concern=WriteConcern(1))
-        self._durable = collection.with_options(write_concern=DURABLE)
+        # a primary that is cut off from the majority does not know it at first, nor who writes elsewhere meanwhile: the
+        # horizon that it would give alone would pass moments that others still write
+        self._collection = collection.with_options(write_concern=DURABLE)
         self._id = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._announcing = threading.Lock()
+        self._failed_at = float("-inf")  # guarded by _announcing
         self._wake = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -112,9 +113,9 @@ class Clock:
         self._asked_at = now
         if self._closed or now - self._horizon_at < _FRESH:
             return self._horizon
-        with self._announcing:
+        with self._alone():
             if _ticking() - self._horizon_at >= RENEW:
-                self._announce(durable=False)
+                self._announce()
             self._keep_renewing()
         return self._horizon
 
@@ -126,18 +127,35 @@ class Clock:
             self._thread.join(timeout=2)
         if self._announced:
             with suppress(Failure, PyMongoError):
-                self._announce(durable=True)
+                self._announce()
 
     def _estimate(self, now: float) -> datetime:
         return self._base + timedelta(seconds=now - self._base_at)
 
     def _announce_first(self) -> None:
-        with self._announcing:
+        with self._alone():
             with self._lock:
                 if self._active and _ticking() - self._base_at < _TRUST:
                     return
-            self._announce(durable=True, entering=True)
+            self._announce(entering=True)
             self._keep_renewing()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Announce for all who wait meanwhile: while MongoDB is away, they do not wait for it one after the other.
+
+        Raises:
+            Unavailable: whoever announced last while this one waited had no answer.
+        """
+        asked = _ticking()
+        with self._announcing:
+            if self._failed_at > asked:
+                raise unavailable()
+            try:
+                yield
+            except Failure:
+                self._failed_at = _ticking()
+                raise
 
     def _keep_renewing(self) -> None:
         """Announce in the background while there are writes, or questions for the horizon, which then need not wait."""
@@ -151,15 +169,14 @@ class Clock:
             self._wake.wait()
             time.sleep(RENEW)
             with self._lock:
-                announced = self._announced
-                if not announced and _ticking() - self._asked_at > _REST:
+                if not self._announced and _ticking() - self._asked_at > _REST:
                     self._wake.clear()
                     continue
             # while MongoDB is away, `take` announces anew before it gives a moment
-            with suppress(Failure, PyMongoError), self._announcing:
-                self._announce(durable=announced)
+            with suppress(Failure, PyMongoError), self._alone():
+                self._announce()
 
-    def _announce(self, *, durable: bool, entering: bool = False) -> None:
+    def _announce(self, *, entering: bool = False) -> None:
         """Tell MongoDB our lowest moment in flight; learn its time and the horizon.
 
         Raises:
@@ -174,9 +191,8 @@ class Clock:
                 low = max(self._floor, _whole(self._estimate(now)))
             if low is not None:
                 self._floor = max(self._floor, low)
-        collection = self._durable if durable else self._collection
         with translated():
-            document = collection.find_one_and_update(
+            document = self._collection.find_one_and_update(
                 {"_id": "clock"},
                 _announcement(self._id, low, entering=entering),
                 upsert=True,

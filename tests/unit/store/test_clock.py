@@ -125,3 +125,12 @@ def test_a_writer_at_rest_leaves_the_clock_and_comes_back(store: Store) -> None:
     again = store.create(Draft(PATIENT))
     assert writers() == 1
     wait_for_horizon(store, again.updated)
+
+
+def test_a_horizon_is_told_once_a_majority_has_it(store: Store, watched: str) -> None:
+    """A primary that is cut off from the others does not know who writes there meanwhile."""
+    store.horizon()
+    store.create(Draft(PATIENT))
+    noted = list(store.client[watched]["system.profile"].find({"command.findAndModify": "clock"}))
+    assert noted
+    assert {entry["command"]["writeConcern"]["w"] for entry in noted} == {"majority"}

@@ -4,11 +4,20 @@ from collections.abc import Callable
 
 import pytest
 from bson.errors import InvalidDocument
-from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, ExecutionTimeout, OperationFailure
+from mongoengine.errors import OperationError
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    DocumentTooLarge,
+    ExecutionTimeout,
+    OperationFailure,
+    WTimeoutError,
+)
 
 from fhirserver.errors import TooLarge, Unavailable
+from fhirserver.settings import SettingError
 from fhirserver.store import Draft, HistoryQuery, Store
-from fhirserver.store.connection import failure_of
+from fhirserver.store.connection import failure_of, translated
 
 NOWHERE = "mongodb://127.0.0.1:1/?directConnection=true&serverSelectionTimeoutMS=50"
 PATIENT = {"resourceType": "Patient"}
@@ -20,6 +29,8 @@ PATIENT = {"resourceType": "Patient"}
         (AutoReconnect("lost"), Unavailable),
         (ExecutionTimeout("slow", 50), Unavailable),
         (OperationFailure("stepped down", 189), Unavailable),
+        (OperationFailure("cursor id not found", 43), Unavailable),
+        (OperationFailure("operation was interrupted", 11601), Unavailable),
         (BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 64}]}), Unavailable),
         (BulkWriteError({"writeErrors": [{"code": 10334}], "writeConcernErrors": []}), TooLarge),
         (DocumentTooLarge("17 MB"), TooLarge),
@@ -63,3 +74,22 @@ def test_without_mongodb_every_request_is_503_with_the_time_to_come_back(
         assert caught.value.headers["Retry-After"]
     finally:
         store.close()
+
+
+def test_an_address_that_asks_for_reads_from_secondaries_is_refused() -> None:
+    """They may not know yet what was acknowledged."""
+    with pytest.raises(SettingError, match="MONGODB_URI: readPreference"):
+        Store(f"{NOWHERE}&readPreference=secondaryPreferred")
+
+
+def test_an_update_of_mongoengine_s_that_no_majority_confirms_means_503() -> None:
+    with pytest.raises(Unavailable):
+        _unconfirmed()
+
+
+@translated()
+def _unconfirmed() -> None:
+    try:
+        raise WTimeoutError("waiting for replication timed out", 64)
+    except OperationFailure as error:
+        raise OperationError(str(error)) from None
