@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from types import FrameType
@@ -25,9 +26,10 @@ from fhirserver.access import issuer
 from fhirserver.serving.checking import checked, doubtful
 from fhirserver.serving.outbox import Companion
 from fhirserver.settings import Settings, environment
-from fhirserver.store import Store
+from fhirserver.store import Store, signing_keys
 from fhirserver.store.local import LocalMongod
 from fhirserver.wire.intake import RECEIVING
+from fhirserver.workflow.after import receipts
 
 BACKLOG: Final = 1024
 THREADS: Final = 4
@@ -49,13 +51,15 @@ def run(settings: Settings) -> None:
     """
     settings = checked(settings)
     for line in doubtful(settings):
-        print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever starts it
+        _warn(line)
     with ExitStack() as stack:
         if not settings.mongodb_uri:
             mongod = stack.enter_context(LocalMongod(settings.state / "mongodb"))
             settings = replace(settings, mongodb_uri=mongod.uri)
             mongod.watch()
         prepare(settings)
+        for line in _lacking(settings):
+            _warn(line)
         os.environ.update(environment(settings))
         # most of these threads only wait for a client, or for their turn (wire/turns.py)
         logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.getMessage())
@@ -110,6 +114,24 @@ def prepare(settings: Settings) -> None:
         store.prepare(app.indexes())
     finally:
         store.close()
+
+
+def _lacking(settings: Settings) -> Iterator[str]:
+    """Tell which keys of receipts other machines have, and this one lacks."""
+    store = Store(settings.mongodb_uri, settings.database)
+    try:
+        lacking = signing_keys.missing(store, [key["kid"] for key in receipts.published(settings.state)["keys"]])
+    finally:
+        store.close()
+    if lacking:
+        yield (
+            f"FHIRSERVER_STATE: receipts of this database are signed with keys that are not in {settings.state} "
+            f"({', '.join(lacking)}): copy receipt-key*.pem from the other machines"
+        )
+
+
+def _warn(line: str) -> None:
+    print(f"warning: {line}", file=sys.stderr, flush=True)  # noqa: T201 - to whoever starts it
 
 
 def _end(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's own signature

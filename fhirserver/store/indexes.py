@@ -45,6 +45,7 @@ COLLECTIONS: Final = (
     "jobs",
     "job_entries",
     "loads",
+    "signing_keys",
 )
 _COMPARED: Final = ("unique", "sparse", "partialFilterExpression", "expireAfterSeconds")
 _WEEK: Final = 7 * 24 * 3600
