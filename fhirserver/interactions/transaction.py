@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fhirserver.access.decide import decide
 from fhirserver.access.scopes import Letter
-from fhirserver.errors import BadRequest, Failure, InvalidResource
+from fhirserver.errors import BadRequest, Failure, InvalidResource, Unavailable
 from fhirserver.interactions.bundles import entries
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.bundles.identify import identify
@@ -109,6 +109,8 @@ class _Push:
         """Return the answers of the entries, or those that the same push was given before."""
         try:
             return self._services.store.transact(self._attempt)
+        except Unavailable:
+            raise  # whoever asks a second time now waits a second time
         except Failure:
             # a refusal shows nothing of what was read on the way to it
             noted = self._request.trail[self._read_so_far :]
@@ -152,6 +154,11 @@ class _Push:
             entry.marks = {}
 
     def _sealed(self, transaction: Transaction, answers: Sequence[Answer]) -> Sequence[Answer]:
+        shown = [answer.stored for answer in answers if answer.written and answer.planned is None and answer.stored]
+        if shown:
+            # what was there before, and is told: found by a conditional create, or answered to the same push again
+            found = [f"{stored.type}/{stored.id}" for stored in shown]
+            transaction.audit([self._request.told("read", None, found=found)])
         if self._request.course is not None and self._told is not None:
             self._request.course.seal(transaction, self._told([answer.settle() for answer in answers]))
         return answers

@@ -248,7 +248,7 @@ def test_a_push_that_tells_what_was_there_before_leaves_a_record_of_it(
     """What a conditional create finds, and what the same push is answered again."""
     push = ordonnance.bundle(people.PRESCRIBER_RPPS, datetime.now(UTC))
     known = push["entry"][0]["resource"]
-    value = people.ins("170017512300242"[:13])
+    value = people.ins("1700175123002")
     known["identifier"][0]["value"] = value
     push["entry"][0]["request"]["ifNoneExist"] = f"identifier={people.INS_TEST}|{value}"
     created = operator.post("Patient", known).json()["id"]
