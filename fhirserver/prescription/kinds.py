@@ -49,14 +49,16 @@ class KindRow:
 
 def rows(data: Resource) -> tuple[KindRow, ...]:
     """Read the rows of `kinds.json`."""
-    return tuple(
-        KindRow(
-            frozenset(row["systems"]),
-            Kind(row["kind"]),
-            frozenset(row.get("codes", ())),
-            re.compile(row["pattern"]) if "pattern" in row else None,
-        )
-        for row in data["rows"]
+    return tuple(row_of(each) for each in data["rows"])
+
+
+def row_of(row: Resource) -> KindRow:
+    """Read a row that speaks of codes."""
+    return KindRow(
+        frozenset(row["systems"]),
+        Kind(row["kind"]),
+        frozenset(row.get("codes", ())),
+        re.compile(row["pattern"]) if "pattern" in row else None,
     )
 
 

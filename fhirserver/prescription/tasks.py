@@ -88,7 +88,8 @@ def build(  # noqa: PLR0913, PLR0917 - what a Task says
         "lastModified": moment,
         **({"requester": dict(prescriber)} if prescriber else {}),
         "performerType": [
-            {"coding": [{"system": PROFESSIONS, "code": code}]} for code in sorted(tables.executors(kind, today))
+            {"coding": [{"system": PROFESSIONS, "code": code}]}
+            for code in sorted(frozenset().union(*(tables.executors(kind, today, line.codings) for line, _ in lines)))
         ],
         "restriction": {},
         "input": [
@@ -118,6 +119,11 @@ class View:
     def kind(self) -> Kind:
         """The kind of execution."""
         return Kind(self.task["code"]["coding"][0]["code"])
+
+    @property
+    def professions(self) -> frozenset[str]:
+        """The professions that it was made for, of which each executes some of its lines."""
+        return frozenset(each["coding"][0]["code"] for each in self.task.get("performerType", ()))
 
     @property
     def state(self) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -124,8 +125,8 @@ def profession_of(caller: Caller) -> str | None:
     return caller.profession
 
 
-def eligible(caller: Caller, kind: Kind, tables: Tables, on: date) -> bool:
-    """Whether a caller may execute lines of a kind that day.
+def eligible(caller: Caller, kind: Kind, professions: Collection[str]) -> bool:
+    """Whether a caller may execute what is of a kind, and open to these professions.
 
     Biologists are doctors and pharmacists by profession: what tells them from the others is that they act for a
     laboratory.
@@ -133,7 +134,7 @@ def eligible(caller: Caller, kind: Kind, tables: Tables, on: date) -> bool:
     profession = profession_of(caller)
     if kind is Kind.LABORATORY and profession != _LABORATORY and caller.role is not Role.LABORATORY:
         return False
-    return profession in tables.executors(kind, on)
+    return profession in professions
 
 
 def prescriber_keys(caller: Caller) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -73,7 +73,7 @@ class TaskWork:
         return Situation(
             state=self.view.state,
             prescriber=not set(self.mark.by).isdisjoint(prescriber_keys(caller)),
-            eligible=eligible(caller, self.view.kind, self.work.workflow.tables, self.work.today),
+            eligible=any(self.executes(line) for line in self.lines.values()),
             holder=last is not None and executor_of(caller).same(last.executor, by_structure=self.by_structure),
             held=self.hold is not None,
             executed=self.view.executed,
@@ -81,6 +81,11 @@ class TaskWork:
             recorded=last is not None and last.recorded,
             valid=self.view.valid(self.lines, self.work.workflow.tables, self.work.today),
         )
+
+    def executes(self, line: Line) -> bool:
+        """Tell whether a line is of those that the caller's profession executes."""
+        professions = self.work.workflow.tables.executors(self.view.kind, self.work.today, line.codings)
+        return eligible(self.work.request.caller, self.view.kind, professions)
 
     @property
     def by_structure(self) -> bool:
@@ -129,7 +134,9 @@ class TaskWork:
             if resource.get("status") == "active" and mark is not None:
                 _, _, identity = reference.partition("/")
                 told = self._told(resource, reason) if reason else {}
-                self.work.update({**resource, "status": status, **told}, mark, identity)
+                ended = {**resource, "status": status, **told}
+                self.work.update(ended, mark, identity)
+                self.lines[reference] = replace(self.lines[reference], resource=ended, derived={})
 
     def _told(self, resource: dict[str, Any], reason: Mapping[str, Any]) -> dict[str, Any]:
         """Return a reason in its place: R4 has one on MedicationRequest only."""
@@ -151,11 +158,17 @@ class TaskWork:
         for reference, each in self.standings().items():
             if not each.finished or (target not in ENDED and self.view.chosen_instead(reference) is not None):
                 continue
-            done = each.deliveries_left == 0 or (each.remaining is not None and each.remaining.value <= 0)
+            done = self.delivered_whole(reference, each)
             if self.mark.opposed and target is not State.EXPIRED:
                 continue
             status = "completed" if done and not self.mark.opposed else end_status(self.lines[reference], begun=True)
             self.end_lines(status, [reference])
+
+    def delivered_whole(self, reference: str, standing: Standing) -> bool:
+        """Whether a line was begun and nothing of it remains; of a narcotic, days that passed may have left nothing."""
+        left = standing.remaining
+        nothing = standing.deliveries_left == 0 or (left is not None and left.value <= 0)
+        return nothing and self.view.begun(reference)
 
     def halted(self, reference: str) -> str:
         """Return the status of a line that the prescriber ends, who may not be told by it whether it was begun."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from fhirserver import jsontext
-from fhirserver.access.caller import Role
+from fhirserver.access.caller import Caller, Role
 from fhirserver.access.decide import decide, require_scope
 from fhirserver.errors import BadRequest, Forbidden, NotFound
 from fhirserver.interactions.exchange import Answer
@@ -14,11 +14,9 @@ from fhirserver.issues import Text
 from fhirserver.operations.inputs import Inputs, missing
 from fhirserver.operations.registry import OF_THE_ANSWER, Call, Operation
 from fhirserver.prescription import tasks
-from fhirserver.prescription.lines import paris_day
-from fhirserver.prescription.professions import Kind
 from fhirserver.store import Stored
 from fhirserver.workflow import numbers, sight
-from fhirserver.workflow.context import EXECUTING, Workflow, eligible, prescriber_keys, present
+from fhirserver.workflow.context import EXECUTING, Workflow, eligible, prescriber_keys
 from fhirserver.workflow.marks import mark_of
 from fhirserver.workflow.taskwork import task_of
 
@@ -134,7 +132,7 @@ def found(workflow: Workflow, call: Call, given: Inputs) -> numbers.Found:
     numbers.hold_back(workflow, call.services, call.request)
     number = numbers.normalise(given.required("number"))
     parts = numbers.find(workflow, call.services, call.request, number)
-    if call.request.caller.role in EXECUTING or _may_execute(workflow, call, parts):
+    if call.request.caller.role in EXECUTING or _may_execute(call, parts):
         sight.open_to(workflow, call.request, number, "find-prescription")
     guards = call.services.guards
     if not any(guards.shows(call.services, call.request, each) for each in (*parts.tasks, *parts.lines)):
@@ -142,15 +140,15 @@ def found(workflow: Workflow, call: Call, given: Inputs) -> numbers.Found:
     return parts
 
 
-def _may_execute(workflow: Workflow, call: Call, parts: numbers.Found) -> bool:
+def _may_execute(call: Call, parts: numbers.Found) -> bool:
     """Tell whether a prescriber of something else comes to execute what is hidden from prescribers: imaging, acts."""
-    caller, today = call.request.caller, paris_day(present())
+    caller = call.request.caller
     keys = set(prescriber_keys(caller))
     for each in parts.tasks:
         mark = mark_of(each)
         if mark is None or not (mark.secret or mark.opposed) or not keys.isdisjoint(mark.by):
             return False
-    return any(eligible(caller, Kind(_kind(each)), workflow.tables, today) for each in parts.tasks)
+    return any(_is_for(caller, _view(each)) for each in parts.tasks)
 
 
 def one_task(workflow: Workflow, call: Call, given: Inputs) -> str:
@@ -170,7 +168,7 @@ def one_task(workflow: Workflow, call: Call, given: Inputs) -> str:
     if wanted is not None:
         tasks_found = [each for each in tasks_found if _kind(each) == wanted]
     elif len(tasks_found) > 1:
-        tasks_found = _own(workflow, call, tasks_found)
+        tasks_found = _own(call, tasks_found)
     if not tasks_found:
         raise NotFound(
             Text("Cette ordonnance n'a pas de tâche de ce type.", "This prescription has no Task of this kind."),
@@ -189,17 +187,25 @@ def one_task(workflow: Workflow, call: Call, given: Inputs) -> str:
     return tasks_found[0].id
 
 
-def _own(workflow: Workflow, call: Call, tasks_found: list[Stored]) -> list[Stored]:
+def _own(call: Call, tasks_found: list[Stored]) -> list[Stored]:
     """Return the Tasks that are the caller's to execute: a kind of his profession alone before one that he shares."""
-    tables, today = workflow.tables, paris_day(present())
-    executed = [each for each in tasks_found if eligible(call.request.caller, Kind(_kind(each)), tables, today)]
-    shared = {each.id: len(tables.executors(Kind(_kind(each)), today)) for each in executed}
+    views = {each.id: _view(each) for each in tasks_found}
+    executed = [each for each in tasks_found if _is_for(call.request.caller, views[each.id])]
+    shared = {each.id: len(views[each.id].professions) for each in executed}
     least = min(shared.values(), default=0)
     return [each for each in executed if shared[each.id] == least] or tasks_found
 
 
+def _is_for(caller: Caller, view: tasks.View) -> bool:
+    return eligible(caller, view.kind, view.professions)
+
+
+def _view(stored: Stored) -> tasks.View:
+    return tasks.View(jsontext.read(stored.body))
+
+
 def _kind(stored: Stored) -> str:
-    return str(tasks.View(jsontext.read(stored.body)).kind)
+    return str(_view(stored).kind)
 
 
 def answer(**parts: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ names into a folder of his own; each replaces the shipped one. Every file is che
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache, lru_cache
@@ -66,7 +66,7 @@ class Medicine:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One dated row of `limits.json`, or of `executors.json` (rule `executors`)."""
+    """One dated row of `limits.json`, or of `executors.json` (rules `executors` and `executors-of-acts`)."""
 
     rule: str
     names: frozenset[str]
@@ -103,10 +103,15 @@ class Tables:
         """Everything that a row may name a line by: its kind, and its medicine's list and classes."""
         return _names_of(line, self)
 
-    def executors(self, kind: Kind, on: date) -> frozenset[str]:
-        """The professions (TRE_G15) that may execute lines of a kind that day."""
+    def executors(self, kind: Kind, on: date, codings: Sequence[tuple[str, str]] = ()) -> frozenset[str]:
+        """The professions (TRE_G15) that may execute whatever is of a kind that day, or what has one of these codes."""
         row = self.first("executors", (kind,), on)
-        return frozenset(row.value) if row else frozenset()
+        found = frozenset(row.value) if row else frozenset()
+        for more in self.rows("executors-of-acts", (kind,), on) if codings else ():
+            professions, acts = more.value
+            if any(acts.fits({"system": system, "code": code}) for system, code in codings):
+                found |= professions
+        return found
 
     def prescriber(self, profession: str, on: date) -> Mapping[str, Any] | None:
         """What a profession (TRE_G15) may prescribe that day; None for one that prescribes nothing."""
@@ -188,8 +193,10 @@ def load(folder: Path) -> Tables:
 
 def _built(data: Mapping[str, Any]) -> Tables:
     executors = [
-        {**row, "rule": "executors", "of": [row["kind"]], "value": row["professions"]}
-        for row in data["executors"]["rows"]
+        {**row, "rule": "executors-of-acts", "value": (frozenset(row["professions"]), kinds.row_of(row))}
+        if "systems" in row
+        else {**row, "rule": "executors", "value": row["professions"]}
+        for row in ({**row, "of": [row["kind"]]} for row in data["executors"]["rows"])
     ]
     limits: dict[str, list[Limit]] = {}
     for row in (*data["limits"]["rows"], *executors):

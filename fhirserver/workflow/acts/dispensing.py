@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fhirserver import jsontext
 from fhirserver.access.caller import Role
-from fhirserver.errors import Conflict, Gone, NotFound, Unprocessable
+from fhirserver.errors import Conflict, Forbidden, Gone, NotFound, Unprocessable
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Answer, Request
 from fhirserver.interactions.guards import Finish, Write
@@ -191,6 +191,7 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
     for name in execution.lines:
         line = task.lines[name]
         _name_patient(resource, line.resource, place)
+        _require_profession(task, line, place)
         if not is_open(line):
             raise Gone(
                 Text(
@@ -210,6 +211,19 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
             elements.set_value(resource, "remaining-quantity", "Quantity", decision.standing.remaining.quantity())
     entry.resource = resource
     entry.marks = task.mark.executed("dispense", prescriber_keys(work.request.caller), task.stored.id).kept()
+
+
+def _require_profession(task: TaskWork, line: Line, place: str) -> None:
+    """Refuse a line of the Task that is another profession's: a midwife's ultrasound may stand beside a scanner."""
+    if not task.executes(line):
+        raise Forbidden(
+            Text(
+                f"« {line.title} » n'est pas un acte que votre profession exécute.",
+                f'"{line.title}" is no act that your profession executes.',
+            ),
+            expression=place,
+            rule="prescription-dispense",
+        )
 
 
 def _require_choice(task: TaskWork, name: str, line: Line, place: str) -> None:

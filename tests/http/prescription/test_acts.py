@@ -67,3 +67,28 @@ def test_a_doctor_executes_by_its_number_what_other_prescribers_do_not_see(
     sees = 200 if flag is elements.Flag.PREGNANCY_TERMINATION else 404
     assert prescriber.get(made).status_code == sees, "the patient opposed that he sees the execution"
     assert prescriber.get(f"DiagnosticReport?based-on={line}").json()["total"] == (sees == 200)
+
+
+def test_a_midwife_takes_imaging_that_holds_an_ultrasound_of_hers_and_executes_that_line_alone(
+    server: Server, prescriber: Client
+) -> None:
+    def two(bundle: dict[str, Any]) -> None:
+        act("JNQM001", "Échographie de datation")(bundle)
+        entry = bundle["entry"][2]
+        code = {"coding": [{"system": CCAM, "code": "ZCQH001"}], "text": "Scanner abdominopelvien"}
+        bundle["entry"].append({**entry, "fullUrl": uuid.uuid4().urn, "resource": {**entry["resource"], "code": code}})
+
+    issued, midwife, dentist = issue(prescriber, two), professional(server, "50"), professional(server, "40")
+    task = task_of(midwife, issued.number, "imaging")
+    assert {each["coding"][0]["code"] for each in task["performerType"]} == {"10", "50", "98"}
+    assert dentist.post(f"Task/{task['id']}/$take", parameters()).status_code == 403
+    assert midwife.post("$take", parameters(number=issued.number)).status_code == 200
+    ultrasound, scanner = (issued.reference("ServiceRequest", at) for at in (0, 1))
+    refused = midwife.post("DiagnosticReport", report(scanner))
+    assert refused.status_code == 403, refused.text
+    assert "Scanner abdominopelvien" in refused.text
+    assert midwife.post("DiagnosticReport", report(ultrasound)).status_code == 201
+    assert midwife.post(f"Task/{task['id']}/$close", parameters()).status_code == 200
+    radiologist = professional(server, "10")
+    assert radiologist.post("$take", parameters(number=issued.number)).status_code == 200
+    assert radiologist.post("DiagnosticReport", report(scanner)).status_code == 201

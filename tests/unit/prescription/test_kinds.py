@@ -26,6 +26,9 @@ LPP = "https://smt.esante.gouv.fr/terminologie-lpp"
         (NGAP, "AMO 10", Kind.SPEECH_THERAPY),
         (NGAP, "AMY 5", Kind.ORTHOPTICS),
         (NGAP, "AMP 3", Kind.PODIATRY),
+        (NGAP, "AMI1,5", Kind.NURSING),
+        (NGAP, "B120", Kind.LABORATORY),
+        (NGAP, "BX", Kind.MEDICAL_ACT),
         ("http://example.org/none", "x", Kind.MEDICAL_ACT),
     ],
 )

@@ -49,6 +49,15 @@ def test_an_operator_says_who_executes_a_kind_from_when(tmp_path: Path) -> None:
     assert tables.executors(Kind.PHARMACY, date(2026, 6, 2)) == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("code", "more"),
+    [("JNQM001", {"50"}), ("JKQJ001", {"50"}), ("HBQK002", {"40"}), ("LAQK027", {"40"}), ("ACQN001", set())],
+)
+def test_midwives_and_dentists_execute_the_imaging_of_their_art(code: str, more: set[str]) -> None:
+    act = [("urn:oid:1.2.250.1.213.2.5", code)]
+    assert shipped().executors(Kind.IMAGING, date(2026, 1, 5), act) == {"10", "98"} | more
+
+
 def test_a_row_holds_on_its_first_and_last_day() -> None:
     rows = shipped().limits["maximum-days"]
     old = next(row for row in rows if row.value == 92)
