@@ -18,6 +18,7 @@ from fhirserver.interactions.services import Services
 from fhirserver.issues import Text
 from fhirserver.prescription import elements
 from fhirserver.prescription.execution.executions import DISPENSES
+from fhirserver.prescription.execution.standing import Standing
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.states import ENDED, Action, State
 from fhirserver.store import Planned, Transaction
@@ -91,10 +92,14 @@ def cancel(  # noqa: PLR0913, PLR0917 - what is cancelled, by whom, why
 
 
 def end_whole(task: TaskWork, action: Action, reason: Mapping[str, Any]) -> None:
-    """End a Task and all its lines that are still open."""
+    """End a Task and all its lines that are still open; those that were delivered whole are completed."""
     transition = task.decide(action)
-    for reference in task.view.lines:
-        task.end_lines(task.halted(reference), [reference], reason)
+    for reference, standing in task.standings().items():
+        if _known_as_whole(task, reference, standing):
+            task.end_lines("completed", [reference])
+        else:
+            task.end_lines(task.halted(reference), [reference], reason)
+    task.standings()
     sign_off(task, transition.target)
     task.view.move(transition.target, task.work.now, reason)
     task.view.give(None)
@@ -163,10 +168,11 @@ def withdraw(  # noqa: PLR0913, PLR0917 - what is taken back, and why
 def _end(task: TaskWork, reason: Mapping[str, Any], line: str | None) -> None:
     begun = task.view.state is State.PARTLY_EXECUTED or (task.view.state is State.TAKEN and task.view.executed)
     action = Action.STOP if begun else Action.CANCEL
+    standings = task.standings()
     if line is not None:
         task.decide(action)
-        _require_active(task.lines[line])
-    others = [reference for reference, each in task.standings().items() if reference != line and not each.finished]
+        _require_active(task.lines[line], executed=_known_as_whole(task, line, standings[line]))
+    others = [reference for reference, each in standings.items() if reference != line and not each.finished]
     if line is None or not others:
         end_whole(task, action, reason)
         return
@@ -228,8 +234,13 @@ def _require_time(task: TaskWork, until: Any, work: Work) -> None:
         )
 
 
-def _require_active(line: Line) -> None:
-    if line.resource.get("status") == "active":
+def _known_as_whole(task: TaskWork, reference: str, standing: Standing) -> bool:
+    """Whether a line was delivered whole, and its prescriber may know it."""
+    return not task.mark.opposed and task.delivered_whole(reference, standing)
+
+
+def _require_active(line: Line, *, executed: bool) -> None:
+    if line.resource.get("status") == "active" and not executed:
         return
     raise Conflict(
         Text(

@@ -74,7 +74,10 @@ class Line:
         return self.status not in ("active", "completed") or self.left <= 0 or self.over(day)
 
     def revoke(self) -> None:
-        if self.status == "active":
+        """Stop what remains."""
+        if self.status == "active" and self.left <= 0:
+            self.status = "completed"
+        elif self.status == "active":
             self.status = "revoked" if self.kind == "act" else "stopped" if self.begun else "cancelled"
 
     def today(self, day: date) -> int:
@@ -262,7 +265,7 @@ class Model:
             return 409 if tasks[0].state == "executed" else 410
         if chosen is not None:
             (task,) = going_on
-            if task.lines[chosen].status != "active":
+            if task.lines[chosen].status != "active" or task.lines[chosen].left <= 0:
                 return 409
             others = [each for name, each in task.lines.items() if name != chosen and not each.finished(self.day)]
             if others:
