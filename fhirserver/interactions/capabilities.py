@@ -119,7 +119,7 @@ class Capabilities:
                         "coding": [
                             {
                                 "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
-                                "code": "SMART-on-FHIR",
+                                "code": "OAuth",  # not SMART-on-FHIR: how tokens are had is told by who issues them
                             }
                         ],
                         "text": "Bearer JWT, SMART scopes",
