@@ -15,7 +15,7 @@ from fhirserver.issues import Text
 from fhirserver.search.asked.query import Node
 from fhirserver.store import Stored, Transaction
 from fhirserver.workflow import numbers, pushes, sight
-from fhirserver.workflow.acts import dispensing, identified, issuing
+from fhirserver.workflow.acts import dispensing, findings, identified, issuing
 from fhirserver.workflow.context import Workflow
 from fhirserver.workflow.marks import Part, mark_of
 
@@ -66,6 +66,9 @@ class PrescriptionGuard(Guard):
                 Text(f"{write.kind}/{write.identity} n'existe pas ici.", f"{write.kind}/{write.identity} is not here."),
                 rule="unknown-id",
             )
+        if mark.part == "finding":
+            findings.keep(request, write, mark)
+            return
         instead = _INSTEAD[mark.part]
         raise MethodNotAllowed(
             Text(
@@ -102,8 +105,10 @@ class PrescriptionGuard(Guard):
         numbers.of_search(self._workflow, services, request, pairs, form=form)
 
     def concerns(self, request: Request, found: Sequence[Entry]) -> bool:
-        """Tell whether a push holds orders to be issued, or executions of lines."""
-        return bool(issuing.orders(request, found) or dispensing.recorded(request, found))
+        """Tell whether a push holds orders to be issued, executions of lines, or what was found in executing them."""
+        return bool(
+            issuing.orders(request, found) or dispensing.recorded(request, found) or findings.of_lines(request, found)
+        )
 
     def hopes(self, request: Request, found: Sequence[Entry]) -> bool:
         """Take a new prescription for new until its number's commit shows otherwise; a delivery is looked for first."""
@@ -136,6 +141,7 @@ class PrescriptionGuard(Guard):
             issuing.plan(self._workflow, services, request, transaction, found),
             dispensing.plan(self._workflow, services, request, transaction, found),
         )
+        findings.plan(request, transaction, found)
 
         def finish(answers: Sequence[Answer]) -> None:
             for each in finishes:

@@ -6,6 +6,7 @@ carry it alike.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -14,7 +15,7 @@ from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.lines import Line
 from fhirserver.store import Stored
 
-Part = Literal["line", "group", "task", "dispense", "receipt", "print"]
+Part = Literal["line", "group", "task", "dispense", "finding", "receipt", "print"]
 NUMBER: Final = "rx.n"
 BY: Final = "rx.by"
 OF: Final = "rx.of"
@@ -31,7 +32,7 @@ class Mark:
     Attributes:
         number: of the prescription.
         part: what of it the resource is.
-        by: who prescribed (lines and Tasks) or executed (dispenses and receipts): `context.prescriber_keys`.
+        by: who prescribed (lines and Tasks) or executed (dispenses, findings and receipts): `context.prescriber_keys`.
         secret: only the prescriber and the executor may know of it (pregnancy termination).
         minor: his legal representatives may not know of it (a minor's secret, CSP L1111-5).
         task: id of the Task that it is of; None for a Task itself.
@@ -67,6 +68,15 @@ class Mark:
             found["task"] = self.task
         return {"rx": found}
 
+    @staticmethod
+    def read(kept: Mapping[str, Any] | None) -> Mark | None:
+        """Return a mark as `w.rx` keeps it; None where there is none."""
+        if kept is None:
+            return None
+        flags = {name: name in kept for name in ("secret", "opposed", "minor")}
+        of = tuple(kept.get("of", ()))
+        return Mark(kept["n"], kept["part"], tuple(kept["by"]), task=kept.get("task"), of=of, **flags)
+
 
 def is_minors_secret(line: Line) -> bool:
     """Tell whether a line is a minor's secret: by the prescriber's mention, or by its label."""
@@ -82,9 +92,4 @@ def dmp_order(number: str) -> str:
 
 def mark_of(stored: Stored | None) -> Mark | None:
     """Return the mark of a version; None where it belongs to no issued prescription."""
-    kept = stored.origin.get("rx") if stored is not None else None
-    if kept is None:
-        return None
-    flags = {name: name in kept for name in ("secret", "opposed", "minor")}
-    of = tuple(kept.get("of", ()))
-    return Mark(kept["n"], kept["part"], tuple(kept["by"]), task=kept.get("task"), of=of, **flags)
+    return Mark.read(stored.origin.get("rx") if stored is not None else None)

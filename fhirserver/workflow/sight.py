@@ -21,8 +21,9 @@ from fhirserver.store import Stored
 from fhirserver.workflow.context import EXECUTING, Workflow, executor_of, prescriber_keys, present
 from fhirserver.workflow.marks import BY, MINOR, NUMBER, OF, OPPOSED, SECRET, mark_of
 
+FINDING_TYPES: Final = frozenset({"Observation", "Specimen", "ImagingStudy", "Media"})
 DISPENSE_TYPES: Final = frozenset({"MedicationDispense", "Procedure", "DiagnosticReport", "SupplyDelivery"})
-TYPES: Final = LINE_TYPES | DISPENSE_TYPES | {"Task", "RequestGroup", "Binary"}
+TYPES: Final = LINE_TYPES | DISPENSE_TYPES | FINDING_TYPES | {"Task", "RequestGroup", "Binary"}
 """Types that may belong to a prescription."""
 _MOST: Final = 5_000
 _MEMORY: Final = "prescriptions-opened"

@@ -13,6 +13,7 @@ from fhirserver.prescription import elements
 from tests.http.conftest import Client, Server
 from tests.http.prescription.conftest import find, issue, parameters, task_of
 
+LABORATORY = [{"coding": [{"system": "http://snomed.info/sct", "code": "108252007"}]}]
 CCAM = "https://smt.esante.gouv.fr/terminologie-ccam"
 
 
@@ -29,7 +30,7 @@ def act(code: str, title: str, *flags: elements.Flag, **more: Any) -> Callable[[
     def change(bundle: dict[str, Any]) -> None:
         bundle["entry"] = [*bundle["entry"][:2], bundle["entry"][-1]]
         line = bundle["entry"][2]["resource"]
-        del line["category"]
+        line.pop("category")
         line |= {"code": {"coding": [{"system": CCAM, "code": code}], "text": title}, **more}
         for flag in flags:
             elements.set_flag(line, flag)
@@ -92,3 +93,50 @@ def test_a_midwife_takes_imaging_that_holds_an_ultrasound_of_hers_and_executes_t
     radiologist = professional(server, "10")
     assert radiologist.post("$take", parameters(number=issued.number)).status_code == 200
     assert radiologist.post("DiagnosticReport", report(scanner)).status_code == 201
+
+
+@pytest.mark.parametrize("flag", [elements.Flag.OPPOSITION, elements.Flag.PREGNANCY_TERMINATION])
+def test_what_was_found_is_hidden_as_the_report_that_tells_of_it(
+    flag: elements.Flag, server: Server, prescriber: Client
+) -> None:
+    issued, other = issue(prescriber, act("1104", "Bêta-hCG", flag, category=LABORATORY)), professional(server, "10")
+    laboratory = Client(server, server.token("laboratory", structure=f"1{uuid.uuid4().int % 10**9:09d}"))
+    line = issued.reference("ServiceRequest")
+    measured = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "Bêta-hCG"},
+        "subject": {"reference": issued.reference("Patient")},
+        "valueString": "1200 UI/L",
+    }
+    named = {**measured, "basedOn": [{"reference": line}]}
+    task = f"Task/{task_of(laboratory, issued.number, 'laboratory')['id']}"
+    assert laboratory.post(f"{task}/$take", parameters()).status_code == 200
+    alone = laboratory.post("Observation", named)
+    assert alone.status_code == 201, alone.text
+    cited = uuid.uuid4().urn
+    entries = [(cited, measured), (uuid.uuid4().urn, report(line, result=[{"reference": cited}]))]
+    pushed = laboratory.post(
+        "",
+        {
+            "resourceType": "Bundle",
+            "type": "transaction",
+            "entry": [
+                {"fullUrl": url, "resource": one, "request": {"method": "POST", "url": one["resourceType"]}}
+                for url, one in entries
+            ],
+        },
+    )
+    assert pushed.status_code == 200, pushed.text
+    location = pushed.json()["entry"][0]["response"]["location"]
+    found = [f"Observation/{alone.json()['id']}", "/".join(location.split("/")[-4:-2])]
+    search = "Observation?_id=" + ",".join(each.partition("/")[2] for each in found)
+    knows = flag is elements.Flag.PREGNANCY_TERMINATION
+    for client, sees in ((laboratory, True), (prescriber, knows), (other, False)):
+        assert [client.get(each).status_code for each in found] == [200 if sees else 404] * 2
+        assert client.get(search).json()["total"] == (2 if sees else 0)
+    corrected = {**alone.json(), "status": "corrected"}
+    bare = {name: content for name, content in corrected.items() if name != "basedOn"}
+    assert laboratory.put(found[0], bare).status_code == 405
+    assert laboratory.put(found[0], corrected).status_code == 200
+    assert other.get(found[0]).status_code == 404
