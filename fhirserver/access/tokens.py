@@ -126,11 +126,11 @@ def _fault(error: Exception) -> Text:
         case jwt.InvalidAudienceError():
             return Text("il n'est pas pour ce serveur (aud)", "it is not for this server (aud)")
         case jwt.InvalidIssuerError():
-            return Text("son émetteur (iss) n'est pas cru ici", "its issuer (iss) is not believed here")
+            return Text("son émetteur (iss) n'est pas reconnu ici", "its issuer (iss) is not believed here")
         case jwt.MissingRequiredClaimError():
             return Text(f"la revendication « {error.claim} » manque", f'the claim "{error.claim}" is missing')
         case jwt.ImmatureSignatureError():
-            return Text("il ne vaut pas encore (nbf, iat)", "it does not hold yet (nbf, iat)")
+            return Text("il n'est pas encore valable (nbf, iat)", "it does not hold yet (nbf, iat)")
     return Text(str(error), str(error))
 
 

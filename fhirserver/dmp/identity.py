@@ -104,7 +104,7 @@ def differences(sent: Traits, known: Traits, path: str, source: Text) -> Iterato
             "error",
             "business-rule",
             Text(
-                f"Le trait « {label.fr} » ({source.fr} : {one[:60]}) n'est pas celui du patient de cet INS ; "
+                f"Le trait « {label.fr} » ({source.fr} : {one[:60]}) n'est pas celui du patient de cette INS ; "
                 "vérifiez l'identité avant d'alimenter le dossier.",
                 f'The trait "{label.en}" ({source.en}: {one[:60]}) is not that of the patient of this INS; '
                 "verify the identity before feeding the record.",

@@ -174,7 +174,7 @@ def _patient(path: str, header: Header, patient: Mapping[str, Any]) -> Iterator[
         yield fault(
             f"{path}.subject",
             "cda-patient",
-            "Le CDA concerne un autre patient : son INS n'est pas celui du dossier.",
+            "Le CDA concerne un autre patient : son INS n'est pas celle du dossier.",
             "The CDA is about another patient: its INS is not that of the record.",
         )
     yield from identity.differences(header.traits, identity.traits(patient), f"{path}.subject", _IN_HEADER)

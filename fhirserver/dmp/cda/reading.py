@@ -66,7 +66,7 @@ class _Target:
 
     def doctype(self, *_: Any) -> None:
         self._refuse(
-            "Un DTD (DOCTYPE) n'est pas accepté : ôtez-le, avec ses entités.",
+            "Une DTD (DOCTYPE) n'est pas acceptée : ôtez-la, avec ses entités.",
             "A DTD (DOCTYPE) is not accepted: remove it, and its entities.",
         )
 

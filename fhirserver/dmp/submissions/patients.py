@@ -199,7 +199,7 @@ def _carried(
         yield fault(
             f"{path}.identifier",
             "one-patient",
-            "L'INS n'est pas celui du patient désigné par subject.",
+            "L'INS n'est pas celle du patient désigné par subject.",
             "The INS is not that of the patient whom subject names.",
         )
         return

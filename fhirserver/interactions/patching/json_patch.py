@@ -36,7 +36,7 @@ def apply(document: Any, operations: Any, *, fhir: bool = False) -> Any:
     if not isinstance(operations, list) or not operations:
         raise BadRequest(
             Text(
-                "Un JSON Patch est un tableau d'opérations, non vide : [{ « op »: …, « path »: … }].",
+                'Un JSON Patch est un tableau non vide d\'opérations : [{ "op": …, "path": … }].',
                 'A JSON Patch is an array of operations that is not empty: [{ "op": …, "path": … }].',
             ),
             rule="json-patch",

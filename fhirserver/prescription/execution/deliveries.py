@@ -25,6 +25,7 @@ from fhirserver.prescription.execution.standing import (
     standing,
 )
 from fhirserver.prescription.lines import Line
+from fhirserver.prescription.print.amounts import said
 from fhirserver.prescription.rules import deliverable
 from fhirserver.prescription.rules.course import Course, course, stride
 from fhirserver.prescription.rules.outcomes import Outcome
@@ -146,7 +147,7 @@ def _check_validity(line: Line, before: tuple[Delivered, ...], asked: Delivery, 
     if opened.first is not None and asked.on < opened.first:
         raise Unprocessable(
             Text(
-                f"Délivrance datée du {asked.on:%d/%m/%Y}, avant que l'ordonnance ne vaille ({opened.first:%d/%m/%Y}).",
+                f"Délivrance datée du {asked.on:%d/%m/%Y} : l'ordonnance vaut à partir du {opened.first:%d/%m/%Y}.",
                 f"A delivery of {asked.on}, before the prescription is valid ({opened.first}).",
             ),
             expression=asked.location,
@@ -174,8 +175,8 @@ def _amount(case: _Case) -> Amount | None:
     if amount.value <= 0:
         raise Unprocessable(
             Text(
-                f"Quantité délivrée {amount} : un nombre positif est attendu ; si rien n'est délivré, l'issue est "
-                "« not-delivered », avec un motif.",
+                f"Quantité délivrée : {said(amount)} ; un nombre positif est attendu ; si rien n'est "
+                "délivré, l'issue est « not-delivered », avec un motif.",
                 f"Delivered quantity {amount}: a positive number is expected; if nothing is delivered, the outcome is "
                 '"not-delivered", with a reason.',
             ),
@@ -190,8 +191,8 @@ def _amount(case: _Case) -> Amount | None:
     if same is None:
         raise Unprocessable(
             Text(
-                f"La quantité délivrée ({amount}) ne se compare pas à la quantité prescrite ({plan.total}) : "
-                f"exprimez-la en « {plan.total.unit or plan.total.code} ».",
+                f"La quantité délivrée ({said(amount)}) ne se compare pas à la quantité prescrite "
+                f"({said(plan.total)}) : exprimez-la en « {plan.total.unit or plan.total.code} ».",
                 f"The delivered quantity ({amount}) cannot be compared with the one prescribed ({plan.total}): "
                 f'state it in "{plan.total.unit or plan.total.code}".',
             ),
@@ -260,8 +261,8 @@ def _counted(case: _Case, amount: Amount, total: Amount) -> tuple[Delivered, lis
         narcotic, elapsed = case.medicine.is_narcotic, _elapsed(case)
         raise Conflict(
             Text(
-                f"« {line.title} » : il reste {remaining} à délivrer, {amount} sont demandés{elapsed[0]}"
-                + (" (un stupéfiant se délivre à l'unité près)." if narcotic else "."),
+                f"« {line.title} » : il reste {said(remaining)} à délivrer, la demande est de {said(amount)}"
+                f"{elapsed[0]}" + (" (un stupéfiant se délivre à l'unité près)." if narcotic else "."),
                 f'"{line.title}": {remaining} remain to be delivered, {amount} are asked for{elapsed[1]}'
                 + (" (a narcotic is delivered to the unit)." if narcotic else "."),
             ),
@@ -287,7 +288,8 @@ def _elapsed(case: _Case) -> tuple[str, str]:
     shown = stride(case.line, case.tables, so_far, case.asked.on) if case.line.is_medicine else None
     if shown is None or not shown.elapsed:
         return "", ""
-    return f" ; {shown.elapsed} jours écoulés sont déduits", f"; {shown.elapsed} elapsed days are deducted"
+    french = f"{shown.elapsed} jours écoulés sont déduits" if shown.elapsed > 1 else "1 jour écoulé est déduit"
+    return f" ; {french}", f"; {shown.elapsed} elapsed days are deducted"
 
 
 def _all_elapsed(case: _Case) -> Conflict:

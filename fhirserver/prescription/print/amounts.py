@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fhirserver.prescription.print.posology_words import (
     CODED,
@@ -20,6 +20,9 @@ from fhirserver.prescription.print.posology_words import (
     of,
     unit,
 )
+
+if TYPE_CHECKING:
+    from fhirserver.prescription.execution.quantities import Amount
 
 UCUM: Final = "http://unitsofmeasure.org"
 _NEARLY: Final = 0.001
@@ -35,6 +38,11 @@ def quantity(value: Element) -> str:
     if compared is None:
         return _counted(value)
     return f"{compared} {of(_counted(value)) if compared in ('moins', 'plus') else _counted(value)}"
+
+
+def said(amount: Amount) -> str:
+    """Write an exact amount for a message: `28 comprimés`, with plain spaces, as messages have them."""
+    return quantity(amount.quantity()).replace(SPACE, " ")
 
 
 def _counted(value: Element) -> str:

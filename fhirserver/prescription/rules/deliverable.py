@@ -17,6 +17,7 @@ from fhirserver.prescription.alerts import Alert, Level
 from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.execution.quantities import Amount, Exact
 from fhirserver.prescription.lines import Line
+from fhirserver.prescription.print.amounts import said
 from fhirserver.prescription.rules.calendar import days_after
 from fhirserver.prescription.rules.course import Course, Stride, needs_mention, stride
 from fhirserver.prescription.rules.outcomes import LABELS, SUBSTITUTIONS, NotDelivered, Outcome
@@ -132,8 +133,8 @@ def _early(line: Line, plan: Course, shown: Stride, allowed: Amount, asked: Aske
         "overlap" if shown.express else "early-delivery",
         Level.BLOCKING if shown.express else Level.CONFIRM,
         Text(
-            f"« {line.title} » : {allowed} peuvent être délivrés à ce jour ({plan.step_days} jours par délivrance), la "
-            f"suite à partir du {following:%d/%m/%Y}"
+            f"« {line.title} » : délivrable à ce jour : {_allowed(allowed)} ({plan.step_days} jours par délivrance) ; "
+            f"la suite à partir du {following:%d/%m/%Y}"
             + (" ; un chevauchement demande la mention expresse du prescripteur." if shown.express else "."),
             f'"{line.title}": {allowed} may be delivered today ({plan.step_days} days a delivery), the rest from '
             f"{following}" + ("; an overlap needs the prescriber's express mention." if shown.express else "."),
@@ -149,8 +150,8 @@ def _more_than_a_fraction(line: Line, plan: Course, step: Amount, asked: Asked) 
         "overlap",
         Level.BLOCKING,
         Text(
-            f"« {line.title} » se délivre par fractions de {plan.step_days} jours, {step} au plus : la mention de "
-            "chevauchement n'en dispense pas, celle d'une délivrance en une seule fois (single-delivery) le ferait.",
+            f"« {line.title} » se délivre par fractions de {plan.step_days} jours, {said(step)} au plus : la mention "
+            "de chevauchement n'en dispense pas, celle d'une délivrance en une seule fois (single-delivery) le ferait.",
             f'"{line.title}" is delivered in fractions of {plan.step_days} days, {step} at most: the mention of an '
             "overlap does not lift them, that of a single delivery (single-delivery) would.",
         ),
@@ -165,13 +166,17 @@ def _late(line: Line, shown: Stride, allowed: Amount, asked: Asked) -> Alert:
         Level.BLOCKING,
         Text(
             f"« {line.title} » pouvait être délivré en totalité jusqu'au {shown.due:%d/%m/%Y} inclus : "
-            f"{shown.elapsed} jours sont déduits, {allowed} peuvent être délivrés.",
+            f"jours déduits : {shown.elapsed}, délivrable à ce jour : {_allowed(allowed)}.",
             f'"{line.title}" could be delivered in full until {shown.due} inclusive: {shown.elapsed} days are '
             f"deducted, {allowed} may be delivered.",
         ),
         f"{asked.location}.quantity",
         "CSP R5132-33",
     )
+
+
+def _allowed(allowed: Amount) -> str:
+    return said(allowed) if allowed.value else "rien"
 
 
 def not_computable(line: Line, asked: _Delivery) -> Alert:

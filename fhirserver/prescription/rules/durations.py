@@ -12,6 +12,7 @@ from typing import Final
 from fhirserver.issues import Text
 from fhirserver.prescription.alerts import Alert
 from fhirserver.prescription.execution.quantities import Amount, converted, covered_days, prescribed_quantity
+from fhirserver.prescription.print.amounts import said
 from fhirserver.prescription.rules.case import Case
 from fhirserver.prescription.rules.course import renewals, stride
 from fhirserver.prescription.rules.validity import window
@@ -80,8 +81,8 @@ def beyond(case: Case) -> Iterator[Alert]:
     if not longer and not case.medicine.is_narcotic and covered < _MISTAKEN * line.days:
         return
     text = Text(
-        f"« {line.title} » : {stated} durent {covered} jours selon la posologie ; {line.days} jours sont écrits"
-        + (f", et {row.value} au plus, renouvellements compris." if row and longer else "."),
+        f"« {line.title} » : selon la posologie, {said(stated)} pour {covered} jours ; durée écrite : {line.days} jours"
+        + (f", {row.value} au plus, renouvellements compris." if row and longer else "."),
         f'"{line.title}": {stated} last {covered} days by the posology; {line.days} days are written'
         + (f", and {row.value} at most, renewals included." if row and longer else "."),
     )
@@ -132,7 +133,7 @@ def begun_late(case: Case) -> Iterator[Alert]:
         "validity",
         Text(
             f"« {case.line.title} », valable à partir du {first:%d/%m/%Y} : le délai de présentation court de la "
-            f"rédaction ; ce jour-là, {shown.elapsed} jours sont déduits, {shown.days} peuvent être délivrés.",
+            f"rédaction ; ce jour-là, jours déduits : {shown.elapsed}, jours délivrables : {shown.days}.",
             f'"{case.line.title}", valid from {first}: the days to present it count from the drafting; on that day '
             f"{shown.elapsed} days are deducted, {shown.days} may be delivered.",
         ),

@@ -11,6 +11,7 @@ from fhirserver.prescription import acts
 from fhirserver.prescription.alerts import Alert, Level
 from fhirserver.prescription.execution.quantities import Amount, read_amount
 from fhirserver.prescription.facts import Facts
+from fhirserver.prescription.print.amounts import said
 from fhirserver.prescription.rules.calendar import age
 from fhirserver.prescription.rules.case import Case
 
@@ -119,7 +120,10 @@ def _amounts(case: Case) -> Iterator[Alert]:
         if amount is not None and amount.value <= 0:
             yield case.blocking(
                 "quantity",
-                Text(f"{amount} : un nombre positif est attendu.", f"{amount}: a positive number is expected."),
+                Text(
+                    f"{said(amount)} : un nombre positif est attendu.",
+                    f"{amount}: a positive number is expected.",
+                ),
                 path,
                 SOURCE,
             )
@@ -130,7 +134,7 @@ def _amounts(case: Case) -> Iterator[Alert]:
                 yield case.blocking(
                     "quantity",
                     Text(
-                        f"Dose {amount} : un nombre positif est attendu.",
+                        f"Dose {said(amount)} : un nombre positif est attendu.",
                         f"Dose {amount}: a positive number is expected.",
                     ),
                     f"dosageInstruction[{at}].doseAndRate",
@@ -202,15 +206,16 @@ def of_people(facts: Facts) -> Iterator[Alert]:
                 yield _missing("patient-traits", Level.BLOCKING, french, english, f"Patient.{path}")
     if prescriber is not None:
         for present, level, french, english, path in (
-            (prescriber.named, Level.BLOCKING, "le nom du prescripteur", "the prescriber's name", "name"),
-            (prescriber.identified, Level.BLOCKING, "son identifiant", "his identifier", "identifier"),
-            (bool(prescriber.profession), Level.INFORMATION, "sa qualité", "his profession", "qualification"),
-            (prescriber.address, Level.INFORMATION, "son adresse", "his address", "address"),
-            (prescriber.phone, Level.INFORMATION, "son téléphone", "his phone number", "telecom"),
-            (prescriber.email, Level.INFORMATION, "son adresse électronique", "his e-mail address", "telecom"),
+            (prescriber.named, Level.BLOCKING, "le nom", "name", "name"),
+            (prescriber.identified, Level.BLOCKING, "l'identifiant", "identifier", "identifier"),
+            (bool(prescriber.profession), Level.INFORMATION, "la qualité", "profession", "qualification"),
+            (prescriber.address, Level.INFORMATION, "l'adresse", "address", "address"),
+            (prescriber.phone, Level.INFORMATION, "le téléphone", "phone number", "telecom"),
+            (prescriber.email, Level.INFORMATION, "l'adresse électronique", "e-mail address", "telecom"),
         ):
             if not present:
-                yield _missing("prescriber-mentions", level, french, english, f"Practitioner.{path}")
+                whose = f"{french} du prescripteur", f"the prescriber's {english}"
+                yield _missing("prescriber-mentions", level, *whose, f"Practitioner.{path}")
 
 
 def _missing(rule: str, level: Level, french: str, english: str, path: str) -> Alert:

@@ -15,6 +15,7 @@ from fhirserver.prescription.alerts import Alert
 from fhirserver.prescription.elements import InWords
 from fhirserver.prescription.execution.quantities import Amount, is_counted, read_amount
 from fhirserver.prescription.print import words
+from fhirserver.prescription.print.amounts import said
 from fhirserver.prescription.print.posology_words import is_feminine, unit
 from fhirserver.prescription.rules.case import Case
 from fhirserver.prescription.timing import repeat_of
@@ -183,7 +184,8 @@ def fractional(case: Case) -> Iterator[Alert]:
         yield case.inform(
             "narcotic-units",
             Text(
-                f"« {case.line.title} » : {quantity} ; un stupéfiant se délivre à l'unité près, arrondie.",
+                f"« {case.line.title} » : {said(quantity)} ; un stupéfiant se délivre à l'unité près, ici l'unité "
+                "supérieure.",
                 f'"{case.line.title}": {quantity}; a narcotic is delivered to the unit, rounded up.',
             ),
             "dispenseRequest.quantity",

@@ -59,7 +59,7 @@ _FORMATS: Final[dict[str, Text]] = {
         "1 to 64 characters out of A-Z a-z 0-9 - .",
     ),
     "uri": Text(
-        "une URI sans espace ; une OID s'écrit urn:oid:1.2.3, un UUID urn:uuid:c757…",
+        "une URI sans espace ; un OID s'écrit urn:oid:1.2.3, un UUID urn:uuid:c757…",
         "a URI without white space; an OID is written urn:oid:1.2.3, a UUID urn:uuid:c757…",
     ),
     "url": Text(
@@ -71,7 +71,7 @@ _FORMATS: Final[dict[str, Text]] = {
         "an absolute URL, followed by |version where needed",
     ),
     "oid": Text(
-        "urn:oid: suivi d'une OID, comme urn:oid:1.2.250.1.213",
+        "urn:oid: suivi d'un OID, comme urn:oid:1.2.250.1.213",
         "urn:oid: and an OID, such as urn:oid:1.2.250.1.213",
     ),
     "uuid": Text(

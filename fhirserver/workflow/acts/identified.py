@@ -84,7 +84,7 @@ def _claims(request: Request, resource: dict[str, Any]) -> list[str]:
 def _without_identifier(entry: Entry) -> Unprocessable:
     return Unprocessable(
         Text(
-            "Donnez un identifiant à cette délivrance (identifier) : il permet de la répéter sans la compter deux fois",
+            "Donnez un identifiant à cette délivrance (identifier) : répétée, elle ne comptera pas deux fois.",
             "Give this delivery an identifier: it lets you repeat it without its being counted twice.",
         ),
         expression=f"Bundle.entry[{entry.position}].resource.identifier",

@@ -53,7 +53,7 @@ def test_of_thirty_tablets_thirty_single_ones_are_accepted_and_no_more() -> None
 def test_more_than_remains_is_refused_and_what_remains_is_said() -> None:
     rule, text = refused(Conflict, ordered(30), delivery(25), delivery(10))
     assert rule == "prescription-remaining"
-    assert "il reste 5 comprimé" in text
+    assert "il reste 5 comprimés à délivrer, la demande est de 10 comprimés" in text
 
 
 def test_a_delivery_may_exceed_by_less_than_one_smallest_pack() -> None:
@@ -168,7 +168,7 @@ def test_what_is_less_than_a_pack_is_not_delivered_early_either() -> None:
     for on in ("2026-01-06", "2026-01-07", "2026-02-02"):
         rule, text = refused(Unprocessable, request, delivery(28), delivery(29, on=on))
         assert rule == "prescription-early-delivery"
-        assert "0 comprimé peuvent être délivrés à ce jour" in text
+        assert "délivrable à ce jour : rien" in text
     assert run(request, delivery(27), delivery(30))[1].standing.remaining == tablets(27)
 
 
@@ -183,7 +183,7 @@ def test_in_a_single_delivery_lifts_fractions_and_no_month() -> None:
     elements.set_flag(request, Flag.SINGLE_DELIVERY)
     rule, text = refused(Unprocessable, request, delivery(168))
     assert rule == "prescription-early-delivery"
-    assert "28 comprimé peuvent être délivrés à ce jour" in text
+    assert "délivrable à ce jour : 28 comprimés" in text
 
 
 def test_contraceptives_are_delivered_for_three_months() -> None:
