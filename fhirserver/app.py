@@ -169,7 +169,7 @@ def create_app(settings: Settings, *, ahead: bool = False) -> Flask:
         settings: in force.
         ahead: make ready, while the first requests are answered, what the first of its kind would wait for.
     """
-    store = Store(settings.mongodb_uri, settings.database)
+    store = Store(settings.mongodb_uri, settings.database, longest=settings.search_seconds)
     administered.connect(store, settings.mongodb_uri)
     made = services(settings, store)
     formats = Formats((JSON, xml(XmlCodec(made.definitions))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any, Final
 
 import click
@@ -28,6 +29,7 @@ COMMANDS: Final = {
     "terminology": "fhirserver.terminology.commands:terminology",
 }
 """Command → module and name of its click command."""
+_REST: Final = re.compile(r", (Timeout:|lsid|full error)")
 
 
 class Collected(click.Group):
@@ -58,7 +60,9 @@ class Collected(click.Group):
         except SettingError as error:
             raise click.ClickException(str(error)) from error
         except Unavailable as error:
-            raise click.ClickException(f"{error} (MONGODB_URI, FHIRSERVER_DATABASE)") from error
+            # of what the driver says, the reason: the rest is the command, or how each member looks
+            reason = _REST.split(f": {error.__cause__}", maxsplit=1)[0][:300] if error.__cause__ else ""
+            raise click.ClickException(f"{error} (MONGODB_URI, FHIRSERVER_DATABASE){reason}") from error
         except PermissionError as error:
             raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 

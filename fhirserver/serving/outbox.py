@@ -53,7 +53,7 @@ def work(settings: Settings, beside: int | None = None) -> None:
         Path("/proc/self/comm").write_text("outbox")  # what Linux shows of the process
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    store = Store(settings.mongodb_uri, settings.database)
+    store = Store(settings.mongodb_uri, settings.database, longest=settings.async_search_seconds)
     administered.connect(store, settings.mongodb_uri)
     services = app.services(settings, store)
     workers = [Worker(services, handlers) for handlers in app.handlers(settings)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -18,6 +19,7 @@ from pymongo.errors import (
     OperationFailure,
     PyMongoError,
 )
+from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
 from fhirserver.errors import Failure, TooLarge, Unavailable
@@ -30,33 +32,42 @@ DURABLE: Final = WriteConcern(w="majority", j=True, wtimeout=15_000)
 APPLICATION: Final = "fhirserver"
 """How MongoDB's logs and profiles name us."""
 
+_log: Final = logging.getLogger("fhirserver")
+
 _OPTIONS: Final[dict[str, Any]] = {
     "appname": APPLICATION,
     "serverSelectionTimeoutMS": 10_000,  # an election takes less
     "connectTimeoutMS": 3_000,
-    "socketTimeoutMS": 120_000,
 }
+
+LONGEST: Final = 85.0
+"""Seconds that one query may take, unless said otherwise."""
+_MORE: Final = 35.0
+"""Seconds beyond these after which a connection that says nothing is given up, as one that is cut off alone."""
 
 _BEYOND_CACHE: Final = 388  # TransactionTooLargeForCache
 _TOO_LARGE: Final = frozenset({10334, 17419, 17420})  # BSONObjectTooLarge, and an update's result beyond 16 MB
 
 
-def options(uri: str) -> dict[str, Any]:
-    """Return the driver's options that an address does not state itself."""
-    return {name: value for name, value in _OPTIONS.items() if f"{name.lower()}=" not in uri.lower()}
+def options(uri: str, longest: float | None = LONGEST) -> dict[str, Any]:
+    """Return the driver's options that an address does not state itself; `longest` is as for `connect`."""
+    silent = {} if longest is None else {"socketTimeoutMS": int(1000 * (longest + _MORE))}
+    return {name: value for name, value in (_OPTIONS | silent).items() if f"{name.lower()}=" not in uri.lower()}
 
 
-def connect(uri: str) -> MongoClient[dict[str, Any]]:
+def connect(uri: str, longest: float | None = LONGEST) -> MongoClient[dict[str, Any]]:
     """Return a client of a replica set; connects when first used, so make it after forking.
 
     Args:
         uri: its options win over ours.
+        longest: seconds that one query may take; None: any.
 
     Raises:
         SettingError: it is no address of MongoDB, or asks for reads from secondaries.
     """
     try:
-        client: MongoClient[dict[str, Any]] = MongoClient(uri, tz_aware=True, **options(uri))
+        parse_uri(uri, warn=False)  # a client only warns of an option that it does not know
+        client: MongoClient[dict[str, Any]] = MongoClient(uri, tz_aware=True, **options(uri, longest))
     except (ConfigurationError, ValueError) as error:
         raise SettingError(f"MONGODB_URI: {error}") from error
     if client.read_preference != ReadPreference.PRIMARY:
@@ -75,6 +86,17 @@ def unavailable() -> Unavailable:
             "The database does not answer at the moment; try again in a few seconds.",
         ),
         headers={"Retry-After": "2"},
+    )
+
+
+def refused() -> Unavailable:
+    """MongoDB does not let the server's user do what it must: an operator has to see to it."""
+    return Unavailable(
+        Text(
+            "La base de données refuse le compte du serveur ; prévenez son exploitant.",
+            "The database refuses the server's account; tell its operator.",
+        ),
+        headers={"Retry-After": "60"},
     )
 
 
@@ -133,8 +155,13 @@ def admitted() -> Iterator[None]:
     except OperationFailure as error:
         if error.code not in _REFUSED:
             raise
-        said = (error.details or {}).get("errmsg", "refused")
-        raise SettingError(f"MONGODB_URI: MongoDB does not let this user in: {said}") from error
+        raise SettingError(f"MONGODB_URI: MongoDB does not let this user in: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """Return what MongoDB said, without the rest of the command."""
+    details = getattr(error, "details", None) or {}
+    return str(details.get("errmsg", error)).partition(", lsid")[0][:300]
 
 
 _REFUSED: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, AtlasError
@@ -176,6 +203,9 @@ def failure_of(error: Exception) -> Failure | None:
         return out_of_time()
     if _BEYOND_CACHE in codes:
         return beyond_cache()
+    if codes & _REFUSED:
+        _log.error("MongoDB refuses the user of MONGODB_URI: %s", _said(error))
+        return refused()
     if isinstance(error, DocumentTooLarge) or codes & _TOO_LARGE:
         return too_large()
     if isinstance(error, OverflowError | InvalidDocument):

@@ -6,8 +6,9 @@ import atexit
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+from pymongo import timeout
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError
 
@@ -18,7 +19,7 @@ from fhirserver.store.commits.clock import Clock
 from fhirserver.store.commits.gathering import Gathering
 from fhirserver.store.commits.transaction import Transaction, id_taken
 from fhirserver.store.commits.turns import Turns
-from fhirserver.store.connection import DURABLE, admitted, connect, require_replica_set, translated
+from fhirserver.store.connection import DURABLE, LONGEST, admitted, connect, require_replica_set, translated
 from fhirserver.store.indexes import Index
 from fhirserver.store.kept import documents, versions
 from fhirserver.store.kept.files import Files
@@ -28,6 +29,9 @@ from fhirserver.store.kept.versions import HistoryQuery
 from fhirserver.store.outbox import Outbox
 
 T = TypeVar("T")
+
+_ANSWER: Final = 5.0
+"""Seconds in which MongoDB answers; beyond, it is not there."""
 
 
 class Store:
@@ -44,8 +48,16 @@ class Store:
         turns: which keys the threads of this process write one after the other.
     """
 
-    def __init__(self, uri: str, database: str = "fhirserver") -> None:
-        self.client = connect(uri)
+    def __init__(self, uri: str, database: str = "fhirserver", *, longest: float = LONGEST) -> None:
+        """Open it.
+
+        Args:
+            uri: of MongoDB.
+            database: its name.
+            longest: seconds that one query may take.
+        """
+        self._uri = uri
+        self.client = connect(uri, longest)
         self.database = self.client.get_database(database, write_concern=DURABLE)
         self.collection = cache(self.database.__getitem__)
         self.resources = self.database["resources"]
@@ -65,9 +77,11 @@ class Store:
             SettingError: the MongoDB of the settings is no replica set, or does not let us in.
             Unavailable: it does not answer.
         """
-        with translated(), admitted():
-            require_replica_set(self.client)
-            indexes.ensure(self.database, [*indexes.OWN, *more])
+        # an index of a large collection is built for hours
+        with translated(), admitted(), connect(self._uri, longest=None) as client:
+            require_replica_set(client)
+            database = client.get_database(self.database.name, write_concern=DURABLE)
+            indexes.ensure(database, [*indexes.OWN, *more])
 
     def close(self) -> None:
         """Let go of all connections; a process that ends without it holds the horizon back for a while."""
@@ -76,13 +90,13 @@ class Store:
         self.client.close()
 
     def ping(self) -> None:
-        """Ask MongoDB whether it can write.
+        """Ask MongoDB whether it is there.
 
         Raises:
-            Unavailable: no primary answers.
+            Unavailable: no primary answers, or it does not let us in.
         """
-        with translated():
-            self.client.admin.command("ping")
+        with translated(), timeout(_ANSWER):
+            self.database["clock"].find_one({"_id": "clock"}, {"_id": True})
 
     # Writing
 

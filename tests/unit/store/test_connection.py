@@ -17,7 +17,7 @@ from pymongo.errors import (
 from fhirserver.errors import TooLarge, Unavailable
 from fhirserver.settings import SettingError
 from fhirserver.store import Draft, HistoryQuery, Store
-from fhirserver.store.connection import failure_of, translated
+from fhirserver.store.connection import failure_of, options, translated
 
 NOWHERE = "mongodb://127.0.0.1:1/?directConnection=true&serverSelectionTimeoutMS=50"
 PATIENT = {"resourceType": "Patient"}
@@ -30,6 +30,8 @@ PATIENT = {"resourceType": "Patient"}
         (ExecutionTimeout("slow", 50), Unavailable),
         (OperationFailure("stepped down", 189), Unavailable),
         (OperationFailure("cursor id not found", 43), Unavailable),
+        (OperationFailure("not authorized", 13), Unavailable),
+        (OperationFailure("Authentication failed.", 18), Unavailable),
         (OperationFailure("operation was interrupted", 11601), Unavailable),
         (BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 64}]}), Unavailable),
         (BulkWriteError({"writeErrors": [{"code": 10334}], "writeConcernErrors": []}), TooLarge),
@@ -82,9 +84,21 @@ def test_an_address_that_asks_for_reads_from_secondaries_is_refused() -> None:
         Store(f"{NOWHERE}&readPreference=secondaryPreferred")
 
 
+def test_an_address_with_an_option_that_is_none_is_refused() -> None:
+    with pytest.raises(SettingError, match="MONGODB_URI: Unknown option: foo"):
+        Store(f"{NOWHERE}&foo=bar")
+
+
 def test_an_update_of_mongoengine_s_that_no_majority_confirms_means_503() -> None:
     with pytest.raises(Unavailable):
         _unconfirmed()
+
+
+def test_a_connection_is_not_given_up_while_a_query_may_take_so_long() -> None:
+    """Searches that are answered later may take minutes, and the index of a large collection is built for hours."""
+    assert options(NOWHERE, 300)["socketTimeoutMS"] > 300_000
+    assert "socketTimeoutMS" not in options(NOWHERE, None)
+    assert "socketTimeoutMS" not in options(f"{NOWHERE}&socketTimeoutMS=1000")
 
 
 @translated()
