@@ -251,7 +251,7 @@ def move(workflow: Workflow, services: Services, request: Request, identity: str
 
 def keep_open(task: TaskWork, action: str) -> None:
     """Record the access; what a professional holds stays visible to him."""
-    sight.open_to(task.work.workflow, task.work.request, task.view.number, action, task=task.stored.id)
+    sight.open_to(task.work.workflow, task.work.request, task.view.number, action, id=task.stored.id)
 
 
 def not_found(identity: str) -> NotFound:

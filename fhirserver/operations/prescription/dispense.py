@@ -15,7 +15,7 @@ from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
 from fhirserver.prescription import elements
 from fhirserver.prescription.execution.executions import EXECUTION_TYPES
-from fhirserver.workflow import sight, taskwork
+from fhirserver.workflow import taskwork
 from fhirserver.workflow.acts import dispensing
 from fhirserver.workflow.context import Workflow
 from fhirserver.workflow.marks import mark_of
@@ -23,7 +23,7 @@ from fhirserver.workflow.marks import mark_of
 _TAKEN = ("dispense", "resource")
 
 
-def run(workflow: Workflow, call: Call) -> Answer:
+def run(workflow: Workflow, call: Call) -> Answer:  # noqa: ARG001 - operations are called alike
     """Answer Parameters: the Task, each resource recorded, and the next possible date of each.
 
     Raises:
@@ -52,7 +52,7 @@ def run(workflow: Workflow, call: Call) -> Answer:
         failure.issues = tuple(entries.located(failure.issues, _places(call.request.parse())))
         raise
     recorded = [jsontext.read(answer.stored.body) for answer in answers if answer.stored is not None]
-    return Answer(200, resource=asked.answer(task=_tasks(workflow, call, answers), dispense=[*map(_told, recorded)]))
+    return Answer(200, resource=asked.answer(task=_tasks(call, answers), dispense=[*map(_told, recorded)]))
 
 
 def _places(body: dict[str, Any]) -> list[str]:
@@ -93,13 +93,9 @@ def _told(resource: dict[str, Any]) -> dict[str, Any]:
     return {"part": parts}
 
 
-def _tasks(workflow: Workflow, call: Call, answers: list[Answer]) -> list[dict[str, Any]]:
+def _tasks(call: Call, answers: list[Answer]) -> list[dict[str, Any]]:
     """Return the Tasks that the executions are of, as they stand now."""
-    marks = [mark for answer in answers if (mark := mark_of(answer.stored)) is not None and mark.task]
-    tasks = []
-    for identity, number in dict.fromkeys((mark.task, mark.number) for mark in marks):
-        stored = call.services.store.read("Task", str(identity))
-        if stored is not None:
-            sight.open_to(workflow, call.request, number, "dispense", id=identity)
-            tasks.append({"resource": jsontext.read(stored.body)})
-    return tasks
+    marks = [mark_of(answer.stored) for answer in answers]
+    named = dict.fromkeys(mark.task for mark in marks if mark is not None and mark.task)
+    found = [call.services.store.read("Task", identity) for identity in named]
+    return [{"resource": jsontext.read(stored.body)} for stored in found if stored is not None]
