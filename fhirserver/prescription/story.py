@@ -38,7 +38,7 @@ class Event:
     """Something that happened.
 
     Attributes:
-        what: a short key: a state, `delivered`, `withdrawn`, `line-ended`.
+        what: a short key: a state, `delivered`, `withdrawn`, `corrected`, `line-ended`.
         execution: whether it tells of the execution, which a patient may hide from prescribers.
         reference: what it is about.
     """
@@ -86,7 +86,7 @@ def events(reference: str, versions: Sequence[Version], titles: Mapping[str, str
 def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, str]) -> Iterator[Event]:
     state: State | None = None
     holder: str | None = None
-    delivered = closed = 0
+    delivered = closed = corrected = 0
     withdrawn: set[tuple[str, str]] = set()
     for version in versions:
         view = View(version.task)
@@ -109,6 +109,11 @@ def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, st
                 withdrawn.add((what, _line(entry)))
                 text = _withdrawal(entry, titles)
                 yield Event(version.when, version.who, "withdrawn", text, execution=True, reference=what)
+        corrections = view.outputs("correction")
+        for what in corrections[corrected:]:
+            text = Text("Résultat corrigé", "Result corrected")
+            yield Event(version.when, version.who, "corrected", text, execution=True, reference=what)
+        corrected = len(corrections)
         former, holder = holder, view.hold.executor if view.hold else None
         if view.state is not state or (state is State.TAKEN and holder != former):
             move = MOVES.get(view.state)

@@ -246,6 +246,12 @@ class View:
             }
         )
 
+    def add_correction(self, reference: str) -> None:
+        """Note a report that corrects one which executed a line; it executes nothing."""
+        self.task.setdefault("output", []).append(
+            {"type": _part("correction", "Résultat corrigé"), "valueReference": {"reference": reference}}
+        )
+
     def add_print(self, reference: str) -> None:
         """Note where the printed prescription is, or will be in a moment."""
         self.task.setdefault("output", []).append(

@@ -16,7 +16,7 @@ from fhirserver.prescription.elements import Flag, InWords
 from fhirserver.prescription.execution.quantities import duration_days
 from fhirserver.prescription.facts import PatientFacts, patient_facts
 from fhirserver.prescription.lines import Line, day
-from fhirserver.prescription.print import amounts, people, posology
+from fhirserver.prescription.print import amounts, ordered, people, posology
 from fhirserver.prescription.print.posology_words import SPACE
 from fhirserver.prescription.print.printed import PrintedLine, PrintedPatient, PrintedPrescriber, PrintedPrescription
 from fhirserver.prescription.rules.tables import Tables, shipped
@@ -165,9 +165,7 @@ def _sentences(line: Line) -> Iterator[str]:
         yield from (text for text in posology.sentences(line.dosages) if text)
         yield from _notes(line)
         return
-    timing = line.resource.get("occurrenceTiming")
-    if timing:
-        yield posology.sentence({"timing": timing})
+    yield from ordered.sentences(line)
     on = day(line.resource.get("occurrenceDateTime"))
     if on and on != line.drafted:
         yield f"À réaliser le {_shown(on)}."
@@ -194,6 +192,8 @@ def _mentions(line: Line) -> Iterator[str]:
         yield f"Délivrance fractionnée : {fraction}{SPACE}jours"
     if request.get("performer"):
         yield f"À délivrer par : {people.referred(request['performer'])}"
+    if not line.is_medicine:
+        yield from ordered.performers(line.resource)
     period = elements.surgery(line.resource)
     if period:
         yield f"Chirurgie programmée le {_shown(period[0])}, sortie prévue le {_shown(period[1])}"
@@ -204,7 +204,9 @@ def _extent(line: Line) -> Iterator[str]:
     """Quantity, duration and renewals."""
     stated = line.stated_quantity
     if stated is not None:
-        yield f"Quantité : {amounts.quantity(stated.quantity())}"
+        yield ordered.extent(line.resource) or f"Quantité : {amounts.quantity(stated.quantity())}"
+    elif spoken := ordered.extent(line.resource):
+        yield spoken
     said = line.resource.get("dispenseRequest", {}).get("expectedSupplyDuration")
     if said:
         yield f"Durée : {amounts.quantity(said)}"

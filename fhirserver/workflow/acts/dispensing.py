@@ -27,15 +27,13 @@ from fhirserver.prescription.states import Action
 from fhirserver.prescription.tasks import is_open
 from fhirserver.store import Task, Transaction
 from fhirserver.workflow import pushes, taskwork
-from fhirserver.workflow.acts import holding, identified
+from fhirserver.workflow.acts import correcting, holding, identified
 from fhirserver.workflow.context import EXECUTING, Work, Workflow, prescriber_keys, present
 from fhirserver.workflow.marks import dmp_order, mark_of
 from fhirserver.workflow.taskwork import TaskWork
 
 TASK: Final = "prescription-task"
 """`Request.memory`: the Task that `$dispense` was invoked on; what is recorded must be of it."""
-_OPENED: Final = "prescription-opened"
-"""`Request.memory`: ids of the Tasks that stay visible to who recorded something of them."""
 PUBLISH: Final = "prescription-publish-dispense"
 """Kind of the outbox task that puts what was delivered into the DMP."""
 _UNFINISHED: Final = frozenset(
@@ -147,10 +145,9 @@ def plan(
         task = held.get(execution.task)
         if task is None:
             task = held[execution.task] = taskwork.load(work, execution.task)
-        _execute(task, execution)
+        _record(task, execution)
     for task in held.values():
         task.standings()
-        holding.go_on(task)
         task.save()
         _publish(task, executed)
 
@@ -158,11 +155,6 @@ def plan(
         kept = pushes.kept(told, answers)
         for name in dict.fromkeys(names):
             transaction.claim(name, kept)
-        opened = request.memory.setdefault(_OPENED, set())
-        for task in held.values():
-            if task.stored.id not in opened:  # a commit that is tried again tells of it once
-                opened.add(task.stored.id)
-                taskwork.keep_open(task, "dispense")
 
     return finish
 
@@ -218,6 +210,22 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
             elements.set_value(resource, "remaining-quantity", "Quantity", decision.standing.remaining.quantity())
     entry.resource = resource
     entry.marks = task.mark.executed("dispense", prescriber_keys(work.request.caller), task.stored.id).kept()
+
+
+def _record(task: TaskWork, execution: _Execution) -> None:
+    """Decide on one entry; a corrected report is kept with those of its Task, whatever became of that."""
+    entry = execution.entry
+    if not correcting.is_correction(task, entry, execution.lines):
+        _execute(task, execution)
+        holding.go_on(task)
+        return
+    resource: dict[str, Any] = dict(entry.resource or {})
+    for name in execution.lines:
+        _name_patient(resource, task.lines[name].resource, f"Bundle.entry[{entry.position}].resource")
+    task.view.add_correction(f"{entry.kind}/{entry.identity}")
+    entry.resource = resource
+    keys = prescriber_keys(task.work.request.caller)
+    entry.marks = task.mark.executed("dispense", keys, task.stored.id).kept()
 
 
 def _require_profession(task: TaskWork, line: Line, place: str) -> None:
@@ -314,9 +322,11 @@ def _require_finished(resource: dict[str, Any], place: str) -> None:
         raise Unprocessable(
             Text(
                 f"Le statut « {resource['status']} » n'est pas celui d'une exécution terminée : enregistrez ce qui a "
-                "été délivré (completed, final) ou ne l'a pas été (declined, abandoned, not-done).",
+                "été délivré (completed, final) ou ne l'a pas été (declined, abandoned, not-done) ; ce qui est en "
+                "cours s'enregistre sans nommer la ligne, puis s'achève par un PUT qui la nomme.",
                 f'The status "{resource["status"]}" is not that of a finished execution: record what was delivered '
-                "(completed, final) or was not (declined, abandoned, not-done).",
+                "(completed, final) or was not (declined, abandoned, not-done); what goes on is recorded without "
+                "naming the line, and finished by a PUT that names it.",
             ),
             expression=f"{place}.status",
             rule="prescription-status",

@@ -140,3 +140,29 @@ def test_what_was_found_is_hidden_as_the_report_that_tells_of_it(
     assert laboratory.put(found[0], bare).status_code == 405
     assert laboratory.put(found[0], corrected).status_code == 200
     assert other.get(found[0]).status_code == 404
+
+
+def test_a_corrected_report_stands_beside_the_first_and_executes_nothing_anew(
+    server: Server, prescriber: Client
+) -> None:
+    issued = issue(prescriber, act("5201", "ECBU", category=LABORATORY))
+    place = f"1{uuid.uuid4().int % 10**9:09d}"
+    laboratory, other = (
+        Client(server, server.token("laboratory", structure=each)) for each in (place, f"{int(place) - 1}")
+    )
+    line = issued.reference("ServiceRequest")
+    for each in (other, laboratory):
+        task = f"Task/{task_of(each, issued.number, 'laboratory')['id']}"
+    assert laboratory.post(f"{task}/$take", parameters()).status_code == 200
+    unfinished = laboratory.post("DiagnosticReport", report(line, status="preliminary"))
+    assert "sans nommer la ligne" in unfinished.text
+    assert laboratory.post("DiagnosticReport", report(line)).status_code == 201
+    assert laboratory.post(f"{task}/$close", parameters()).status_code == 200
+    assert other.post("DiagnosticReport", report(line, status="corrected")).status_code in (409, 412)
+    for status in ("corrected", "amended"):
+        changed = laboratory.post("DiagnosticReport", report(line, status=status))
+        assert changed.status_code == 201, changed.text
+    assert len(prescriber.get(f"DiagnosticReport?based-on={line}").json()["entry"]) == 3
+    told = laboratory.post("$history-of-prescription", parameters(number=issued.number)).text
+    assert told.count("Résultat corrigé") == 2
+    assert prescriber.get(line).json()["status"] == "completed"

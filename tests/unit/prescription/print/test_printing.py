@@ -163,6 +163,49 @@ def test_acts_and_devices_are_printed_with_what_was_said_of_them() -> None:
     assert second.mentions == ("Quantité : 16\u00a0pansements", "À renouveler 1 fois")
 
 
+DAY = {"value": 1, "unit": "jour", "system": "http://unitsofmeasure.org", "code": "d"}
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"bodySite": [{"text": "Genou gauche"}]}, "Localisation : Genou gauche."),
+        ({"orderDetail": [{"text": "Avec injection"}]}, "Avec injection."),
+        ({"reasonCode": [{"text": "Suspicion de fracture"}]}, "Motif : Suspicion de fracture."),
+        ({"asNeededBoolean": True}, "Si besoin."),
+        ({"asNeededCodeableConcept": {"text": "douleur"}}, "Si besoin (douleur)."),
+        ({"occurrencePeriod": {"start": "2026-01-12", "end": "2026-01-20"}}, "Du 12/01/2026 au 20/01/2026."),
+    ],
+)
+def test_where_when_and_why_of_an_act_is_printed(said: dict[str, Any], sentence: str) -> None:
+    assert printed(service("NFQK001", "urn:oid:1.2.250.1.213.2.5", **said)).lines[0].sentences == (sentence,)
+
+
+def test_the_reason_of_a_secret_act_is_not_printed() -> None:
+    act = service("JNQM001", "urn:oid:1.2.250.1.213.2.5", reasonCode=[{"text": "IVG"}])
+    elements.set_flag(act, Flag.PREGNANCY_TERMINATION)
+    assert printed(act).lines[0].sentences == ()
+
+
+def test_the_number_of_acts_is_printed_as_it_was_written_and_by_whom_they_are_done() -> None:
+    ten, fifteen = ({"value": count, "unit": "séance"} for count in (10, 15))
+    act = service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityRange={"low": ten, "high": fifteen})
+    assert mentions(act) == "Quantité : 10 à 15 séances"
+    act = service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityRatio={"numerator": ten, "denominator": DAY})
+    assert mentions(act | {"performer": [{"display": "Cabinet Durand"}]}) == (
+        "Quantité : 10 séances par jour | À réaliser par : Cabinet Durand"
+    )
+
+
+def test_what_tells_a_device_from_another_is_printed() -> None:
+    size = {"code": {"text": "Taille"}, "valueCodeableConcept": {"text": "L"}}
+    thing = device(line_renewals=("UnsignedInt", 0)) | {
+        "parameter": [size],
+        "occurrenceTiming": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
+    }
+    assert printed(thing).lines[0].sentences == ("Taille : L.", "1 fois par jour.")
+
+
 def test_nothing_that_keeps_a_secret_is_printed() -> None:
     for flag in (Flag.PREGNANCY_TERMINATION, Flag.MINOR_SECRET):
         assert printed(flagged(flag)) == printed(medicine())

@@ -1,0 +1,85 @@
+"""What is said of an act or a device, in French: where, when, which, why, and by whom.
+
+Sources: ServiceRequest and DeviceRequest of FHIR R4; the reason belongs on a request for imaging or biology (Code de la
+santé publique R1333-66, L6211-8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from fhirserver.prescription import elements
+from fhirserver.prescription.elements import Flag
+from fhirserver.prescription.lines import Line
+from fhirserver.prescription.print import amounts, people, posology
+from fhirserver.prescription.print.posology_words import SPACE
+
+Resource = Mapping[str, Any]
+
+_WHEN: Final = {"occurrenceTiming": "timing", **{name: name for name in ("asNeededBoolean", "asNeededCodeableConcept")}}
+"""Elements that a posology has under another name, or the same."""
+
+
+def sentences(line: Line) -> Iterator[str]:
+    """Write what describes an act or a device, a sentence each; of a secret line without its reason."""
+    resource = line.resource
+    yield from _told("Localisation", resource.get("bodySite", ()))
+    yield from (f"{text}." for concept in resource.get("orderDetail", ()) if (text := _words(concept)))
+    yield from _parameters(resource.get("parameter", ()))
+    spoken = {name: resource[element] for element, name in _WHEN.items() if element in resource}
+    if "occurrencePeriod" in resource:
+        spoken["timing"] = {"repeat": {"boundsPeriod": resource["occurrencePeriod"]}}
+    if spoken and (text := posology.sentence(spoken)):
+        yield text
+    if line.flags.isdisjoint({Flag.PREGNANCY_TERMINATION, Flag.MINOR_SECRET}):
+        yield from _told("Motif", resource.get("reasonCode", ()))
+
+
+def extent(resource: Resource) -> str | None:
+    """Write a number of acts that is a range (10 à 15 séances) or a ratio (20 séances par mois); None for any other."""
+    if "quantityRange" in resource:
+        return f"Quantité : {amounts.ranged(resource['quantityRange'])}"
+    ratio = resource.get("quantityRatio", {})
+    if ratio.get("numerator"):
+        per = amounts.per(ratio.get("denominator", {}), several="en")
+        return f"Quantité : {amounts.quantity(ratio['numerator'])} {per}".strip()
+    return None
+
+
+def performers(resource: Resource) -> Iterator[str]:
+    """Write by whom an act is to be done, or a device supplied."""
+    named = resource.get("performer", ())
+    for each in [named] if isinstance(named, Mapping) else named:
+        shown = people.referred({name: each[name] for name in ("display", "identifier") if name in each})
+        if shown:
+            yield f"À {'fournir' if resource['resourceType'] == 'DeviceRequest' else 'réaliser'} par : {shown}"
+
+
+def _told(label: str, concepts: Sequence[Resource]) -> Iterator[str]:
+    shown = ", ".join(filter(None, map(_words, concepts)))
+    if shown:
+        yield f"{label} : {shown}."
+
+
+def _parameters(parameters: Sequence[Resource]) -> Iterator[str]:
+    """What tells one device from another: its size, its power."""
+    for each in parameters:
+        label, shown = _words(each.get("code", {})), _value(each)
+        if label or shown:
+            yield f"{label} : {shown}." if label and shown else f"{label or shown}."
+
+
+def _value(parameter: Resource) -> str:
+    if "valueCodeableConcept" in parameter:
+        return _words(parameter["valueCodeableConcept"])
+    if "valueQuantity" in parameter:
+        return amounts.quantity(parameter["valueQuantity"])
+    if "valueRange" in parameter:
+        return amounts.ranged(parameter["valueRange"])
+    return {True: "oui", False: "non"}.get(parameter.get("valueBoolean"), "")
+
+
+def _words(concept: Resource) -> str:
+    codes = (str(coding["code"]) for coding in concept.get("coding", ()) if coding.get("code"))
+    return (elements.words(concept) or next(codes, "")).rstrip(". ").replace("\n", SPACE)
