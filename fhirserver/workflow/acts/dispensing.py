@@ -34,6 +34,8 @@ from fhirserver.workflow.taskwork import TaskWork
 
 TASK: Final = "prescription-task"
 """`Request.memory`: the Task that `$dispense` was invoked on; what is recorded must be of it."""
+_OPENED: Final = "prescription-opened"
+"""`Request.memory`: ids of the Tasks that stay visible to who recorded something of them."""
 PUBLISH: Final = "prescription-publish-dispense"
 """Kind of the outbox task that puts what was delivered into the DMP."""
 _UNFINISHED: Final = frozenset(
@@ -155,6 +157,11 @@ def plan(
         kept = pushes.kept(told, answers)
         for name in dict.fromkeys(names):
             transaction.claim(name, kept)
+        opened = request.memory.setdefault(_OPENED, set())
+        for task in held.values():
+            if task.stored.id not in opened:  # a commit that is tried again tells of it once
+                opened.add(task.stored.id)
+                taskwork.keep_open(task, "dispense")
 
     return finish
 
