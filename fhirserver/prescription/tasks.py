@@ -113,7 +113,7 @@ class View:
 
     def __init__(self, task: dict[str, Any], elsewhere: Collection[str] = ()) -> None:
         self.task = task
-        self._elsewhere = elsewhere
+        self.elsewhere = set(elsewhere)
 
     @property
     def kind(self) -> Kind:
@@ -212,7 +212,7 @@ class View:
         others = self.alternatives(reference)
         if not others or self.begun(reference):
             return None
-        return next((other for other in others if other in self._elsewhere or self.begun(other)), None)
+        return next((other for other in others if other in self.elsewhere or self.begun(other)), None)
 
     def add(self, reference: str, line: str, delivered: Delivered) -> None:
         """Note a delivery of a line."""

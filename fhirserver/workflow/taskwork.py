@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -238,6 +238,32 @@ def delivered_elsewhere(transaction: Transaction, view: View) -> set[str]:
         if other is not None and View(jsontext.read(other.body)).begun(reference):
             found.add(reference)
     return found
+
+
+def share(tasks: Collection[TaskWork]) -> None:
+    """Let Tasks that one push moves know what it delivered under the others."""
+    for task in tasks:
+        others = (other.view for other in tasks if other is not task)
+        task.view.elsewhere |= {line for view in others for line in view.lines if view.begun(line)}
+
+
+def tell_alternatives(tasks: Collection[TaskWork]) -> None:
+    """Write anew where lines of other Tasks stand that are alternatives to lines of these; these are planned already."""
+    for task in tasks:
+        others = {other for line in task.lines for other in task.view.alternatives(line)} - set(task.lines)
+        marks = [mark_of(task.work.transaction.read(kind, identity)) for kind, _, identity in map(_parted, others)]
+        for identity in sorted({mark.task for mark in marks if mark is not None and mark.task}):
+            if any(identity == known.stored.id for known in tasks):
+                continue
+            other = load(task.work, identity)
+            before = jsontext.write(other.view.task)
+            other.standings()
+            if other.view.state not in ENDED and jsontext.write(other.view.task) != before:
+                other.save()
+
+
+def _parted(reference: str) -> tuple[str, str, str]:
+    return reference.partition("/")
 
 
 def move(workflow: Workflow, services: Services, request: Request, identity: str, act: Callable[[TaskWork], T]) -> T:

@@ -153,6 +153,7 @@ def withdraw(  # noqa: PLR0913, PLR0917 - what is taken back, and why
         if hold is not None and not task.view.recorded_since(hold.first):
             task.view.give(replace(hold, recorded=False), task.view.task.get("owner"))
         task.save()
+        taskwork.tell_alternatives([task])
         if kind in DISPENSES:
             transaction.enqueue(Task(UNDISPENSE, {"delivery": f"{kind}/{identity}"}, dmp_order(mark.number)))
         resource["status"] = "entered-in-error"

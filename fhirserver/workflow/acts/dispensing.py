@@ -147,11 +147,14 @@ def plan(
         task = held.get(execution.task)
         if task is None:
             task = held[execution.task] = taskwork.load(work, execution.task)
+        taskwork.share(held.values())
         _record(task, execution)
+    taskwork.share(held.values())
     for task in held.values():
         task.standings()
         task.save()
         _publish(task, executed)
+    taskwork.tell_alternatives(held.values())
 
     def finish(answers: Sequence[Answer]) -> None:
         kept = pushes.kept(told, answers)

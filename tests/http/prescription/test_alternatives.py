@@ -12,6 +12,7 @@ from typing import Any
 import pypdfium2
 
 from fhirserver.demo import ordonnance, people
+from fhirserver.prescription import elements
 from fhirserver.prescription.alternatives import RELATIONSHIP
 from tests.http.conftest import Client, Server
 from tests.http.prescription.conftest import (
@@ -223,6 +224,62 @@ def test_who_takes_a_task_sees_that_its_line_was_executed_as_its_alternative(
     assert {"url": "finished", "valueBoolean": True} in standing["extension"]
     assert state(laboratory.post(f"Task/{biology}/$release", parameters()).json()) == "issued"
     assert laboratory.get(issued.reference("ServiceRequest")).json()["status"] == "active", "it may be taken back"
+
+
+def test_a_task_that_is_held_says_whether_its_line_may_still_be_executed_instead_of_its_alternative(
+    prescriber: Client, pharmacist: Client, as_role: AsRole
+) -> None:
+    issued, laboratory = issue(prescriber, apart), as_role("laboratory")
+    held(issued, pharmacist, laboratory)
+    biology = task_of(laboratory, issued.number, "laboratory")["id"]
+
+    def finished() -> bool:
+        (line,) = laboratory.get(f"Task/{biology}").json()["input"]
+        (standing,) = [each["extension"] for each in line["extension"] if each["url"].endswith("line-standing")]
+        return {"url": "finished", "valueBoolean": True} in standing
+
+    given = pharmacist.post("MedicationDispense", dispense(issued.reference("MedicationRequest", 1), 1120)).json()
+    assert finished()
+    back = pharmacist.post(f"MedicationDispense/{given['id']}/$cancel", parameters(reason="dispensing-error"))
+    assert back.status_code == 200, back.text
+    assert not finished()
+
+
+def test_of_two_alternatives_recorded_in_one_push_by_who_holds_both_tasks_none_is_accepted(
+    prescriber: Client, pharmacist: Client
+) -> None:
+    def change(bundle: dict[str, Any]) -> None:
+        line = bundle["entry"][4]["resource"]
+        device = {
+            "resourceType": "DeviceRequest",
+            **{name: line[name] for name in ("status", "intent", "subject", "authoredOn", "requester")},
+            "groupIdentifier": line["requisition"],
+            "codeCodeableConcept": {"text": "Bas de contention"},
+        }
+        elements.set_value(device, "line-quantity", "Quantity", {"value": 2, "unit": "paire"})
+        elements.set_value(device, "line-renewals", "UnsignedInt", 0)
+        bundle["entry"][4] |= {"resource": device, "request": {"method": "POST", "url": "DeviceRequest"}}
+        apart(bundle)
+
+    issued = issue(prescriber, change)
+    for kind in ("pharmacy", "device-supply"):
+        task = task_of(pharmacist, issued.number, kind)["id"]
+        assert pharmacist.post(f"Task/{task}/$take", parameters()).status_code == 200
+    supply: dict[str, Any] = {
+        "resourceType": "SupplyDelivery",
+        "identifier": [{"system": "urn:oid:1.2.250.1.999.7", "value": str(uuid.uuid4())}],
+        "status": "completed",
+        "suppliedItem": {"quantity": {"value": 2, "unit": "paire"}},
+    }
+    elements.set_value(supply, "executed-line", "Reference", {"reference": issued.reference("DeviceRequest")})
+    medicine = dispense(issued.reference("MedicationRequest", 1), 1120)
+    both = [
+        {"resource": each, "request": {"method": "POST", "url": each["resourceType"]}} for each in (medicine, supply)
+    ]
+    refused = pharmacist.post("", {"resourceType": "Bundle", "type": "transaction", "entry": both})
+    assert refused.status_code == 409, refused.text
+    assert "alternative" in refused.text
+    assert pharmacist.post("SupplyDelivery", supply).status_code == 201
 
 
 def test_of_two_alternatives_executed_at_the_same_moment_by_two_professions_one_is_accepted(
