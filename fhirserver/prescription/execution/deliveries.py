@@ -180,7 +180,7 @@ def _amount(case: _Case) -> Amount | None:
                 f"Delivered quantity {amount}: a positive number is expected; if nothing is delivered, the outcome is "
                 '"not-delivered", with a reason.',
             ),
-            expression=f"{asked.location}.quantity",
+            expression=_at_quantity(case),
             rule="prescription-quantity",
         )
     if plan.total is None:
@@ -196,7 +196,7 @@ def _amount(case: _Case) -> Amount | None:
                 f"The delivered quantity ({amount}) cannot be compared with the one prescribed ({plan.total}): "
                 f'state it in "{plan.total.unit or plan.total.code}".',
             ),
-            expression=f"{asked.location}.quantity",
+            expression=_at_quantity(case),
             rule="prescription-units",
         )
     return same
@@ -213,11 +213,15 @@ def _unsaid(case: _Case) -> Amount | None:
                 f"« {line.title} » : la quantité délivrée manque, en « {total.unit or total.code} ».",
                 f'"{line.title}": the delivered quantity is missing, in "{total.unit or total.code}".',
             ),
-            expression=f"{case.asked.location}.{'quantity' if line.is_medicine else 'suppliedItem.quantity'}",
+            expression=_at_quantity(case),
             rule="prescription-quantity",
             code="required",
         )
     return total.of(1) if is_counted(total) else None
+
+
+def _at_quantity(case: _Case) -> str:
+    return f"{case.asked.location}.{'suppliedItem.quantity' if case.line.is_device else 'quantity'}"
 
 
 def _by_contents(amount: Amount, wanted: Amount, unit: Amount, contents: Amount) -> Amount | None:
@@ -266,7 +270,7 @@ def _counted(case: _Case, amount: Amount, total: Amount) -> tuple[Delivered, lis
                 f'"{line.title}": {remaining} remain to be delivered, {amount} are asked for{elapsed[1]}'
                 + (" (a narcotic is delivered to the unit)." if narcotic else "."),
             ),
-            expression=f"{asked.location}.quantity",
+            expression=_at_quantity(case),
             rule="prescription-remaining",
         )
     alerts = []

@@ -110,6 +110,8 @@ def factor(left: Amount, right: Amount) -> Exact | None:
     mine, other = _word(left), _word(right)
     if mine == other:
         return 1
+    if not (left.code and right.code) and left.unit and _bare(left.unit) == _bare(right.unit):
+        return 1
     if left.system == right.system == UCUM and left.code and right.code:
         both = _annotation(left.code), _annotation(right.code)
         return None if all(both) else ucum.ratio(left.code, right.code)
@@ -332,11 +334,12 @@ def _annotation(code: str) -> str:
 
 def _word(amount: Amount) -> str:
     """The unit as a bare singular word without accents; empty for a quantity of plain number."""
-    text = amount.unit or amount.code or ""
-    if not amount.unit and amount.system == UCUM and amount.code:
-        text = amount.code
-    flat = unicodedata.normalize("NFKD", text.strip("{} ").replace("(s)", "").casefold())
-    bare = "".join(character for character in flat if not unicodedata.combining(character))
     if amount.system == UCUM and amount.code and "{" not in amount.code and amount.code != "1":
         return amount.code
+    return _bare(amount.unit or amount.code or "")
+
+
+def _bare(unit: str) -> str:
+    flat = unicodedata.normalize("NFKD", unit.strip("{} ").replace("(s)", "").casefold())
+    bare = "".join(character for character in flat if not unicodedata.combining(character))
     return " ".join(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in bare.split())  # noqa: PLR2004 - not of mg or UI

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fhirserver.issues import Text
-from fhirserver.prescription import acts
+from fhirserver.prescription import acts, elements
 from fhirserver.prescription.alerts import Alert, Level
 from fhirserver.prescription.execution.quantities import Amount, read_amount
 from fhirserver.prescription.facts import Facts
@@ -68,6 +68,7 @@ def of_line(case: Case) -> Iterator[Alert]:
             SOURCE,
         )
     yield from _amounts(case)
+    yield from _once(case)
     if line.is_medicine:
         yield from _posology(case)
     row = case.tables.first("renewals-stated", case.names, case.on)
@@ -147,6 +148,23 @@ def _amounts(case: Case) -> Iterator[Alert]:
             "dispenseRequest.numberOfRepeatsAllowed" if line.is_medicine else "extension",
             SOURCE,
         )
+
+
+def _once(case: Case) -> Iterator[Alert]:
+    """A quantity is a number, and what an extension says of it is said once: nothing of it is passed over."""
+    resource = case.line.resource
+    for name in ("line-quantity", "line-renewals"):
+        if len(list(elements.extensions(resource, elements.url(name)))) > 1:
+            text = Text(f"L'extension {name} figure plusieurs fois.", f"The extension {name} is given several times.")
+            yield case.blocking("quantity", text, "extension", SOURCE)
+    for path, stated in (
+        ("dispenseRequest.quantity", resource.get("dispenseRequest", {}).get("quantity")),
+        ("quantityQuantity", resource.get("quantityQuantity")),
+        ("extension", elements.value(resource, "line-quantity")),
+    ):
+        if stated is not None and read_amount(stated) is None:
+            text = Text("La quantité prescrite ne dit aucun nombre (value).", "The prescribed quantity has no value.")
+            yield case.blocking("quantity", text, path, SOURCE)
 
 
 def weight(case: Case) -> Iterator[Alert]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fhirserver.errors import Conflict, Unprocessable
+from fhirserver.errors import Conflict, Failure, Unprocessable
 from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.rules.outcomes import Outcome
 from tests.unit.prescription.building import days, delivery, device, refused, run, service
@@ -97,3 +97,16 @@ def test_an_act_whose_number_is_left_open_goes_on_until_who_executes_it_says_tha
 
 def test_a_single_act_of_nursing_is_done_once() -> None:
     assert run(service("AMI 1", KNEE[1]), delivery())[0].standing.finished
+
+
+def test_a_device_is_refused_at_the_quantity_that_was_supplied() -> None:
+    request = device(line_quantity=("Quantity", {"value": 16, "unit": "pansement"}), line_renewals=("UnsignedInt", 0))
+    for amount in (
+        Amount(Decimal(17), "pansement"),
+        Amount(Decimal(1), "boîte"),
+        Amount(Decimal(0), "pansement"),
+        None,
+    ):
+        with pytest.raises(Failure) as caught:
+            run(request, delivery(amount=amount, location="SupplyDelivery"))
+        assert caught.value.issues[0].expression == "SupplyDelivery.suppliedItem.quantity"

@@ -47,6 +47,7 @@ def computed(*dosages: dict[str, Any], lasting: int | None = None, start: date |
         (Amount(Decimal(1), "Gélule"), Amount(Decimal(1), "gelules"), 1),
         (Amount(Decimal(1), "comprimé"), Amount(Decimal(1), "gélule"), None),
         (Amount(Decimal(1), "comprimé"), measure("1", "mg"), None),
+        (Amount(Decimal(1), "mois"), Amount(Decimal(1), "mois", UCUM, "mo"), 1),
     ],
 )
 def test_units_compare_as_ucum_as_equal_codes_or_as_equal_words(

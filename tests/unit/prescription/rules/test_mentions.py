@@ -174,3 +174,13 @@ def test_a_dose_is_a_positive_number(dose: int) -> None:
 )
 def test_what_is_not_to_be_done_is_no_line_to_execute(prohibited: dict) -> None:
     assert alerts(prohibited)["do-not-perform"] == "blocking"
+
+
+def test_a_quantity_has_a_value_and_what_is_said_of_a_device_is_said_once() -> None:
+    thing = device(line_renewals=("UnsignedInt", 0), line_quantity=("Quantity", {"unit": "pansement"}))
+    assert serious(thing) == {"quantity": "blocking"}
+    thing = device(line_renewals=("UnsignedInt", 0))
+    assert serious({**thing, "extension": thing["extension"] * 2}) == {"quantity": "blocking"}
+    assert serious(service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityQuantity={"unit": "séance"})) == {
+        "quantity": "blocking"
+    }
