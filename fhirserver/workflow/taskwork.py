@@ -248,7 +248,7 @@ def share(tasks: Collection[TaskWork]) -> None:
 
 
 def tell_alternatives(tasks: Collection[TaskWork]) -> None:
-    """Write anew where lines of other Tasks stand that are alternatives to lines of these; these are planned already."""
+    """Write anew where lines of other Tasks stand that are alternatives to lines of these, which are planned by now."""
     for task in tasks:
         others = {other for line in task.lines for other in task.view.alternatives(line)} - set(task.lines)
         marks = [mark_of(task.work.transaction.read(kind, identity)) for kind, _, identity in map(_parted, others)]
