@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import re
 from typing import Any, Final
@@ -29,6 +30,8 @@ COMMANDS: Final = {
     "terminology": "fhirserver.terminology.commands:terminology",
 }
 """Command → module and name of its click command."""
+_OF_THE_MACHINE: Final = frozenset({errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE})
+"""What a disk, or the rights of whoever calls a command, do not allow."""
 _REST: Final = re.compile(r", (Timeout:|lsid|full error)")
 
 
@@ -63,8 +66,11 @@ class Collected(click.Group):
             # of what the driver says, the reason: the rest is the command, or how each member looks
             reason = _REST.split(f": {error.__cause__}", maxsplit=1)[0][:300] if error.__cause__ else ""
             raise click.ClickException(f"{error} (MONGODB_URI, FHIRSERVER_DATABASE){reason}") from error
-        except PermissionError as error:
-            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+        except OSError as error:
+            if error.errno not in _OF_THE_MACHINE:
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{place}{error.strerror}") from error
 
 
 @click.group(cls=Collected, context_settings={"help_option_names": ["-h", "--help"]})
