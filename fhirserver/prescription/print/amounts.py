@@ -54,7 +54,7 @@ def _counted(value: Element) -> str:
         return figure(number)
     if _is_time(value):
         one, several, _ = TIME_UNITS[value["code"]]
-        return f"{figure(number)}{SPACE}{several if number >= _PLURAL_FROM else one}"
+        return f"{figure(number)}{SPACE}{several if abs(number) >= _PLURAL_FROM else one}"
     if is_counted(name) and number != number.to_integral_value():
         return _fraction(number, name)
     return measured(number, name)
@@ -71,7 +71,7 @@ def named(value: Element) -> str:
 
 def measured(number: Decimal, name: str) -> str:
     """Write a number in figures, with its unit."""
-    return f"{figure(number)}{SPACE}{unit(name, plural=number >= _PLURAL_FROM)}".rstrip(SPACE)
+    return f"{figure(number)}{SPACE}{unit(name, plural=abs(number) >= _PLURAL_FROM)}".rstrip(SPACE)
 
 
 def _is_time(value: Element) -> bool:

@@ -77,7 +77,8 @@ def _value(parameter: Resource) -> str:
         return amounts.quantity(parameter["valueQuantity"])
     if "valueRange" in parameter:
         return amounts.ranged(parameter["valueRange"])
-    return {True: "oui", False: "non"}.get(parameter.get("valueBoolean"), "")
+    said = parameter.get("valueBoolean")
+    return "" if said is None else "oui" if said else "non"
 
 
 def _words(concept: Resource) -> str:

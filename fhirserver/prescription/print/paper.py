@@ -28,6 +28,7 @@ BOLD: Final = "VeraBd"
 MARGIN: Final = 18 * mm
 INK: Final = HexColor("#1b1b1f")
 GREY: Final = HexColor("#5c5c66")
+_LEADING: Final = 1.35
 TEXT: Final = ParagraphStyle("text", fontName=FACE, fontSize=9.5, leading=13, textColor=INK)
 TITLE: Final = ParagraphStyle("title", parent=TEXT, fontName=BOLD, fontSize=10.5, leading=14)
 MENTION: Final = ParagraphStyle("mention", parent=TEXT, fontSize=8.5, leading=11.5, textColor=GREY)
@@ -83,28 +84,43 @@ def write_column(canvas: Canvas, x: float, y: float, width: float, lines: Sequen
         canvas.setFont(face, size)
         for part in _wrapped(shown(text), face, size, width):
             canvas.drawString(x, y, part)
-            y -= size * 1.35
+            y -= size * _LEADING
+
+
+def depth(width: float, lines: Sequence[tuple[str, float, str]]) -> float:
+    """Return how far down `write_column` draws these lines, in points."""
+    _register_fonts()
+    return sum(
+        size * _LEADING * len(list(_wrapped(shown(text), face, size, width))) for face, size, text in lines if text
+    )
 
 
 def _wrapped(text: str, face: str, size: float, width: float) -> Iterator[str]:
-    """Divide a text at its spaces, and a word that is wider than the column where it reaches the end."""
+    """Divide a text at its spaces, and a word that is wider than the column at a sign within it, else where it ends."""
     for line in simpleSplit(text, face, size, width):
         rest = line
         while rest:
             fits = len(rest)
             while fits > 1 and pdfmetrics.stringWidth(rest[:fits], face, size) > width:
                 fits -= 1
+            if fits < len(rest):
+                fits = max(rest.rfind(sign, 1, fits) for sign in "-@./") + 1 or fits
             yield rest[:fits]
             rest = rest[fits:]
 
 
 def numbered(position: int, title: str, sentences: Iterable[str], mentions: Sequence[str] = ()) -> Flowable:
     """Return one line of a document: its number and title, what it says, its mentions; kept on one page."""
+    return KeepTogether(parts_of(position, title, sentences, mentions))
+
+
+def parts_of(position: int, title: str, sentences: Iterable[str], mentions: Sequence[str] = ()) -> list[Flowable]:
+    """Return what `numbered` keeps together."""
     parts: list[Flowable] = [Paragraph(f"{position}. {marked(title)}", TITLE)]
     parts += [Paragraph(marked(text), TEXT) for text in sentences]
     if mentions:
         parts.append(Paragraph(marked(" · ".join(mentions)), MENTION))
-    return KeepTogether([*parts, Spacer(1, 4 * mm)])
+    return [*parts, Spacer(1, 4 * mm)]
 
 
 def traits(patient: PrintedPatient) -> list[tuple[str, float, str]]:
@@ -116,17 +132,19 @@ def traits(patient: PrintedPatient) -> list[tuple[str, float, str]]:
 
 
 def marked(text: str) -> str:
-    """Return a text for a Paragraph, which reads markup."""
-    return escape(shown(text))
+    """Return a text for a Paragraph, which reads markup; its lines stay lines."""
+    return "<br/>".join(escape(shown(line)) for line in text.strip().splitlines())
 
 
 def shown(text: str) -> str:
-    """Replace what the embedded font lacks by its plain letter, and drop control characters."""
+    """Replace what the embedded font lacks by its plain letter; a line's end is a space, control characters go."""
     known = _known_characters()
     kept = []
     for character in unicodedata.normalize("NFC", text):
         if ord(character) in known:
             kept.append(character)
+        elif character.isspace():
+            kept.append(" ")
         else:
             parts = unicodedata.normalize("NFKD", character).replace("\u2044", "/")  # ⅓ must not become 13
             plain = "".join(part for part in parts if ord(part) in known)

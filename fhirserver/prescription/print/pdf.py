@@ -9,7 +9,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Paragraph, Spacer
+from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer
 
 from fhirserver.prescription.print import code_image
 from fhirserver.prescription.print.paper import (
@@ -21,7 +21,9 @@ from fhirserver.prescription.print.paper import (
     MENTION,
     TITLE,
     built,
+    depth,
     numbered,
+    parts_of,
     traits,
     write_column,
     write_page_number,
@@ -34,6 +36,13 @@ _CODE_SIDE: Final = 26 * mm
 _MIDDLE: Final = 105 * mm
 _GAP: Final = 4 * mm
 _PAGE_NUMBER: Final = 20 * mm
+_TOP: Final = 16 * mm
+_RULE: Final = 5 * mm
+"""From the rule below the header to the body."""
+_DEEPEST: Final = 150 * mm
+"""A header is no deeper, whatever it is to say: some of the page is left for the lines."""
+_LEFT_WIDTH: Final = _MIDDLE - MARGIN - _GAP
+_RIGHT_WIDTH: Final = A4[0] - MARGIN - _CODE_SIDE - _MIDDLE - _GAP
 _ZONE: Final = ParagraphStyle(
     "zone", parent=TITLE, fontSize=8.5, alignment=TA_CENTER, borderWidth=0.6, borderPadding=4, borderColor=GREY
 )
@@ -42,59 +51,100 @@ _ZONE_ALD: Final = (
     "(AFFECTION EXONÉRANTE)"
 )
 _ZONE_OTHER: Final = "Prescriptions SANS RAPPORT avec l'affection de longue durée (MALADIES INTERCURRENTES)"
+_ALD_GOES_ON: Final = "Suite : traitement de l'affection de longue durée (AFFECTION EXONÉRANTE)"
+_OTHER_GOES_ON: Final = "Suite : SANS RAPPORT avec l'affection de longue durée (MALADIES INTERCURRENTES)"
+
+
+class _Zone(Flowable):  # type: ignore[misc] # reportlab states no types
+    """Marks where a zone's heading or one of its lines stands: a page that begins within a zone says so at its top."""
+
+    def __init__(self, going_on: str, header: float, *, heads: bool = False) -> None:
+        super().__init__()
+        self._going_on, self._header, self._heads = going_on, header, heads
+
+    def wrap(self, *_: float) -> tuple[float, float]:
+        """Take no room."""
+        return 0, 0
+
+    def draw(self) -> None:
+        """Name the zone above the first line of a page that its heading does not stand on."""
+        canvas: Canvas = self.canv
+        page = canvas.getPageNumber()
+        first, canvas.zone_page = getattr(canvas, "zone_page", 1) != page, page
+        if not first or self._heads:
+            return
+        x, y = canvas.absolutePosition(0, 0)
+        canvas.setFont(BOLD, 7.5)
+        canvas.setFillColor(INK)
+        canvas.drawCentredString(A4[0] / 2 - x, A4[1] - self._header + 2.2 * mm - y, self._going_on)
 
 
 def draw(prescription: PrintedPrescription) -> bytes:
     """Draw the ordonnance; equal content gives equal bytes."""
+    left, right = _columns(prescription)
+    lowest = max(depth(_LEFT_WIDTH, left), 9 * mm + depth(_RIGHT_WIDTH, right))
+    header = min(max(_HEADER, _TOP + lowest + _RULE), _DEEPEST)
 
     def decorate(canvas: Canvas, pages: int) -> None:
-        _draw_header(canvas, prescription)
+        _draw_header(canvas, prescription, header)
         _draw_footer(canvas, prescription, pages)
 
     title = f"Ordonnance {prescription.number}"
-    return built(title, prescription.prescriber.name, (_HEADER, _FOOTER), decorate, lambda: _body(prescription))
+    return built(title, prescription.prescriber.name, (header, _FOOTER), decorate, lambda: _body(prescription, header))
 
 
-def _body(prescription: PrintedPrescription) -> list[Flowable]:
+def _body(prescription: PrintedPrescription, header: float) -> list[Flowable]:
     if not prescription.bizone:
-        return _lines(prescription.lines, start=1)
+        return [
+            numbered(position, line.title, line.sentences, line.mentions)
+            for position, line in enumerate(prescription.lines, 1)
+        ]
     upper = tuple(line for line in prescription.lines if line.long_term_illness)
     lower = tuple(line for line in prescription.lines if not line.long_term_illness)
     return [
-        Paragraph(_ZONE_ALD, _ZONE),
-        Spacer(1, 4 * mm),
-        *(_lines(upper, start=1) or [Paragraph("Néant", MENTION), Spacer(1, 20 * mm)]),
-        Spacer(1, 6 * mm),
-        Paragraph(_ZONE_OTHER, _ZONE),
-        Spacer(1, 4 * mm),
-        *(_lines(lower, start=len(upper) + 1) or [Paragraph("Néant", MENTION)]),
+        *_zone((_ZONE_ALD, _ALD_GOES_ON), upper, 1, header),
+        Spacer(1, 6 * mm if upper else 26 * mm),
+        *_zone((_ZONE_OTHER, _OTHER_GOES_ON), lower, len(upper) + 1, header),
     ]
 
 
-def _lines(lines: tuple[PrintedLine, ...], *, start: int) -> list[Flowable]:
-    return [numbered(position, line.title, line.sentences, line.mentions) for position, line in enumerate(lines, start)]
+def _zone(texts: tuple[str, str], lines: tuple[PrintedLine, ...], start: int, header: float) -> list[Flowable]:
+    """Return a zone: its heading, kept with its first line, and the others."""
+    heading, going_on = texts
+    head: list[Flowable] = [_Zone(going_on, header, heads=True), Paragraph(heading, _ZONE), Spacer(1, 4 * mm)]
+    if not lines:
+        return [KeepTogether([*head, Paragraph("Néant", MENTION)])]
+    blocks = [
+        [_Zone(going_on, header), *parts_of(position, line.title, line.sentences, line.mentions)]
+        for position, line in enumerate(lines, start)
+    ]
+    return [KeepTogether([*head, *blocks[0]]), *map(KeepTogether, blocks[1:])]
 
 
-def _draw_header(canvas: Canvas, prescription: PrintedPrescription) -> None:
-    width, height = A4
-    top = height - 16 * mm
+def _columns(prescription: PrintedPrescription) -> tuple[list[tuple[str, float, str]], list[tuple[str, float, str]]]:
+    """Return what the header says: the prescriber on the left, the patient on the right."""
     prescriber, patient = prescription.prescriber, prescription.patient
-    left = [
+    left: list[tuple[str, float, str]] = [
         (BOLD, 11, prescriber.name),
         (FACE, 9, prescriber.quality),
         *((FACE, 8, text) for text in (*prescriber.identifiers, *prescriber.address, *prescriber.telecoms)),
     ]
     if prescriber.replaced:
         left.append((FACE, 8, f"Remplaçant de {prescriber.replaced}"))
-    write_column(canvas, MARGIN, top, _MIDDLE - MARGIN - _GAP, left)
+    return left, [*traits(patient), *((FACE, 8.5, text) for text in patient.measures)]
+
+
+def _draw_header(canvas: Canvas, prescription: PrintedPrescription, header: float) -> None:
+    width, height = A4
+    top = height - _TOP
+    left, right = _columns(prescription)
+    write_column(canvas, MARGIN, top, _LEFT_WIDTH, left)
     _draw_code(canvas, prescription.number, width - MARGIN - _CODE_SIDE, top - _CODE_SIDE + 4 * mm)
-    beside_code = width - MARGIN - _CODE_SIDE - _MIDDLE - _GAP
-    write_column(canvas, _MIDDLE, top, beside_code, [(FACE, 9, f"Le {prescription.date}")])
-    measures = [(FACE, 8.5, text) for text in patient.measures]
-    write_column(canvas, _MIDDLE, top - 9 * mm, beside_code, [*traits(patient), *measures])
+    write_column(canvas, _MIDDLE, top, _RIGHT_WIDTH, [(FACE, 9, f"Le {prescription.date}")])
+    write_column(canvas, _MIDDLE, top - 9 * mm, _RIGHT_WIDTH, right)
     canvas.setStrokeColor(GREY)
     canvas.setLineWidth(0.5)
-    canvas.line(MARGIN, height - _HEADER + 5 * mm, width - MARGIN, height - _HEADER + 5 * mm)
+    canvas.line(MARGIN, height - header + _RULE, width - MARGIN, height - header + _RULE)
 
 
 def _draw_footer(canvas: Canvas, prescription: PrintedPrescription, pages: int) -> None:

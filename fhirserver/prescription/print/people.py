@@ -19,6 +19,8 @@ INS_SYSTEMS: Final = {
 }
 _STRUCTURES: Final = {"1": "FINESS", "3": "SIRET"}
 _RPPS_WITH_PREFIX: Final = 12
+_PRIVATE: Final = frozenset({"home", "old"})
+"""Uses of an address or telephone that have no place on what patients are handed."""
 _CHANNELS: Final = (("phone", "Tél. "), ("email", ""))
 _PROFESSIONS: Final = {
     "10": "Médecin",
@@ -96,10 +98,14 @@ def identifiers(practitioner: Resource, organization: Resource | None) -> Iterat
 
 
 def address(practitioner: Resource, organization: Resource | None) -> Iterator[str]:
-    """The structure's name and the lines of the address."""
+    """The structure's name and the lines of the first address at work."""
     if organization and organization.get("name"):
         yield str(organization["name"])
-    held = (*practitioner.get("address", ()), *(organization or {}).get("address", ()))
+    held = [
+        each
+        for each in (*practitioner.get("address", ()), *(organization or {}).get("address", ()))
+        if each.get("use") not in _PRIVATE
+    ]
     if not held:
         return
     first = held[0]
@@ -120,7 +126,7 @@ def telecoms(*sources: Resource | None) -> Iterator[str]:
             for source in sources
             if source
             for contact in source.get("telecom", ())
-            if contact.get("system") == system
+            if contact.get("system") == system and contact.get("use") not in _PRIVATE
         )
         found = next((value for value in values if value), None)
         if found:

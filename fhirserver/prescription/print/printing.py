@@ -16,7 +16,7 @@ from fhirserver.prescription.elements import Flag, InWords
 from fhirserver.prescription.execution.quantities import duration_days
 from fhirserver.prescription.facts import PatientFacts, patient_facts
 from fhirserver.prescription.lines import Line, day
-from fhirserver.prescription.print import amounts, ordered, people, posology
+from fhirserver.prescription.print import amounts, composition, ordered, people, posology
 from fhirserver.prescription.print.posology_words import SPACE
 from fhirserver.prescription.print.printed import PrintedLine, PrintedPatient, PrintedPrescriber, PrintedPrescription
 from fhirserver.prescription.rules.tables import Tables, shipped
@@ -162,6 +162,7 @@ def _line(line: Line, instead: tuple[str, ...]) -> PrintedLine:
 
 def _sentences(line: Line) -> Iterator[str]:
     if line.is_medicine:
+        yield from composition.sentences(line)
         yield from (text for text in posology.sentences(line.dosages) if text)
         yield from _notes(line)
         return

@@ -16,6 +16,7 @@ from fhirserver.prescription.print.paper import (
     MARGIN,
     MENTION,
     built,
+    depth,
     marked,
     numbered,
     traits,
@@ -27,17 +28,20 @@ from fhirserver.prescription.report.dispensed import Report
 _HEADER: Final = 66 * mm
 _FOOTER: Final = 20 * mm
 _MIDDLE: Final = 105 * mm
+_DEEPEST: Final = 150 * mm
 
 
 def draw(report: Report) -> bytes:
     """Draw the report; equal content gives equal bytes."""
+    lowest = depth(_MIDDLE - MARGIN - 4 * mm, _dispenser(report))
+    header = min(max(_HEADER, 32 * mm + lowest), _DEEPEST)
 
     def decorate(canvas: Canvas, pages: int) -> None:
-        _draw_header(canvas, report)
+        _draw_header(canvas, report, header)
         write_page_number(canvas, pages)
 
     title = f"Dispensation de l'ordonnance {report.number}"
-    return built(title, report.dispenser.name, (_HEADER, _FOOTER), decorate, lambda: _body(report))
+    return built(title, report.dispenser.name, (header, _FOOTER), decorate, lambda: _body(report))
 
 
 def _body(report: Report) -> list[Flowable]:
@@ -51,19 +55,22 @@ def _body(report: Report) -> list[Flowable]:
     return flowables
 
 
-def _draw_header(canvas: Canvas, report: Report) -> None:
-    width, height = A4
-    top = height - 16 * mm
-    dispenser, patient = report.dispenser, report.patient
-    write_column(canvas, MARGIN, top, 108 * mm, [(BOLD, 13, "Compte rendu de dispensation")])
-    write_column(canvas, 130 * mm, top, width - MARGIN - 130 * mm, [(FACE, 9, f"Le {report.on}")])
-    left = [
+def _dispenser(report: Report) -> list[tuple[str, float, str]]:
+    dispenser = report.dispenser
+    return [
         (BOLD, 10.5, dispenser.name),
         (FACE, 9, dispenser.quality),
         *((FACE, 8, text) for text in (*dispenser.address, *dispenser.identifiers, *dispenser.telecoms)),
     ]
-    write_column(canvas, MARGIN, top - 11 * mm, _MIDDLE - MARGIN - 4 * mm, left)
-    write_column(canvas, _MIDDLE, top - 11 * mm, width - MARGIN - _MIDDLE, traits(patient))
+
+
+def _draw_header(canvas: Canvas, report: Report, header: float) -> None:
+    width, height = A4
+    top = height - 16 * mm
+    write_column(canvas, MARGIN, top, 108 * mm, [(BOLD, 13, "Compte rendu de dispensation")])
+    write_column(canvas, 130 * mm, top, width - MARGIN - 130 * mm, [(FACE, 9, f"Le {report.on}")])
+    write_column(canvas, MARGIN, top - 11 * mm, _MIDDLE - MARGIN - 4 * mm, _dispenser(report))
+    write_column(canvas, _MIDDLE, top - 11 * mm, width - MARGIN - _MIDDLE, traits(report.patient))
     canvas.setStrokeColor(GREY)
     canvas.setLineWidth(0.5)
-    canvas.line(MARGIN, height - _HEADER + 5 * mm, width - MARGIN, height - _HEADER + 5 * mm)
+    canvas.line(MARGIN, height - header + 5 * mm, width - MARGIN, height - header + 5 * mm)

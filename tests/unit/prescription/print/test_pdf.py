@@ -103,3 +103,43 @@ def test_of_several_pages_each_says_how_many_there_are() -> None:
     assert "Page 1 sur 2" in many
     assert "Page 2 sur 2" in many
     assert "sur" not in _text(draw(ORDONNANCE)).split("Page 1")[1]
+
+
+def _heights(content: bytes, page: int, text: str) -> list[float]:
+    """Where on a page a text stands, in points from its foot."""
+    with pypdfium2.PdfDocument(content) as document:
+        shown = document[page].get_textpage()
+        finder = shown.search(text)
+        found = []
+        while (place := finder.get_next()) is not None:
+            found.append(shown.get_charbox(place[0])[1])
+        return found
+
+
+def test_a_long_header_pushes_the_lines_down() -> None:
+    address = tuple(f"Ligne d'adresse {position}" for position in range(12))
+    content = draw(replace(ORDONNANCE, prescriber=replace(ORDONNANCE.prescriber, address=address)))
+    assert max(_heights(content, 0, "DOLIPRANE")) < min(_heights(content, 0, "Ligne d'adresse"))
+    assert max(_heights(content, 0, "DOLIPRANE")) < min(_heights(content, 0, "Remplaçant"))
+
+
+def test_each_page_of_a_bizone_form_tells_its_zone_and_no_heading_stands_alone() -> None:
+    pages = set()
+    for upper in range(6, 24):
+        lines = tuple(replace(ORDONNANCE.lines[1], title=f"A{position}") for position in range(upper))
+        content = draw(replace(ORDONNANCE, bizone=True, lines=(*lines, *[ORDONNANCE.lines[0]] * 12)))
+        with pypdfium2.PdfDocument(content) as document:
+            shown = [page.get_textpage().get_text_range() for page in document]
+        pages.add(len(shown))
+        assert all("EXONÉRANTE" in page or "INTERCURRENTES" in page for page in shown)
+        headed = next(page for page in shown if "Prescriptions SANS RAPPORT" in page)
+        assert "DOLIPRANE" in headed.partition("Prescriptions SANS RAPPORT")[2]
+        assert "Suite : SANS RAPPORT" not in headed
+    assert pages >= {2, 3}
+
+
+def test_the_lines_of_a_remark_stay_lines() -> None:
+    line = PrintedLine("X", ("Matin : 10 mg\nSoir : 20 mg\tau coucher",))
+    text = _text(draw(replace(ORDONNANCE, lines=(line,))))
+    assert "10 mgSoir" not in text
+    assert "20 mg au coucher" in text

@@ -239,3 +239,45 @@ def test_a_specialty_follows_the_profession() -> None:
 def test_a_national_identity_is_grouped_as_on_paper() -> None:
     patient = {"identifier": [{"system": "urn:oid:1.2.250.1.213.1.4.8", "value": "284058832102532"}]}
     assert ins(patient) == "2 84 05 88 321 025 32"
+
+
+def test_what_is_private_of_a_prescriber_is_not_handed_to_patients() -> None:
+    home = {"use": "home", "line": ["1 rue Privée"], "city": "Nancy"}
+    mobile = [{"system": "phone", "use": "home", "value": "0600000000"}, {"system": "phone", "value": "0329000000"}]
+    practitioner = {**people.practitioner(people.PRESCRIBER_RPPS, "A", "B"), "address": [home], "telecom": mobile}
+    house = {**people.hospital(), "address": [{"use": "work", "postalCode": "88000", "city": "Épinal"}]}
+    sources = Sources(people.patient(), practitioner, organization=house)
+    shown = prescription(NUMBER, [lines.read(medicine())], sources).prescriber
+    assert "1 rue Privée" not in shown.address
+    assert "88000 Épinal" in shown.address
+    assert shown.telecoms == ("Tél. 0329000000",)
+
+
+def _made_of(**medication: Any) -> tuple[str, ...]:
+    request = medicine()
+    del request["medicationCodeableConcept"]
+    contained = [{"resourceType": "Medication", "id": "m", **medication}]
+    base = {"resourceType": "Medication", "id": "base", "code": {"text": "Cold-cream"}}
+    request |= {"contained": [*contained, base], "medicationReference": {"reference": "#m"}}
+    return tuple(text.replace("\u00a0", " ") for text in printed(request).lines[0].sentences[:-1])
+
+
+def _strength(value: float, unit: str, of: dict[str, Any]) -> dict[str, Any]:
+    return {"numerator": {"value": value, "unit": unit}, "denominator": of}
+
+
+def test_strength_form_and_formula_of_a_medicine_are_printed_where_its_name_does_not_say_them() -> None:
+    patch = {"itemCodeableConcept": {"text": "FENTANYL"}, "strength": _strength(75, "µg", {"value": 1, "code": "h"})}
+    assert _made_of(code={"text": "FENTANYL"}, form={"text": "patch"}, ingredient=[patch]) == (
+        "Forme : patch",
+        "Composition : FENTANYL 75 µg par heure",
+    )
+    tablet = {"itemCodeableConcept": {"text": "paracétamol"}, "strength": _strength(500, "mg", {"value": 1})}
+    assert _made_of(code={"text": "Paracétamol 500 mg, comprimé"}, form={"text": "comprimé"}, ingredient=[tablet]) == ()
+    active = {"itemCodeableConcept": {"text": "Urée"}, "strength": _strength(10, "g", {"value": 100, "unit": "g"})}
+    formula = [active, {"itemReference": {"reference": "#base"}}]
+    amount = _strength(100, "g", {"value": 1, "unit": "pot"})
+    assert _made_of(code={"text": "Préparation"}, ingredient=formula, amount=amount) == (
+        "Composition : Urée 10 g pour 100 g ; Cold-cream",
+        "Contenu : 100 g par pot",
+    )
