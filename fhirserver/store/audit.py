@@ -34,20 +34,20 @@ class Audit:
             with translated():
                 self._gathering.insert([{"_id": ObjectId(), "at": now, **record} for record in records])
 
-    def granted(self, to: str, now: datetime, most: int) -> list[str]:
+    def granted(self, to: Sequence[str], now: datetime, most: int) -> list[str]:
         """Return what was opened to a caller by an access whose grant still holds, the longest first.
 
-        A record grants by `grant: {to, of, until}`.
+        A record grants by `grant: {to, of, until}`; `to` are all names of whom it may be granted to.
         """
-        condition = {"grant.to": to, "grant.until": {"$gt": now}}
+        condition = {"grant.to": {"$in": list(to)}, "grant.until": {"$gt": now}}
         with translated():
             found = self._collection.find(condition, {"_id": 0, "grant.of": 1}).hint("grants")
             records = list(found.sort("grant.until", -1).limit(most))
         return list(dict.fromkeys(record["grant"]["of"] for record in records))
 
-    def grants(self, to: str, of: str, now: datetime) -> bool:
+    def grants(self, to: Sequence[str], of: str, now: datetime) -> bool:
         """Tell whether one thing was opened to a caller by an access whose grant still holds."""
-        condition = {"grant.to": to, "grant.of": of, "grant.until": {"$gt": now}}
+        condition = {"grant.to": {"$in": list(to)}, "grant.of": of, "grant.until": {"$gt": now}}
         with translated():
             return self._collection.find_one(condition, {"_id": 1}, hint="grant") is not None
 

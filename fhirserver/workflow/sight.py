@@ -30,13 +30,24 @@ _MEMORY: Final = "prescriptions-opened"
 _ALL: Final = "prescriptions-opened-all"
 
 
-def open_to(
-    workflow: Workflow, request: Request, number: str, action: str, *, until: datetime | None = None, **more: object
+def open_to(  # noqa: PLR0913 - who, what, how, until when, with whom
+    workflow: Workflow,
+    request: Request,
+    number: str,
+    action: str,
+    *,
+    until: datetime | None = None,
+    shared: bool = False,
+    **more: object,
 ) -> None:
-    """Record that the caller found or holds a prescription: from here on he sees it, until that moment at least."""
+    """Record that the caller found or holds a prescription: from here on he sees it, until that moment at least.
+
+    Where his structure holds it (`shared`), those who execute there see it as he does.
+    """
     usual = present() + timedelta(days=workflow.settings.prescription_access_days)
     until = usual if until is None else max(usual, until)
-    grant = {"to": executor_of(request.caller).key, "of": number, "until": until}
+    names = _names(request)
+    grant = {"to": names if shared else names[0], "of": number, "until": until}
     request.record(action, "Task", None, grant=grant, **more)
     request.memory.setdefault(_MEMORY, set()).add(number)
 
@@ -48,7 +59,7 @@ def is_open(services: Services, request: Request, number: str) -> bool:
         return True
     if _ALL in request.memory:
         return False
-    if services.store.audit.grants(executor_of(request.caller).key, number, present()):
+    if services.store.audit.grants(_names(request), number, present()):
         known.add(number)
         return True
     return False
@@ -58,9 +69,16 @@ def opened(services: Services, request: Request) -> tuple[str, ...]:
     """Return the prescriptions that the caller found, the latest first."""
     known: set[str] = request.memory.setdefault(_MEMORY, set())
     if _ALL not in request.memory:
-        known.update(services.store.audit.granted(executor_of(request.caller).key, present(), _MOST))
+        known.update(services.store.audit.granted(_names(request), present(), _MOST))
         request.memory[_ALL] = True
     return tuple(sorted(known))
+
+
+def _names(request: Request) -> list[str]:
+    """Return the names under which something may have been opened to the caller: his own, then his structure's."""
+    executor = executor_of(request.caller)
+    in_practice = executor.structure is not None and request.caller.role in EXECUTING
+    return [executor.key, *([f"structure:{executor.structure}"] if in_practice else [])]
 
 
 def shows(workflow: Workflow, services: Services, request: Request, stored: Stored) -> bool:

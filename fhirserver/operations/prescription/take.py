@@ -22,5 +22,6 @@ def run(workflow: Workflow, call: Call) -> Answer:
     answer, task = taskwork.move(workflow, call.services, call.request, identity, act)
     hold = task.view.hold
     until = hold.until if hold else None
-    sight.open_to(workflow, call.request, task.view.number, "take", until=until, id=identity)
+    number = task.view.number
+    sight.open_to(workflow, call.request, number, "take", until=until, shared=task.by_structure, id=identity)
     return answer.settle() if call.request.unit is None else answer

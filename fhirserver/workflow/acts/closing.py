@@ -33,7 +33,8 @@ def close(task: TaskWork) -> tuple[Answer, str]:
     """
     executor = executor_of(task.work.request.caller)
     closed = task.view.last_receipt()
-    if task.view.state in (State.PARTLY_EXECUTED, State.EXECUTED) and closed and closed[1] == executor.key:
+    his = closed is not None and executor.same(closed[1], by_structure=task.by_structure)
+    if closed is not None and his and task.view.state in (State.PARTLY_EXECUTED, State.EXECUTED):
         return Answer(200, task.stored), closed[0].partition("/")[2]
     transition = task.decide(Action.CLOSE)
     identity = _sign(task, executor, transition.target)

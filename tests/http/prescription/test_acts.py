@@ -14,6 +14,7 @@ from tests.http.conftest import Client, Server
 from tests.http.prescription.conftest import find, issue, parameters, task_of
 
 LABORATORY = [{"coding": [{"system": "http://snomed.info/sct", "code": "108252007"}]}]
+NURSING = [{"coding": [{"system": "http://snomed.info/sct", "code": "9632001"}]}]
 CCAM = "https://smt.esante.gouv.fr/terminologie-ccam"
 
 
@@ -166,3 +167,24 @@ def test_a_corrected_report_stands_beside_the_first_and_executes_nothing_anew(
     told = laboratory.post("$history-of-prescription", parameters(number=issued.number)).text
     assert told.count("Résultat corrigé") == 2
     assert prescriber.get(line).json()["status"] == "completed"
+
+
+def test_what_a_practice_holds_its_nurses_execute_without_finding_it_again(server: Server, prescriber: Client) -> None:
+    def injections(bundle: dict[str, Any]) -> None:
+        act("x", "Injection", quantityQuantity={"value": 4, "unit": "acte"}, category=NURSING)(bundle)
+
+    issued, practice = issue(prescriber, injections), f"1{uuid.uuid4().int % 10**9:09d}"
+    nurse, colleague = (professional(server, "60", structure=practice) for _ in range(2))
+    line, task = issued.reference("ServiceRequest"), task_of(nurse, issued.number, "nursing")["id"]
+    done = {"resourceType": "Procedure", "status": "completed", "basedOn": [{"reference": line}]}
+    done |= {"subject": {"reference": issued.reference("Patient")}, "code": {"text": "Injection"}}
+    done["identifier"] = [{"system": "urn:oid:1.2.250.1.999.8", "value": str(uuid.uuid4())}]
+    assert colleague.post("Procedure", done).status_code == 404
+    assert nurse.post(f"Task/{task}/$take", parameters()).status_code == 200
+    assert colleague.post("Procedure", done).status_code == 201
+    assert colleague.get(f"Task?_id={task}").json()["total"] == 1
+    closed = [each.post(f"Task/{task}/$close", parameters()) for each in (colleague, nurse)]
+    assert [each.status_code for each in closed] == [200, 200], "a lost answer is the practice's to recover"
+    assert closed[0].json()["parameter"][1] == closed[1].json()["parameter"][1]
+    stranger = professional(server, "60")
+    assert [stranger.get(each).status_code for each in (f"Task/{task}", line)] == [404, 404]
