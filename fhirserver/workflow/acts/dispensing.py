@@ -21,6 +21,7 @@ from fhirserver.interactions.writes.references import local
 from fhirserver.issues import Text
 from fhirserver.prescription import elements
 from fhirserver.prescription.execution import deliveries, executions
+from fhirserver.prescription.execution.deliveries import Decision
 from fhirserver.prescription.execution.executions import DISPENSES, EXECUTION_TYPES
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.states import Action
@@ -197,6 +198,7 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
             rule="prescription-line",
         )
     reference = f"{entry.kind}/{entry.identity}"
+    decided = []
     for name in execution.lines:
         line = task.lines[name]
         _name_patient(resource, line.resource, place)
@@ -213,13 +215,23 @@ def _execute(task: TaskWork, execution: _Execution) -> None:
         _require_choice(task, name, line, place)
         decision = deliveries.decide(line, task.view.delivered(name), asked, work.workflow.tables)
         task.view.add(reference, name, decision.counted)
-        elements.set_value(resource, "delivery-outcome", "Code", str(decision.counted.outcome))
-        if decision.standing.next_date is not None:
-            elements.set_value(resource, "next-possible-date", "Date", decision.standing.next_date.isoformat())
-        if decision.standing.remaining is not None:
-            elements.set_value(resource, "remaining-quantity", "Quantity", decision.standing.remaining.quantity())
+        decided.append(decision)
+    _tell(resource, decided)
     entry.resource = resource
     entry.marks = task.mark.executed("dispense", prescriber_keys(work.request.caller), task.stored.id).kept()
+
+
+def _tell(resource: dict[str, Any], decided: Sequence[Decision]) -> None:
+    """Write what was decided; of several lines only what is said of all: what remains of each stands on the Task."""
+    if len({each.counted.outcome for each in decided}) == 1:
+        elements.set_value(resource, "delivery-outcome", "Code", str(decided[0].counted.outcome))
+    if len(decided) > 1:
+        return
+    standing = decided[0].standing
+    if standing.next_date is not None:
+        elements.set_value(resource, "next-possible-date", "Date", standing.next_date.isoformat())
+    if standing.remaining is not None:
+        elements.set_value(resource, "remaining-quantity", "Quantity", standing.remaining.quantity())
 
 
 def _record(task: TaskWork, execution: _Execution) -> None:

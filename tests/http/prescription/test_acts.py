@@ -188,3 +188,20 @@ def test_what_a_practice_holds_its_nurses_execute_without_finding_it_again(serve
     assert closed[0].json()["parameter"][1] == closed[1].json()["parameter"][1]
     stranger = professional(server, "60")
     assert [stranger.get(each).status_code for each in (f"Task/{task}", line)] == [404, 404]
+
+
+def test_of_several_lines_an_execution_tells_only_what_holds_for_all(server: Server, prescriber: Client) -> None:
+    def two(bundle: dict[str, Any]) -> None:
+        act("1104", "NFS", category=LABORATORY)(bundle)
+        entry = bundle["entry"][2]
+        thrice = {**entry["resource"], "quantityQuantity": {"value": 3, "unit": "dosage"}}
+        bundle["entry"].append({**entry, "fullUrl": uuid.uuid4().urn, "resource": thrice})
+
+    issued, laboratory = issue(prescriber, two), Client(server, server.token("laboratory"))
+    assert laboratory.post("$take", parameters(number=issued.number)).status_code == 200
+    once, thrice = (issued.reference("ServiceRequest", at) for at in (0, 1))
+    of_both = laboratory.post(
+        "DiagnosticReport", report(once, basedOn=[{"reference": each} for each in (once, thrice)])
+    )
+    assert [each["valueCode"] for each in of_both.json()["extension"]] == ["as-is"]
+    assert "remaining-quantity" in laboratory.post("DiagnosticReport", report(thrice)).text
