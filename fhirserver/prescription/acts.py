@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fhirserver.prescription.execution.quantities import Amount, read_amount
+from fhirserver.prescription.execution.quantities import UCUM, Amount, read_amount
 from fhirserver.prescription.timing import SCHEDULE, repeat_of
 
 Resource = Mapping[str, Any]
 
 _ONE: Final = {"value": 1, "unit": "acte"}
+_LASTING: Final = frozenset({"d", "wk", "mo", "a"})
 _BOUNDS: Final = ("boundsDuration", "boundsRange", "boundsPeriod")
 
 
@@ -22,7 +23,13 @@ def stated_quantity(resource: Resource) -> tuple[str, Amount | None]:
     """Return the number that the prescriber stated, of a range the larger end, and the element that holds it."""
     if "quantityRange" in resource:
         return "quantityRange.high", read_amount(resource["quantityRange"].get("high"))
-    return "quantityQuantity", read_amount(resource.get("quantityQuantity"))
+    return "quantityQuantity", None if lasting(resource) else read_amount(resource.get("quantityQuantity"))
+
+
+def lasting(resource: Resource) -> Resource | None:
+    """Return a quantity that says how long (a month of care), not how many: it bounds the schedule; None for others."""
+    stated = resource.get("quantityQuantity", {})
+    return stated if stated.get("system") == UCUM and stated.get("code") in _LASTING else None
 
 
 def schedule(resource: Resource) -> Sequence[Resource]:
@@ -30,6 +37,9 @@ def schedule(resource: Resource) -> Sequence[Resource]:
     timing = resource.get("occurrenceTiming")
     timing = timing if isinstance(timing, Mapping) else {}
     repeat = dict(repeat_of(timing))
+    length = lasting(resource)
+    if length and repeat and not any(name in repeat for name in _BOUNDS):
+        repeat["boundsDuration"] = length
     ratio = resource.get("quantityRatio", {})
     if ratio.get("numerator"):
         per = ratio.get("denominator", {})
@@ -49,7 +59,8 @@ def recurs(resource: Resource) -> bool:
     """Whether an act is asked for more than once, or as needed, however often that may be."""
     timing = resource.get("occurrenceTiming")
     return (
-        "quantityRatio" in resource
+        lasting(resource) is not None
+        or "quantityRatio" in resource
         or "quantityRange" in resource
         or resource.get("asNeededBoolean") is True
         or "asNeededCodeableConcept" in resource

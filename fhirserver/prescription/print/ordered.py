@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from fhirserver.prescription import elements
+from fhirserver.prescription import acts, elements
 from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.lines import Line
 from fhirserver.prescription.print import amounts, people, posology
@@ -37,7 +37,9 @@ def sentences(line: Line) -> Iterator[str]:
 
 
 def extent(resource: Resource) -> str | None:
-    """Write a number of acts that is a range (10 à 15 séances) or a ratio (20 séances par mois); None for any other."""
+    """Write a number of acts that is a range (10 à 15 séances), a ratio (20 séances par mois) or a duration."""
+    if length := acts.lasting(resource):
+        return f"Durée : {amounts.quantity(length)}"
     if "quantityRange" in resource:
         return f"Quantité : {amounts.ranged(resource['quantityRange'])}"
     ratio = resource.get("quantityRatio", {})

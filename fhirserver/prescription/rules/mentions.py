@@ -116,7 +116,10 @@ def _amounts(case: Case) -> Iterator[Alert]:
         ("dispenseRequest.expectedSupplyDuration", read_amount(request.get("expectedSupplyDuration"))),
     )
     if not line.is_medicine:
-        stated = (("extension", line.stated_quantity) if line.is_device else acts.stated_quantity(line.resource),)
+        stated = (
+            ("extension", line.stated_quantity) if line.is_device else acts.stated_quantity(line.resource),
+            ("quantityQuantity", read_amount(acts.lasting(line.resource))),
+        )
     for path, amount in stated:
         if amount is not None and amount.value <= 0:
             yield case.blocking(

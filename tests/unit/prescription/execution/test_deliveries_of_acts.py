@@ -64,6 +64,13 @@ WEEK = {"value": 1, "unit": "semaine", "system": "http://unitsofmeasure.org", "c
             },
             10,
         ),
+        (
+            {
+                "quantityQuantity": {**WEEK, "value": 2},
+                "occurrenceTiming": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}},
+            },
+            28,
+        ),
         ({"occurrenceTiming": {"event": ["2026-01-06", "2026-01-08", "2026-01-12"]}}, 3),
     ],
 )
@@ -80,6 +87,7 @@ def test_the_number_of_an_act_may_be_a_range_a_ratio_or_a_list_of_days(asked: di
         ("AMO 12", {}),
         ("AMI 4", {"occurrenceTiming": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}}),
         ("AMI 1", {"asNeededBoolean": True}),
+        ("AMI 1", {"quantityQuantity": WEEK}),
         ("AMI 1", {"quantityRatio": {"numerator": {"value": 2}, "denominator": WEEK}}),
     ],
 )

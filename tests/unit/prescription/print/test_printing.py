@@ -191,6 +191,7 @@ def test_the_number_of_acts_is_printed_as_it_was_written_and_by_whom_they_are_do
     ten, fifteen = ({"value": count, "unit": "séance"} for count in (10, 15))
     act = service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityRange={"low": ten, "high": fifteen})
     assert mentions(act) == "Quantité : 10 à 15 séances"
+    assert mentions(service("AMI 4", "urn:fhirserver:CodeSystem:ngap", quantityQuantity=DAY)) == "Durée : 1 jour"
     act = service("AMK 8", "urn:fhirserver:CodeSystem:ngap", quantityRatio={"numerator": ten, "denominator": DAY})
     assert mentions(act | {"performer": [{"display": "Cabinet Durand"}]}) == (
         "Quantité : 10 séances par jour | À réaliser par : Cabinet Durand"
