@@ -98,6 +98,11 @@ class Store:
         with translated(), timeout(_ANSWER):
             self.database["clock"].find_one({"_id": "clock"}, {"_id": True})
 
+    @property
+    def away(self) -> bool:
+        """Whether no primary is known at the moment; asks nobody."""
+        return not self.client.topology_description.has_writable_server()
+
     # Writing
 
     def create(self, draft: Draft) -> Stored:

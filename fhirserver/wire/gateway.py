@@ -59,8 +59,14 @@ class Gateway:
         working: the turns at working.
     """
 
-    def __init__(
-        self, settings: Settings, formats: Formats, verifier: Verifier, router: Router, audit: Callable[..., object]
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it connects
+        self,
+        settings: Settings,
+        formats: Formats,
+        verifier: Verifier,
+        router: Router,
+        audit: Callable[..., object],
+        away: Callable[[], bool],
     ) -> None:
         self.settings = settings
         self.formats = formats
@@ -68,7 +74,7 @@ class Gateway:
         self._router = router
         self._audit = audit
         self._throttle = Throttle(settings.rate_limit)
-        self.working = Working(max(settings.threads, 1))
+        self.working = Working(max(settings.threads, 1), away)
 
     def view(self, path: str = "") -> Response:
         """Answer the current request; `path` is what follows the FHIR base."""

@@ -8,10 +8,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from fhirserver.store.connection import unavailable
+
 _SLOW: Final = 1.0
 """Seconds of work from which on a request takes long."""
 _PAUSE: Final = 0.5
 """Seconds after which one who waits looks again how long the others take."""
+_IN_VAIN: Final = 10.0
+"""Seconds that a request waits for its turn while there is no database."""
 _REMEMBERED: Final = 60.0
 """Seconds for which a client is remembered for that."""
 
@@ -60,6 +64,16 @@ class Turns:
                 self._waiting[client] = waiting
         return begun
 
+    def leave(self, request: int, client: str) -> bool:
+        """Forget a request that waits; False: it may begin by now."""
+        waiting = self._waiting.get(client, ())
+        if request not in waiting:
+            return False
+        self._waiting[client].remove(request)
+        if not waiting:
+            del self._waiting[client]
+        return True
+
     def _admit(self, request: int, client: str) -> None:
         self._free -= 1
         self._at_work[request] = client, self._clock()
@@ -84,9 +98,10 @@ class Turns:
 class Working:
     """The turns of the threads of a process: each works at one request at a time."""
 
-    def __init__(self, most: int) -> None:
-        """Allow so many at a time."""
+    def __init__(self, most: int, away: Callable[[], bool] = lambda: False) -> None:
+        """Allow so many at a time; `away` tells that there is no database to work with."""
         self._turns = Turns(most)
+        self._away = away
         self._guard = threading.Lock()
         self._gates: dict[int, threading.Lock] = {}
         self._under_way: dict[int, tuple[str, float]] = {}
@@ -97,9 +112,13 @@ class Working:
         Args:
             address: where the request comes from.
             client: whose it is.
+
+        Raises:
+            Unavailable: there is no database, and it waited as long as those wait for it whose turn it is.
         """
         own = threading.get_ident()
-        self._under_way[own] = address, time.monotonic()
+        began = time.monotonic()
+        self._under_way[own] = address, began
         with self._guard:
             if self._turns.ask(own, client):
                 return
@@ -108,6 +127,10 @@ class Working:
         while not gate.acquire(timeout=_PAUSE):
             with self._guard:
                 self._open(self._turns.go_on())
+                in_vain = time.monotonic() - began > _IN_VAIN and self._away()
+                if in_vain and self._turns.leave(own, client):
+                    del self._gates[own], self._under_way[own]
+                    raise unavailable()
 
     def end(self) -> None:
         """Give the turn to the next."""

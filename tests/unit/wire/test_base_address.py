@@ -30,5 +30,5 @@ def test_forwarded_headers_are_believed_only_where_the_setting_trusts_the_proxy(
     settings: dict[str, Any], base: str
 ) -> None:
     router: Any = None
-    gateway = Gateway(Settings(**settings), Formats(), Verifier((), "x"), router, lambda _: None)
+    gateway = Gateway(Settings(**settings), Formats(), Verifier((), "x"), router, lambda _: None, lambda: False)
     assert gateway.base(BEHIND) == base

@@ -6,6 +6,9 @@ import threading
 import time
 from itertools import count
 
+import pytest
+
+from fhirserver.errors import Unavailable
 from fhirserver.wire.turns import Turns, Working
 
 PATIENCE = 60.0
@@ -137,3 +140,30 @@ def test_a_request_is_under_way_from_its_coming_to_its_end() -> None:
     assert not working.busy("192.0.2.2", -1)
     working.end()
     assert not working.busy("192.0.2.1", -1)
+
+
+def test_nobody_waits_for_a_turn_while_there_is_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of those before him waits for it in vain: one after the other, that takes minutes."""
+    monkeypatch.setattr("fhirserver.wire.turns._IN_VAIN", 0.0)
+    away = threading.Event()
+    working = Working(1, away.is_set)
+    done: list[str] = []
+
+    def work(client: str) -> None:
+        try:
+            working.begin("127.0.0.1", client)
+        except Unavailable:
+            done.append(client)
+
+    working.begin("127.0.0.1", "first")
+    waiting = [threading.Thread(target=work, args=(f"client {number % 2}",)) for number in range(4)]
+    for each in waiting:
+        each.start()
+    away.set()
+    for each in waiting:
+        each.join(PATIENCE)
+    assert sorted(done) == ["client 0", "client 0", "client 1", "client 1"]
+    working.end()
+    away.clear()
+    working.begin("127.0.0.1", "next")
+    working.end()
