@@ -278,7 +278,7 @@ def _refusal(action: Action, case: Situation, actors: set[Actor]) -> Failure:
             ),
             rule=f"prescription-{action}",
         )
-    if Actor.EXECUTOR in actors and not case.eligible:
+    if not actors.isdisjoint({Actor.EXECUTOR, Actor.HOLDER}) and not case.eligible and not case.holder:
         return Forbidden(
             Text(
                 "Votre profession n'exécute pas ces lignes : prenez la tâche qui correspond à votre profession.",

@@ -198,6 +198,8 @@ class Model:
         """Return the refusal of what only the holder does."""
         if task.holds(actor):
             return None
+        if actor not in ELIGIBLE[task.kind]:
+            return 403
         if task.state == "taken":
             return 412
         return 409 if task.state in ("issued", "partly-executed", "executed") else 410
