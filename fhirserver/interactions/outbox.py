@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from fhirserver.errors import Failure
+from fhirserver.errors import Failure, Unavailable
 from fhirserver.interactions.services import Services
 from fhirserver.store.outbox import Lease, LeaseLost
 
@@ -60,6 +60,9 @@ class Worker:
             self._handlers[lease.kind](self._services, lease)
         except LeaseLost:
             _log.info("outbox task %s was taken by another worker", lease.id)
+        except Unavailable as error:
+            _log.warning("outbox task %s (%s) waits, attempt %s: %s", lease.id, lease.kind, lease.tries, error)
+            outbox.fail(lease, f"{type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - a task that fails is tried again, whatever the reason; it is logged
             _log.exception("outbox task %s (%s) failed, attempt %s", lease.id, lease.kind, lease.tries)
             outbox.fail(lease, f"{type(error).__name__}: {error}")
