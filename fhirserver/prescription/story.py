@@ -38,7 +38,7 @@ class Event:
     """Something that happened.
 
     Attributes:
-        what: a short key: a state, `delivered`, `withdrawn`, `corrected`, `line-ended`.
+        what: a short key: a state, `delivered`, `withdrawn`, `reported`, `line-ended`.
         execution: whether it tells of the execution, which a patient may hide from prescribers.
         reference: what it is about.
     """
@@ -86,7 +86,7 @@ def events(reference: str, versions: Sequence[Version], titles: Mapping[str, str
 def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, str]) -> Iterator[Event]:
     state: State | None = None
     holder: str | None = None
-    delivered = closed = corrected = 0
+    delivered = closed = reported = 0
     withdrawn: set[tuple[str, str]] = set()
     for version in versions:
         view = View(version.task)
@@ -109,11 +109,11 @@ def _events(reference: str, versions: Sequence[Version], titles: Mapping[str, st
                 withdrawn.add((what, _line(entry)))
                 text = _withdrawal(entry, titles)
                 yield Event(version.when, version.who, "withdrawn", text, execution=True, reference=what)
-        corrections = view.outputs("correction")
-        for what in corrections[corrected:]:
-            text = Text("Résultat corrigé", "Result corrected")
-            yield Event(version.when, version.who, "corrected", text, execution=True, reference=what)
-        corrected = len(corrections)
+        reports = view.outputs("report")
+        for what in reports[reported:]:
+            text = Text("Compte rendu ou résultat corrigé", "Report, or result corrected")
+            yield Event(version.when, version.who, "reported", text, execution=True, reference=what)
+        reported = len(reports)
         former, holder = holder, view.hold.executor if view.hold else None
         if view.state is not state or (state is State.TAKEN and holder != former):
             move = MOVES.get(view.state)
@@ -146,11 +146,10 @@ def _line(entry: Resource) -> str:
 
 def _withdrawal(entry: Resource, titles: Mapping[str, str]) -> Text:
     title = titles.get(_line(entry), "")
+    fr, en = ("Réalisation", "Execution") if _line(entry).startswith("ServiceRequest/") else ("Délivrance", "Delivery")
     said = elements.part(next(elements.extensions(entry, elements.url("delivered"))), "taken-back")
     why = f" : {said}" if said else ""
-    return Text(
-        f"Délivrance de « {title} » annulée par son auteur{why}", f'Delivery of "{title}" taken back by its author{why}'
-    )
+    return Text(f"{fr} de « {title} » annulée par son auteur{why}", f'{en} of "{title}" taken back by its author{why}')
 
 
 def _why(reason: Resource) -> str:

@@ -246,10 +246,10 @@ class View:
             }
         )
 
-    def add_correction(self, reference: str) -> None:
-        """Note a report that corrects one which executed a line; it executes nothing."""
+    def add_report(self, reference: str) -> None:
+        """Note a report of what was executed already: the result of an act, or a corrected one."""
         self.task.setdefault("output", []).append(
-            {"type": _part("correction", "Résultat corrigé"), "valueReference": {"reference": reference}}
+            {"type": _part("report", "Compte rendu ou résultat corrigé"), "valueReference": {"reference": reference}}
         )
 
     def add_print(self, reference: str) -> None:

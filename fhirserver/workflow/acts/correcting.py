@@ -1,12 +1,13 @@
-"""A report that corrects one that stands already: the result changes, and nothing is executed anew.
+"""A report of what was executed already: it corrects an earlier one, or tells the result of an act that was recorded.
 
-Source: DiagnosticReport.status of FHIR R4 (amended, corrected, appended: a final report was modified). What stands for
-an issued line is not updated: the laboratory records the corrected report beside it.
+It executes nothing anew. Source: DiagnosticReport of FHIR R4: of the status amended, corrected or appended, a final
+report was modified; and an act (Procedure) and its report both name the order that they fulfil.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from fhirserver import jsontext
@@ -20,18 +21,33 @@ from fhirserver.workflow.taskwork import TaskWork
 _MODIFIED: Final = frozenset({"amended", "corrected", "appended"})
 
 
-def is_correction(task: TaskWork, entry: Entry, lines: Sequence[str]) -> bool:
-    """Tell whether a report modifies what the caller, or his structure, has reported of each of these lines."""
-    if entry.kind != "DiagnosticReport" or (entry.resource or {}).get("status") not in _MODIFIED:
+def is_further_report(task: TaskWork, entry: Entry, lines: Sequence[str], pushed: Mapping[str, Sequence[str]]) -> bool:
+    """Tell whether a report, of each of these lines, tells of what the caller or his structure has executed already.
+
+    Args:
+        task: of the lines.
+        entry: what is recorded.
+        lines: that it names.
+        pushed: executions of the same push by reference, with their lines.
+    """
+    if entry.kind != "DiagnosticReport":
         return False
-    reported: set[str] = set()
-    for reference in task.view.outputs("dispense"):
-        stored = (
-            task.work.transaction.read(*reference.split("/")) if reference.startswith("DiagnosticReport/") else None
-        )
-        if stored is not None and _is_own(task, stored):
-            reported.update(executions.lines_of(jsontext.read(stored.body)))
-    return reported.issuperset(lines)
+    told = Counter(
+        (reference.partition("/")[0], line)
+        for reference in dict.fromkeys((*task.view.outputs("dispense"), *task.view.outputs("report")))
+        for line in pushed.get(reference) or _own_lines(task, reference)
+    )
+    modified = (entry.resource or {}).get("status") in _MODIFIED
+    return all(
+        (modified and told[entry.kind, line]) or told["Procedure", line] > told[entry.kind, line] for line in lines
+    )
+
+
+def _own_lines(task: TaskWork, reference: str) -> Iterator[str]:
+    kind, _, identity = reference.partition("/")
+    stored = task.work.transaction.read(kind, identity)
+    if stored is not None and _is_own(task, stored):
+        yield from executions.lines_of(jsontext.read(stored.body))
 
 
 def _is_own(task: TaskWork, stored: Stored) -> bool:

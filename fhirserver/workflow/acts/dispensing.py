@@ -134,6 +134,9 @@ def plan(
     executed = [one for entry in new if (one := _of_issued(work, entry, near)) is not None]
     if not executed:
         return None
+    # an act before its report, which executes nothing anew
+    executed.sort(key=lambda each: each.entry.kind == "DiagnosticReport")
+    pushed = {f"{each.entry.kind}/{each.entry.identity}": each.lines for each in executed}
     told = pushes.told(request, found)
     names: list[str] = []
     seen: set[tuple[str, str]] = set()
@@ -149,7 +152,7 @@ def plan(
         if task is None:
             task = held[execution.task] = taskwork.load(work, execution.task)
         taskwork.share(held.values())
-        _record(task, execution)
+        _record(task, execution, pushed)
     taskwork.share(held.values())
     for task in held.values():
         task.standings()
@@ -234,17 +237,17 @@ def _tell(resource: dict[str, Any], decided: Sequence[Decision]) -> None:
         elements.set_value(resource, "remaining-quantity", "Quantity", standing.remaining.quantity())
 
 
-def _record(task: TaskWork, execution: _Execution) -> None:
-    """Decide on one entry; a corrected report is kept with those of its Task, whatever became of that."""
+def _record(task: TaskWork, execution: _Execution, pushed: Mapping[str, Sequence[str]]) -> None:
+    """Decide on one entry; a report of what was executed already is kept on its Task, whatever became of that."""
     entry = execution.entry
-    if not correcting.is_correction(task, entry, execution.lines):
+    if not correcting.is_further_report(task, entry, execution.lines, pushed):
         _execute(task, execution)
         holding.go_on(task)
         return
     resource: dict[str, Any] = dict(entry.resource or {})
     for name in execution.lines:
         _name_patient(resource, task.lines[name].resource, f"Bundle.entry[{entry.position}].resource")
-    task.view.add_correction(f"{entry.kind}/{entry.identity}")
+    task.view.add_report(f"{entry.kind}/{entry.identity}")
     entry.resource = resource
     keys = prescriber_keys(task.work.request.caller)
     entry.marks = task.mark.executed("dispense", keys, task.stored.id).kept()

@@ -165,7 +165,7 @@ def test_a_corrected_report_stands_beside_the_first_and_executes_nothing_anew(
         assert changed.status_code == 201, changed.text
     assert len(prescriber.get(f"DiagnosticReport?based-on={line}").json()["entry"]) == 3
     told = laboratory.post("$history-of-prescription", parameters(number=issued.number)).text
-    assert told.count("Résultat corrigé") == 2
+    assert told.count("résultat corrigé") == 2
     assert prescriber.get(line).json()["status"] == "completed"
 
 
@@ -205,3 +205,24 @@ def test_of_several_lines_an_execution_tells_only_what_holds_for_all(server: Ser
     )
     assert [each["valueCode"] for each in of_both.json()["extension"]] == ["as-is"]
     assert "remaining-quantity" in laboratory.post("DiagnosticReport", report(thrice)).text
+
+
+def test_an_act_and_its_report_are_one_execution(server: Server, prescriber: Client) -> None:
+    for together in (True, False):
+        issued, doctor = issue(prescriber, act("NFQK001", "Radiographie du genou")), professional(server, "10")
+        line = issued.reference("ServiceRequest")
+        task = doctor.post("$take", parameters(number=issued.number)).json()["id"]
+        done = {name: content for name, content in report(line).items() if name != "identifier"}
+        done |= {"resourceType": "Procedure", "status": "completed", "identifier": [{"value": uuid.uuid4().hex}]}
+        done["subject"] = {"reference": issued.reference("Patient")}
+        parts = [report(line), done]
+        if together:
+            entries = [{"resource": one, "request": {"method": "POST", "url": one["resourceType"]}} for one in parts]
+            pushed = doctor.post("", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+            assert pushed.status_code == 200, pushed.text
+        else:
+            assert doctor.post("Procedure", done).status_code == 201
+        assert doctor.post(f"Task/{task}/$close", parameters()).status_code == 200
+        if not together:
+            assert doctor.post("DiagnosticReport", parts[0]).status_code == 201, "written the day after"
+        assert doctor.post("DiagnosticReport", report(line)).status_code == 409

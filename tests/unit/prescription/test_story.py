@@ -49,6 +49,23 @@ def test_each_delivery_is_told_in_french(line: str, delivered: Delivered, told: 
     assert found[0].text.fr.replace("\u00a0", " ") == told
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [("MedicationRequest/1", "Délivrance de «"), ("ServiceRequest/1", "Réalisation de «")],
+)
+def test_what_was_taken_back_is_told_as_what_it_was(line: str, told: str) -> None:
+    task = {
+        "resourceType": "Task",
+        "code": {"coding": [{"code": "nursing"}]},
+        "businessStatus": {"coding": [{"code": "taken"}]},
+    }
+    view = View(task)
+    view.add("Procedure/1", line, Delivered(DAY))
+    view.withdraw("Procedure/1")
+    found = events("Task/1", [Version(task, datetime(2026, 3, 2, 10, tzinfo=UTC), "")], TITLES)
+    assert told in next(event.text.fr for event in found if event.what == "withdrawn")
+
+
 def test_a_release_with_something_delivered_before_is_no_closing() -> None:
     task = {"resourceType": "Task", "code": {"coding": [{"code": "pharmacy"}]}, "output": []}
     receipt = {"type": {"coding": [{"code": "receipt"}]}}
