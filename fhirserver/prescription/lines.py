@@ -23,6 +23,7 @@ from fhirserver.prescription.execution.quantities import (
 )
 from fhirserver.prescription.kinds import KindRow, kind_of
 from fhirserver.prescription.professions import Kind
+from fhirserver.prescription.timing import instant
 
 Resource = Mapping[str, Any]
 Resolve = Callable[[str], Resource | None]
@@ -274,16 +275,21 @@ def same_identifier(left: Resource, right: Resource) -> bool:
 
 
 def day(text: object) -> date | None:
-    """Return the calendar day in Paris of a FHIR date or instant; None for less than a day, or no date."""
+    """Return the calendar day in Paris of a FHIR date or instant; None for less than a day, or no date.
+
+    A leap second is of the minute that it ends; at the ends of the calendar the day is the one written.
+    """
     if not isinstance(text, str) or len(text) < _DATE:
         return None
     try:
         if "T" not in text:
             return date.fromisoformat(text)
-        moment = datetime.fromisoformat(text)
+        moment = instant(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=PARIS)).astimezone(PARIS).date()
+    except OverflowError:
+        return date.fromisoformat(text[:_DATE])
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=PARIS)).astimezone(PARIS).date()
 
 
 def paris_day(moment: datetime) -> date:

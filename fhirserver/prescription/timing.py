@@ -7,9 +7,11 @@ schedule, but for the bounds, which always stand in `repeat`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 Element = Mapping[str, Any]
+_SECONDS: Final = slice(16, 19)
 
 _ABBREVIATIONS: Final = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
 SCHEDULE: Final = frozenset(
@@ -48,3 +50,13 @@ def repeat_of(timing: Element) -> Element:
         if coded is not None:
             return {**coded, **repeat}
     return repeat
+
+
+def instant(text: str) -> datetime:
+    """Read a FHIR instant; a leap second is of the minute that it ends.
+
+    Raises:
+        ValueError: it is none.
+    """
+    leaps = text[_SECONDS] == ":60"
+    return datetime.fromisoformat(f"{text[: _SECONDS.start]}:59{text[_SECONDS.stop :]}" if leaps else text)

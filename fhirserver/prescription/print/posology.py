@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from fhirserver.prescription.elements import words
 from fhirserver.prescription.print.amounts import UCUM, Element, figure, per, quantity, ranged
 from fhirserver.prescription.print.posology_words import AFTER, CODED, DAYS, EDQM, SPACE, TIME_UNITS, WHEN, of
-from fhirserver.prescription.timing import repeat_of
+from fhirserver.prescription.timing import instant, repeat_of
 
 _ZONE: Final = ZoneInfo("Europe/Paris")
 _MINUTES_OF_HOUR: Final = 60
@@ -294,7 +294,7 @@ def _day(text: str) -> str:
 def _local(text: str) -> datetime | None:
     """Return an instant as Paris tells it; None where no clock does (the ends of the calendar)."""
     try:
-        return datetime.fromisoformat(text.replace(":60", ":59")).astimezone(_ZONE)
+        return instant(text).astimezone(_ZONE)
     except (ValueError, OverflowError):
         return None
 

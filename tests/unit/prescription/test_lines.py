@@ -1,5 +1,9 @@
+from datetime import date
 from decimal import Decimal
 
+import pytest
+
+from fhirserver.prescription import lines
 from fhirserver.prescription.execution.quantities import Amount
 from fhirserver.prescription.lines import group_of, patients, read, read_all, with_group
 from fhirserver.prescription.professions import Kind
@@ -103,3 +107,17 @@ def test_a_mixture_that_names_itself_ends() -> None:
 def test_the_patients_of_lines_for_two_are_two() -> None:
     assert patients([read(medicine()), read(ACT)]) == {"Patient/1"}
     assert len(patients([read(medicine()), read(medicine(subject={"reference": "Patient/2"}))])) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("2016-12-31T23:59:60Z", date(2017, 1, 1)),
+        ("9999-12-31T23:59:59Z", date(9999, 12, 31)),
+        ("0001-01-01T00:00:00+14:00", date(1, 1, 1)),
+        ("2026-02-30T00:00:00Z", None),
+        ("2026-02-03T12:60:00Z", None),
+    ],
+)
+def test_every_instant_that_fhir_allows_has_a_day(written: str, day: date | None) -> None:
+    assert lines.day(written) == day
