@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import importlib
-import re
 from typing import Any, Final
 
 import click
@@ -32,7 +31,6 @@ COMMANDS: Final = {
 """Command → module and name of its click command."""
 _OF_THE_MACHINE: Final = frozenset({errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE})
 """What a disk, or the rights of whoever calls a command, do not allow."""
-_REST: Final = re.compile(r", (Timeout:|lsid|full error)")
 
 
 class Collected(click.Group):
@@ -64,7 +62,7 @@ class Collected(click.Group):
             raise click.ClickException(str(error)) from error
         except Unavailable as error:
             # of what the driver says, the reason: the rest is the command, or how each member looks
-            reason = _REST.split(f": {error.__cause__}", maxsplit=1)[0][:300] if error.__cause__ else ""
+            reason = f": {error.__cause__}".partition(",")[0] if error.__cause__ else ""
             raise click.ClickException(f"{error} (MONGODB_URI, FHIRSERVER_DATABASE){reason}") from error
         except OSError as error:
             if error.errno not in _OF_THE_MACHINE:

@@ -159,9 +159,9 @@ def admitted() -> Iterator[None]:
 
 
 def _said(error: Exception) -> str:
-    """Return what MongoDB said, without the rest of the command."""
+    """Return what MongoDB said, without the rest of the command, which may tell of a patient."""
     details = getattr(error, "details", None) or {}
-    return str(details.get("errmsg", error)).partition(", lsid")[0][:300]
+    return str(details.get("errmsg", error)).partition(",")[0]
 
 
 _REFUSED: Final = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, AtlasError

@@ -89,6 +89,13 @@ def test_an_address_with_an_option_that_is_none_is_refused() -> None:
         Store(f"{NOWHERE}&foo=bar")
 
 
+def test_what_a_refused_command_was_about_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    said = 'not authorized on fhirserver to execute command { find: "resources", filter: { k: "279035121518989" } }'
+    failure_of(OperationFailure(said, 13, {"errmsg": said}))
+    assert 'execute command { find: "resources"' in caplog.text
+    assert "279035121518989" not in caplog.text
+
+
 def test_an_update_of_mongoengine_s_that_no_majority_confirms_means_503() -> None:
     with pytest.raises(Unavailable):
         _unconfirmed()
