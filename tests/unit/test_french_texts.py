@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import fhirserver
+from fhirserver.access.caller import Role
 
 ROOT = Path(fhirserver.__file__).parent
 NO_SPACE_BEFORE = re.compile(r"[^\s\d?!][;!?»]|«\S|[^\s»]\s?:\s*$|\w\.\.\.|[^« ]\s,|  ")
@@ -39,3 +40,8 @@ def test_french_has_its_spaces_and_ends_where_english_does() -> None:
         if NO_SPACE_BEFORE.search(QUOTED.sub("X", french).rstrip(".")) or french.endswith(".") != english.endswith(".")
     ]
     assert wrong == []
+
+
+def test_pages_name_every_role_in_the_reader_s_language() -> None:
+    frame = (ROOT / "pages" / "templates" / "frame.html").read_text(encoding="utf-8")
+    assert all(re.search(rf'"{role}": t\("[^"]+", "{role}"\)', frame) for role in Role)
