@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -196,6 +197,25 @@ _PASSING: Final = frozenset(
 _LABELS: Final = ("TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult")
 
 
+class Seldom:
+    """What is told once in so many seconds, however often it happens."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last = float("-inf")
+
+    def due(self) -> bool:
+        """Tell whether it is to be told now."""
+        now = time.monotonic()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
+
+
+_refusals: Final = Seldom(10.0)
+
+
 def failure_of(error: Exception) -> Failure | None:
     """Return what an error of the driver means to a client; None if it is a fault of ours."""
     codes = _codes(error)
@@ -204,7 +224,8 @@ def failure_of(error: Exception) -> Failure | None:
     if _BEYOND_CACHE in codes:
         return beyond_cache()
     if codes & _REFUSED:
-        _log.error("MongoDB refuses the user of MONGODB_URI: %s", _said(error))
+        if _refusals.due():
+            _log.error("MongoDB refuses the user of MONGODB_URI: %s", _said(error))
         return refused()
     if isinstance(error, DocumentTooLarge) or codes & _TOO_LARGE:
         return too_large()

@@ -17,7 +17,7 @@ from pymongo.errors import (
 from fhirserver.errors import TooLarge, Unavailable
 from fhirserver.settings import SettingError
 from fhirserver.store import Draft, HistoryQuery, Store
-from fhirserver.store.connection import failure_of, options, translated
+from fhirserver.store.connection import Seldom, failure_of, options, translated
 
 NOWHERE = "mongodb://127.0.0.1:1/?directConnection=true&serverSelectionTimeoutMS=50"
 PATIENT = {"resourceType": "Patient"}
@@ -89,9 +89,14 @@ def test_an_address_with_an_option_that_is_none_is_refused() -> None:
         Store(f"{NOWHERE}&foo=bar")
 
 
-def test_what_a_refused_command_was_about_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_command_is_logged_seldom_and_without_what_it_was_about(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhirserver.store.connection._refusals", Seldom(3600))
     said = 'not authorized on fhirserver to execute command { find: "resources", filter: { k: "279035121518989" } }'
-    failure_of(OperationFailure(said, 13, {"errmsg": said}))
+    for _ in range(3):
+        failure_of(OperationFailure(said, 13, {"errmsg": said}))
+    assert len(caplog.records) == 1
     assert 'execute command { find: "resources"' in caplog.text
     assert "279035121518989" not in caplog.text
 
