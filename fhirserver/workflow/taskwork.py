@@ -276,8 +276,10 @@ def move(workflow: Workflow, services: Services, request: Request, identity: str
 
 
 def keep_open(task: TaskWork, action: str) -> None:
-    """Record the access; what a professional holds stays visible to him."""
-    sight.open_to(task.work.workflow, task.work.request, task.view.number, action, id=task.stored.id)
+    """Record the access; what a professional, or his structure, holds stays visible for as long."""
+    until, shared = task.view.hold.until if task.view.hold else None, task.by_structure
+    number, request = task.view.number, task.work.request
+    sight.open_to(task.work.workflow, request, number, action, until=until, shared=shared, id=task.stored.id)
 
 
 def not_found(identity: str) -> NotFound:

@@ -28,6 +28,7 @@ _CALLERS: dict[str, dict[str, Any]] = {
     "doctor": {"persona": "doctor"},
     "operator": {"persona": "operator"},
     "laboratory": {"persona": "laboratory"},
+    "nurse": {"persona": "nurse"},
     "pharmacy-a": {"persona": "pharmacist", "rpps": people.rpps("1000000001"), "structure": "1750000101"},
     "pharmacy-b": {"persona": "pharmacist", "rpps": people.rpps("1000000002"), "structure": "1750000102"},
 }
