@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -25,8 +26,11 @@ from fhirserver.workflow.marks import Mark, mark_of
 from fhirserver.workflow.parties import Parties
 from fhirserver.workflow.taskwork import not_found, task_of
 
-_MOST = 1000
+_PAGE = 100
+"""Versions read at a time."""
 _HALTED = ("cancelled", "stopped", "revoked")
+_TOLD = ("code", "businessStatus", "statusReason", "extension")
+"""What the story reads of a version of a Task, beside its output."""
 
 
 def run(workflow: Workflow, call: Call) -> Answer:
@@ -73,16 +77,11 @@ def _own(call: Call, identity: str) -> Stored:
 def _events(workflow: Workflow, call: Call, task: Stored) -> list[Event]:
     mark = mark_of(task)
     assert mark is not None, "only prescriptions are found"
-    page = call.services.store.history(HistoryQuery("Task", task.id, count=_MOST))
-    versions = [
-        Version(jsontext.read(stored.body), stored.updated, _who(stored))
-        for stored in reversed(page.versions)
-        if not stored.deleted
-    ]
+    versions = _tasks(call, task.id)
     resolve = Parties(Work(workflow, call.services, call.request, reads(call.services), present())).resolve
     over = {version.when for version in versions if View(version.task).state in ENDED}
     titles, ended = {}, []
-    for reference in View(versions[-1].task).lines:
+    for reference in View(jsontext.read(task.body)).lines:
         kind, _, identity = reference.partition("/")
         stored = call.services.store.read(kind, identity)
         if stored is None or stored.deleted:
@@ -95,14 +94,42 @@ def _events(workflow: Workflow, call: Call, task: Stored) -> list[Event]:
     return _unhidden(told) if _hidden(call, mark) else told
 
 
+def _tasks(call: Call, identity: str) -> list[Version]:
+    """Return the versions of a Task, oldest first.
+
+    A treatment of months leaves hundreds of them, each with all deliveries until then: what they repeat is kept once.
+    """
+    known: dict[tuple[int, str], dict[str, Any]] = {}
+    found = []
+    for stored in _versions(call, "Task", identity):
+        task = jsontext.read(stored.body)
+        told = {name: task[name] for name in _TOLD if name in task}
+        told["output"] = [
+            known.setdefault((place, entry["type"]["coding"][0]["code"]), entry)
+            for place, entry in enumerate(task.get("output", ()))
+        ]
+        found.append(Version(told, stored.updated, _who(stored)))
+    return found[::-1]
+
+
+def _versions(call: Call, kind: str, identity: str) -> Iterator[Stored]:
+    """Yield all versions of a resource, newest first, deletions left out."""
+    query = HistoryQuery(kind, identity, count=_PAGE)
+    while True:
+        page = call.services.store.history(query)
+        yield from (stored for stored in page.versions if not stored.deleted)
+        if page.next is None:
+            return
+        query = replace(query, after=page.next)
+
+
 def _ended(call: Call, reference: str, title: str, mark: Mark, over: set[datetime]) -> list[Event]:
     """Return what is told of a line that the prescriber ended, unless its Task ended with it."""
     kind, _, identity = reference.partition("/")
-    page = call.services.store.history(HistoryQuery(kind, identity, count=_MOST))
     halted = [
         stored
-        for stored in page.versions
-        if not stored.deleted and jsontext.read(stored.body).get("status") in _HALTED and stored.updated not in over
+        for stored in _versions(call, kind, identity)
+        if jsontext.read(stored.body).get("status") in _HALTED and stored.updated not in over
     ]
     return [
         story.line_ended(
