@@ -54,6 +54,18 @@ def issue(client: Client, change: Callable[[dict[str, Any]], None] | None = None
     return Issued(told["identifier"]["value"], bundle, told)
 
 
+def of(system: str, value: str) -> Callable[[dict[str, Any]], None]:
+    """Make the demonstration's ordonnance that of the patient with this INS."""
+
+    def change(bundle: dict[str, Any]) -> None:
+        patient = bundle["entry"][0]
+        patient["resource"]["identifier"][0].update(system=system, value=value)
+        del patient["resource"]["meta"]
+        patient["request"]["ifNoneExist"] = f"identifier={system}|{value}"
+
+    return change
+
+
 def parameters(**values: Any) -> dict[str, Any]:
     """Return Parameters; a dict with a resourceType goes as a resource."""
     listed: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from fhirserver.demo import people
 from fhirserver.prescription import elements
 from fhirserver.prescription.number import issue as unknown
 from tests.http.conftest import Client, Server
-from tests.http.prescription.conftest import dispense, find, issue, parameters, push, state, task_of
+from tests.http.prescription.conftest import dispense, find, issue, of, parameters, push, state, task_of
 
 THIRTY = {"value": 30, "unit": "comprimé"}
 
@@ -69,10 +70,11 @@ def test_an_expired_line_does_not_block_the_others(prescriber: Client, pharmacis
 
 
 def test_what_was_not_found_by_number_is_in_no_chain_include_or_record(prescriber: Client, pharmacist: Client) -> None:
-    issued = issue(prescriber)
+    number = people.ins(f"2840588{uuid.uuid4().int % 10**6:06d}")  # other tests prescribe to the usual patient
+    issued = issue(prescriber, of(people.INS_TEST, number))
     identity, patient = issued.reference("MedicationRequest").split("/")[1], issued.reference("Patient").split("/")[1]
     searches = (
-        f"MedicationRequest?patient.identifier={people.INS_TEST}|{people.PATIENT_INS}&_count=200",
+        f"MedicationRequest?patient.identifier={people.INS_TEST}|{number}&_count=200",
         f"Patient?_id={patient}&_revinclude=MedicationRequest:patient&_revinclude=Task:patient",
         f"MedicationRequest?_id={identity}&_include=MedicationRequest:requester",
         f"Patient/{patient}/$everything?_count=500",

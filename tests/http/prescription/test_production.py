@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from fhirserver.prescription import elements
 from fhirserver.store.local import LocalMongod
 from tests.http.conftest import Client, Server, start, stop
 from tests.http.conftest import issue as first_issue
-from tests.http.prescription.conftest import issue, parameters, push, task_of
+from tests.http.prescription.conftest import issue, of, parameters, push, task_of
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +32,6 @@ def production(mongod: LocalMongod, tmp_path_factory: pytest.TempPathFactory) ->
     )
     yield running
     stop(process)
-
-
-def of(system: str, value: str) -> Callable[[dict[str, Any]], None]:
-    """Make the demonstration's ordonnance that of the patient with this INS."""
-
-    def change(bundle: dict[str, Any]) -> None:
-        patient = bundle["entry"][0]
-        patient["resource"]["identifier"][0].update(system=system, value=value)
-        del patient["resource"]["meta"]
-        patient["request"]["ifNoneExist"] = f"identifier={system}|{value}"
-
-    return change
 
 
 def test_a_test_ins_is_refused_and_named_while_a_real_one_is_issued(production: Server) -> None:
