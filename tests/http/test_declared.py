@@ -127,6 +127,7 @@ def test_every_interaction_of_every_type_is_there(
             assert operator.delete(f"{kind}?{criteria}").status_code in (200, 204), kind
 
 
+@pytest.mark.wasteful("includes look through all that other tests wrote of the same people")
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_every_search_parameter_and_include_of_every_type_is_there(
     operator: Client, statement: dict[str, Any], smallest: Smallest, group: int
