@@ -16,7 +16,7 @@ from rich.table import Table
 
 from fhirserver import jsontext
 from fhirserver.demo import delivery, document, mentions, ordonnance, people
-from fhirserver.prescription.print.posology import sentences
+from fhirserver.prescription.french.posology import sentences
 
 FHIR_JSON = "application/fhir+json"
 NOTHING = {"resourceType": "Parameters"}

@@ -13,7 +13,7 @@ from typing import Any
 from fhirserver.issues import Text
 from fhirserver.prescription import elements
 from fhirserver.prescription.execution.quantities import read_amount
-from fhirserver.prescription.print import amounts
+from fhirserver.prescription.french import amounts
 from fhirserver.prescription.professions import LABELS as KINDS
 from fhirserver.prescription.rules.outcomes import LABELS as OUTCOMES
 from fhirserver.prescription.rules.outcomes import REASON_LABELS as REASONS

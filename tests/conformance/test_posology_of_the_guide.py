@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fhirserver.prescription.print.posology import sentence
+from fhirserver.prescription.french.posology import sentence
 
 PACKAGE = Path(__file__).parents[2].parent / "shared" / "packages" / "ans.fhir.fr.eprescription-1.1.0-ballot.tgz"
 SENTENCES = json.loads((Path(__file__).parent / "data" / "posology.json").read_text(encoding="utf-8"))

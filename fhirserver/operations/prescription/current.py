@@ -15,8 +15,8 @@ from fhirserver.operations.prescription import asked
 from fhirserver.operations.registry import Call
 from fhirserver.prescription import lines
 from fhirserver.prescription.execution.standing import Delivered, Standing, given_of, standing, used_up
+from fhirserver.prescription.french.posology import sentences
 from fhirserver.prescription.lines import paris_day
-from fhirserver.prescription.print.posology import sentences
 from fhirserver.prescription.tasks import View
 from fhirserver.search.asked.parse import parse
 from fhirserver.store import Stored

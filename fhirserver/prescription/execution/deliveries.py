@@ -24,8 +24,8 @@ from fhirserver.prescription.execution.standing import (
     spans,
     standing,
 )
+from fhirserver.prescription.french.amounts import said
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.print.amounts import said
 from fhirserver.prescription.rules import deliverable
 from fhirserver.prescription.rules.course import Course, course, stride
 from fhirserver.prescription.rules.outcomes import Outcome

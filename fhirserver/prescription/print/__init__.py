@@ -1,1 +1,1 @@
-"""The ordonnance on paper: its code, its readable French, its layout."""
+"""The ordonnance on paper: its code, what stands on it, its layout."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fhirserver.prescription import elements
+from fhirserver.prescription.french.amounts import per, quantity
+from fhirserver.prescription.french.posology_words import SPACE
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.print.amounts import per, quantity
-from fhirserver.prescription.print.posology_words import SPACE
 
 Resource = Mapping[str, Any]
 

@@ -11,14 +11,19 @@ from typing import Any, Final
 
 from fhirserver.prescription import acts, elements
 from fhirserver.prescription.elements import Flag
+from fhirserver.prescription.french import amounts, posology
+from fhirserver.prescription.french.posology_words import SPACE
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.print import amounts, people, posology
-from fhirserver.prescription.print.posology_words import SPACE
+from fhirserver.prescription.print import people
 
 Resource = Mapping[str, Any]
 
-_WHEN: Final = {"occurrenceTiming": "timing", **{name: name for name in ("asNeededBoolean", "asNeededCodeableConcept")}}
-"""Elements that a posology has under another name, or the same."""
+_WHEN: Final = {
+    "occurrenceTiming": "timing",
+    "asNeededBoolean": "asNeededBoolean",
+    "asNeededCodeableConcept": "asNeededCodeableConcept",
+}
+"""Elements of an act, and under which name a posology has them."""
 
 
 def sentences(line: Line) -> Iterator[str]:

@@ -15,9 +15,10 @@ from fhirserver.prescription import elements
 from fhirserver.prescription.elements import Flag, InWords
 from fhirserver.prescription.execution.quantities import duration_days
 from fhirserver.prescription.facts import PatientFacts, patient_facts
+from fhirserver.prescription.french import amounts, posology
+from fhirserver.prescription.french.posology_words import SPACE
 from fhirserver.prescription.lines import Line, day
-from fhirserver.prescription.print import amounts, composition, ordered, people, posology
-from fhirserver.prescription.print.posology_words import SPACE
+from fhirserver.prescription.print import composition, ordered, people
 from fhirserver.prescription.print.printed import PrintedLine, PrintedPatient, PrintedPrescriber, PrintedPrescription
 from fhirserver.prescription.rules.tables import Tables, shipped
 

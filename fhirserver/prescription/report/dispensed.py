@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from fhirserver.prescription import elements
 from fhirserver.prescription.execution.executions import read
 from fhirserver.prescription.execution.quantities import duration_days
+from fhirserver.prescription.french import amounts, posology
+from fhirserver.prescription.french.posology_words import SPACE
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.print import amounts, posology
-from fhirserver.prescription.print.posology_words import SPACE
 from fhirserver.prescription.print.printed import PrintedPatient, PrintedPrescriber
 from fhirserver.prescription.rules.outcomes import LABELS, REASON_LABELS, NotDelivered, Outcome
 

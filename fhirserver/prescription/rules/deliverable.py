@@ -16,8 +16,8 @@ from fhirserver.prescription import elements
 from fhirserver.prescription.alerts import Alert, Level
 from fhirserver.prescription.elements import Flag
 from fhirserver.prescription.execution.quantities import Amount, Exact
+from fhirserver.prescription.french.amounts import said
 from fhirserver.prescription.lines import Line
-from fhirserver.prescription.print.amounts import said
 from fhirserver.prescription.rules.calendar import days_after
 from fhirserver.prescription.rules.course import Course, Stride, needs_mention, stride
 from fhirserver.prescription.rules.outcomes import LABELS, SUBSTITUTIONS, NotDelivered, Outcome

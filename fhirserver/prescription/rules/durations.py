@@ -12,7 +12,7 @@ from typing import Final
 from fhirserver.issues import Text
 from fhirserver.prescription.alerts import Alert
 from fhirserver.prescription.execution.quantities import Amount, converted, covered_days, prescribed_quantity
-from fhirserver.prescription.print.amounts import said
+from fhirserver.prescription.french.amounts import said
 from fhirserver.prescription.rules.case import Case
 from fhirserver.prescription.rules.course import renewals, stride
 from fhirserver.prescription.rules.validity import window

@@ -11,7 +11,7 @@ from fhirserver.prescription import acts, elements
 from fhirserver.prescription.alerts import Alert, Level
 from fhirserver.prescription.execution.quantities import Amount, read_amount
 from fhirserver.prescription.facts import Facts
-from fhirserver.prescription.print.amounts import said
+from fhirserver.prescription.french.amounts import said
 from fhirserver.prescription.rules.calendar import age
 from fhirserver.prescription.rules.case import Case
 
@@ -24,6 +24,29 @@ _PER_BODY: Final = re.compile(r"(?:/|\bpar )(?:kg|m2|m²)(?!\w)", re.IGNORECASE)
 
 def of_line(case: Case) -> Iterator[Alert]:
     """What the line itself must say: denomination, date, posology, duration or number of units."""
+    yield from _denomination(case)
+    yield from _date(case)
+    yield from _amounts(case)
+    yield from _once(case)
+    line = case.line
+    if line.is_medicine:
+        yield from _posology(case)
+    row = case.tables.first("renewals-stated", case.names, case.on)
+    if row and line.is_device and line.renewals is None:
+        yield case.blocking(
+            "device-renewals",
+            Text(
+                f"« {line.title} » : le nombre de renouvellements est obligatoire pour un dispositif (0 si aucun ; "
+                "extension line-renewals).",
+                f'"{line.title}": the number of renewals is mandatory for a device (0 if none; extension '
+                "line-renewals).",
+            ),
+            "extension",
+            row.source,
+        )
+
+
+def _denomination(case: Case) -> Iterator[Alert]:
     line = case.line
     if not line.codings and not line.title:
         referred = line.resource.get("medicationReference", {}).get("reference")
@@ -46,6 +69,10 @@ def of_line(case: Case) -> Iterator[Alert]:
             "doNotPerform",
             SOURCE,
         )
+
+
+def _date(case: Case) -> Iterator[Alert]:
+    line = case.line
     if line.drafted is None:
         yield case.blocking(
             "date",
@@ -66,23 +93,6 @@ def of_line(case: Case) -> Iterator[Alert]:
             ),
             "authoredOn",
             SOURCE,
-        )
-    yield from _amounts(case)
-    yield from _once(case)
-    if line.is_medicine:
-        yield from _posology(case)
-    row = case.tables.first("renewals-stated", case.names, case.on)
-    if row and line.is_device and line.renewals is None:
-        yield case.blocking(
-            "device-renewals",
-            Text(
-                f"« {line.title} » : le nombre de renouvellements est obligatoire pour un dispositif (0 si aucun ; "
-                "extension line-renewals).",
-                f'"{line.title}": the number of renewals is mandatory for a device (0 if none; extension '
-                "line-renewals).",
-            ),
-            "extension",
-            row.source,
         )
 
 

@@ -14,9 +14,9 @@ from fhirserver.prescription import elements
 from fhirserver.prescription.alerts import Alert
 from fhirserver.prescription.elements import InWords
 from fhirserver.prescription.execution.quantities import Amount, is_counted, read_amount
-from fhirserver.prescription.print import words
-from fhirserver.prescription.print.amounts import said
-from fhirserver.prescription.print.posology_words import is_feminine, unit
+from fhirserver.prescription.french import words
+from fhirserver.prescription.french.amounts import said
+from fhirserver.prescription.french.posology_words import is_feminine, unit
 from fhirserver.prescription.rules.case import Case
 from fhirserver.prescription.timing import repeat_of
 

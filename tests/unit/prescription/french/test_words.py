@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhirserver.prescription.print.words import number, says
+from fhirserver.prescription.french.words import number, says
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from fhirserver.prescription.elements import words
-from fhirserver.prescription.print.amounts import UCUM, Element, figure, per, quantity, ranged
-from fhirserver.prescription.print.posology_words import AFTER, CODED, DAYS, EDQM, SPACE, TIME_UNITS, WHEN, of
+from fhirserver.prescription.french.amounts import UCUM, Element, figure, per, quantity, ranged
+from fhirserver.prescription.french.posology_words import AFTER, CODED, DAYS, EDQM, SPACE, TIME_UNITS, WHEN, of
 from fhirserver.prescription.timing import instant, repeat_of
 
 _ZONE: Final = ZoneInfo("Europe/Paris")

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from fhirserver.prescription.print.posology import sentence, sentences
+from fhirserver.prescription.french.posology import sentence, sentences
 
 TABLET = {"unit": "comprimé", "system": "http://standardterms.edqm.eu", "code": "15054000"}
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from fhirserver.prescription.print.posology_words import (
+from fhirserver.prescription.french.posology_words import (
     CODED,
     EDQM,
     FRACTIONS,
