@@ -140,7 +140,12 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
     named = _string(claims, "role")
     role = _ROLES.get(named or "") or ROLE_OF_PROFESSION.get(profession or "")
     ins = claims.get("ins")
-    if role is None or (named and named not in _ROLES):
+    if named and named not in _ROLES:
+        raise _refusal(
+            f"Le rôle « {named[:40]} » du jeton n'est pas connu (revendication « role »).",
+            f'The role "{named[:40]}" of the token is not known (claim "role").',
+        )
+    if role is None:
         raise _refusal(
             "Le jeton ne dit ni rôle ni profession connus (revendications « role », « profession »).",
             'The token names no known role or profession (claims "role", "profession").',

@@ -91,7 +91,7 @@ class Gateway:
             else:
                 if isinstance(failure, Unauthenticated) and "HTTP_AUTHORIZATION" in environ:
                     told = failure.issues[0].text.en
-                    _log.warning("request %s from %s refused: %s", request_id, self._address(environ), told)
+                    _log.warning("request %s from %s refused: %r", request_id, self._address(environ), told)
                 response = self.refuse(failure, language, representation)
         except Exception:  # noqa: BLE001 - nothing of it leaves; it is logged
             _log.exception("request %s failed: %s %s", request_id, environ["REQUEST_METHOD"], environ["PATH_INFO"])

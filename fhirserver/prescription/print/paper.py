@@ -29,6 +29,8 @@ MARGIN: Final = 18 * mm
 INK: Final = HexColor("#1b1b1f")
 GREY: Final = HexColor("#5c5c66")
 _LEADING: Final = 1.35
+_DEEPEST: Final[float] = 150 * mm
+"""A header is no deeper, whatever it is to say: some of the page is left for the lines."""
 TEXT: Final = ParagraphStyle("text", fontName=FACE, fontSize=9.5, leading=13, textColor=INK)
 TITLE: Final = ParagraphStyle("title", parent=TEXT, fontName=BOLD, fontSize=10.5, leading=14)
 MENTION: Final = ParagraphStyle("mention", parent=TEXT, fontSize=8.5, leading=11.5, textColor=GREY)
@@ -93,6 +95,11 @@ def depth(width: float, lines: Sequence[tuple[str, float, str]]) -> float:
     return sum(
         size * _LEADING * len(list(_wrapped(shown(text), face, size, width))) for face, size, text in lines if text
     )
+
+
+def header_depth(least: float, needed: float) -> float:
+    """Return how much of each page a header takes: what it needs, within bounds."""
+    return min(max(least, needed), _DEEPEST)
 
 
 def _wrapped(text: str, face: str, size: float, width: float) -> Iterator[str]:

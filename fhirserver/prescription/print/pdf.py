@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from reportlab.lib.enums import TA_CENTER
 from reportlab.lib.pagesizes import A4
@@ -10,6 +10,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer
+from reportlab.platypus.flowables import CallerMacro
 
 from fhirserver.prescription.print import code_image
 from fhirserver.prescription.print.paper import (
@@ -22,6 +23,7 @@ from fhirserver.prescription.print.paper import (
     TITLE,
     built,
     depth,
+    header_depth,
     numbered,
     parts_of,
     traits,
@@ -39,8 +41,6 @@ _PAGE_NUMBER: Final = 20 * mm
 _TOP: Final = 16 * mm
 _RULE: Final = 5 * mm
 """From the rule below the header to the body."""
-_DEEPEST: Final = 150 * mm
-"""A header is no deeper, whatever it is to say: some of the page is left for the lines."""
 _LEFT_WIDTH: Final = _MIDDLE - MARGIN - _GAP
 _RIGHT_WIDTH: Final = A4[0] - MARGIN - _CODE_SIDE - _MIDDLE - _GAP
 _ZONE: Final = ParagraphStyle(
@@ -55,35 +55,28 @@ _ALD_GOES_ON: Final = "Suite : traitement de l'affection de longue durée (AFFEC
 _OTHER_GOES_ON: Final = "Suite : SANS RAPPORT avec l'affection de longue durée (MALADIES INTERCURRENTES)"
 
 
-class _Zone(Flowable):  # type: ignore[misc] # reportlab states no types
-    """Marks where a zone's heading or one of its lines stands: a page that begins within a zone says so at its top."""
+def _marker(going_on: str, header: float, *, heads: bool = False) -> Flowable:
+    """Return what marks a zone's heading or one of its lines: a page that begins within a zone says so at its top."""
 
-    def __init__(self, going_on: str, header: float, *, heads: bool = False) -> None:
-        super().__init__()
-        self._going_on, self._header, self._heads = going_on, header, heads
-
-    def wrap(self, *_: float) -> tuple[float, float]:
-        """Take no room."""
-        return 0, 0
-
-    def draw(self) -> None:
-        """Name the zone above the first line of a page that its heading does not stand on."""
-        canvas: Canvas = self.canv
+    def mark(place: Any) -> None:
+        canvas: Canvas = place.canv
         page = canvas.getPageNumber()
         first, canvas.zone_page = getattr(canvas, "zone_page", 1) != page, page
-        if not first or self._heads:
+        if not first or heads:
             return
         x, y = canvas.absolutePosition(0, 0)
         canvas.setFont(BOLD, 7.5)
         canvas.setFillColor(INK)
-        canvas.drawCentredString(A4[0] / 2 - x, A4[1] - self._header + 2.2 * mm - y, self._going_on)
+        canvas.drawCentredString(A4[0] / 2 - x, A4[1] - header + 2.2 * mm - y, going_on)
+
+    return CallerMacro(mark)
 
 
 def draw(prescription: PrintedPrescription) -> bytes:
     """Draw the ordonnance; equal content gives equal bytes."""
     left, right = _columns(prescription)
     lowest = max(depth(_LEFT_WIDTH, left), 9 * mm + depth(_RIGHT_WIDTH, right))
-    header = min(max(_HEADER, _TOP + lowest + _RULE), _DEEPEST)
+    header = header_depth(_HEADER, _TOP + lowest + _RULE)
 
     def decorate(canvas: Canvas, pages: int) -> None:
         _draw_header(canvas, prescription, header)
@@ -111,11 +104,11 @@ def _body(prescription: PrintedPrescription, header: float) -> list[Flowable]:
 def _zone(texts: tuple[str, str], lines: tuple[PrintedLine, ...], start: int, header: float) -> list[Flowable]:
     """Return a zone: its heading, kept with its first line, and the others."""
     heading, going_on = texts
-    head: list[Flowable] = [_Zone(going_on, header, heads=True), Paragraph(heading, _ZONE), Spacer(1, 4 * mm)]
+    head: list[Flowable] = [_marker(going_on, header, heads=True), Paragraph(heading, _ZONE), Spacer(1, 4 * mm)]
     if not lines:
         return [KeepTogether([*head, Paragraph("Néant", MENTION)])]
     blocks = [
-        [_Zone(going_on, header), *parts_of(position, line.title, line.sentences, line.mentions)]
+        [_marker(going_on, header), *parts_of(position, line.title, line.sentences, line.mentions)]
         for position, line in enumerate(lines, start)
     ]
     return [KeepTogether([*head, *blocks[0]]), *map(KeepTogether, blocks[1:])]

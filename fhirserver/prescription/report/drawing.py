@@ -17,6 +17,7 @@ from fhirserver.prescription.print.paper import (
     MENTION,
     built,
     depth,
+    header_depth,
     marked,
     numbered,
     traits,
@@ -28,13 +29,15 @@ from fhirserver.prescription.report.dispensed import Report
 _HEADER: Final = 66 * mm
 _FOOTER: Final = 20 * mm
 _MIDDLE: Final = 105 * mm
-_DEEPEST: Final = 150 * mm
+_COLUMNS: Final = 27 * mm
+"""Where they begin, below the title."""
+_RULE: Final = 5 * mm
 
 
 def draw(report: Report) -> bytes:
     """Draw the report; equal content gives equal bytes."""
     lowest = depth(_MIDDLE - MARGIN - 4 * mm, _dispenser(report))
-    header = min(max(_HEADER, 32 * mm + lowest), _DEEPEST)
+    header = header_depth(_HEADER, _COLUMNS + lowest + _RULE)
 
     def decorate(canvas: Canvas, pages: int) -> None:
         _draw_header(canvas, report, header)
@@ -66,11 +69,11 @@ def _dispenser(report: Report) -> list[tuple[str, float, str]]:
 
 def _draw_header(canvas: Canvas, report: Report, header: float) -> None:
     width, height = A4
-    top = height - 16 * mm
+    top, columns = height - 16 * mm, height - _COLUMNS
     write_column(canvas, MARGIN, top, 108 * mm, [(BOLD, 13, "Compte rendu de dispensation")])
     write_column(canvas, 130 * mm, top, width - MARGIN - 130 * mm, [(FACE, 9, f"Le {report.on}")])
-    write_column(canvas, MARGIN, top - 11 * mm, _MIDDLE - MARGIN - 4 * mm, _dispenser(report))
-    write_column(canvas, _MIDDLE, top - 11 * mm, width - MARGIN - _MIDDLE, traits(report.patient))
+    write_column(canvas, MARGIN, columns, _MIDDLE - MARGIN - 4 * mm, _dispenser(report))
+    write_column(canvas, _MIDDLE, columns, width - MARGIN - _MIDDLE, traits(report.patient))
     canvas.setStrokeColor(GREY)
     canvas.setLineWidth(0.5)
-    canvas.line(MARGIN, height - header + 5 * mm, width - MARGIN, height - header + 5 * mm)
+    canvas.line(MARGIN, height - header + _RULE, width - MARGIN, height - header + _RULE)

@@ -9,8 +9,8 @@ one document says, for each writing process, the moment before which it has noth
 A process announces itself before it takes its first moment (one update, which MongoDB answers with its time), renews
 its `low` a few times a second while it writes, and leaves after a second of rest. The horizon is one millisecond
 before the lowest `low`; it never goes back, and a newcomer's `low` is after it. Both are told once a majority of the
-replica set has them. So whatever is not yet visible when a
-horizon is read carries a later moment. A process that died is dropped once nothing of it can be in flight.
+replica set has them. So whatever is not yet visible when a horizon is read carries a later moment. A process that died
+is dropped once nothing of it can be in flight.
 """
 
 from __future__ import annotations

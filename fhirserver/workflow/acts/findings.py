@@ -15,7 +15,7 @@ from fhirserver.errors import MethodNotAllowed
 from fhirserver.interactions.bundles.entries import Entry
 from fhirserver.interactions.exchange import Request
 from fhirserver.interactions.guards import Write
-from fhirserver.interactions.writes.references import local
+from fhirserver.interactions.writes.references import literals, local
 from fhirserver.issues import Text
 from fhirserver.store import Transaction
 from fhirserver.workflow import pushes
@@ -48,7 +48,7 @@ def plan(request: Request, transaction: Transaction, found: Sequence[Entry]) -> 
     for report in entries.values() if findings else ():
         mark = Mark.read(report.marks.get("rx"))
         if mark is not None and mark.part == "dispense":
-            for reference in _texts(report.resource):
+            for _, reference in literals(report.resource, report.kind):
                 if reference in findings:
                     _mark(findings[reference], replace(mark, part="finding"))
 
@@ -98,16 +98,3 @@ def _named(resource: Mapping[str, Any]) -> Iterator[str]:
         for each in listed if isinstance(listed, list) else ():
             if isinstance(each, Mapping) and isinstance(each.get("reference"), str):
                 yield each["reference"]
-
-
-def _texts(element: object) -> Iterator[str]:
-    """Every reference within a resource."""
-    if isinstance(element, Mapping):
-        for name, each in element.items():
-            if name == "reference" and isinstance(each, str):
-                yield each
-            else:
-                yield from _texts(each)
-    elif isinstance(element, list):
-        for each in element:
-            yield from _texts(each)
